@@ -1,0 +1,37 @@
+"""Interface of an autoencoder: pixels <-> latents."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from vosr.component import Component
+
+
+class Autoencoder(Component, nn.Module, ABC):
+    """Frozen map between pictures and normalised latents.
+
+    Attributes:
+        latent_channels: C.
+        factor: pixels per latent cell along each axis (h = H / factor).
+    """
+
+    latent_channels: int
+    factor: int
+
+    @abstractmethod
+    def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:
+        """Latents of ``image``.
+
+        Args:
+            image: (B, 3, H, W) in [-1, 1]; H and W multiples of ``factor``.
+            sample: draw from the posterior (training) instead of taking its mode (inference).
+            generator: source of the posterior draw.
+
+        Returns:
+            Normalised latents, (B, C, H / factor, W / factor), about unit variance.
+        """
+
+    @abstractmethod
+    def decode(self, latent: Tensor) -> Tensor:
+        """Picture (B, 3, h * factor, w * factor), about [-1, 1] and not clamped, of normalised latents."""

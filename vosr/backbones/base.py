@@ -1,0 +1,46 @@
+"""Interface of a backbone: the network that predicts velocities."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from vosr.component import Component
+from vosr.types import Condition
+
+
+class Backbone(Component, nn.Module, ABC):
+    """Velocity model v(z_t, t | condition), or average-velocity model u(z_t, t, r | condition).
+
+    Attributes:
+        latent_channels: C.
+        patch_size: height and width of the latent must be multiples of it.
+        end_time: whether the model takes an end time r (a student that may take any step length).
+    """
+
+    latent_channels: int
+    patch_size: int
+    end_time: bool
+
+    @abstractmethod
+    def forward(self, x: Tensor, t: Tensor, semantics: Tensor, r: Tensor | None = None) -> Tensor:
+        """Velocity of a batch.
+
+        Args:
+            x: channel concatenation [LQ latent, z_t], (B, 2C, h, w).
+            t: time in [0, 1], (B,).
+            semantics: (B, M, Z).
+            r: end time, (B,), r <= t; only for models with ``end_time``.
+
+        Returns:
+            (B, C, h, w).
+        """
+
+    def velocity(self, z_t: Tensor, t: Tensor, condition: Condition, r: Tensor | None = None) -> Tensor:
+        """:meth:`forward` on a condition record: LQ latent first, as the released models were trained."""
+        return self(torch.cat([condition.latent, z_t], dim=1), t, condition.semantics, r)
+
+
+BackboneFactory = Callable[[int, int], Backbone]
+"""(latent_channels, semantic_dim) -> backbone: the two sizes come from the autoencoder and the encoder."""

@@ -1,0 +1,44 @@
+"""The few records that travel between components.
+
+Shape legend, used in every docstring: B batch, C latent channels, H W pixels, h w latent grid (H / factor),
+N backbone tokens, M semantic tokens, Z semantic width, D backbone width. Time: t = 1 is noise, t = 0 is data.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+VelocityFn = Callable[[Tensor, Tensor], Tensor]
+"""(z_t (B, C, h, w), t (B,)) -> velocity (B, C, h, w): the field at one time."""
+
+AverageVelocityFn = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(z_t, t (B,), r (B,)) -> mean velocity between t and r <= t, (B, C, h, w)."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the backbone knows about the low-quality picture.
+
+    Attributes:
+        latent: LQ latent, (B, C, h, w).
+        semantics: frozen-encoder tokens of the LQ picture, (B, M, Z).
+    """
+
+    latent: Tensor
+    semantics: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training or validation batch as the data pipelines hand it over.
+
+    Attributes:
+        hq: clean pictures, uint8 (B, 3, H, W), sRGB.
+        lq: degraded pictures of the same size where the data set has real pairs, else None.
+        key: one stable, unique string per picture; seeds the validation degradations.
+    """
+
+    hq: Tensor
+    lq: Tensor | None
+    key: list[str]
