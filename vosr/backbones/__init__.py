@@ -1,8 +1,10 @@
 """Registered backbones."""
 
-from vosr.backbones.base import Backbone
+from vosr.backbones.base import Backbone, BackboneFactory
+from vosr.backbones.lightning_dit import LightningDiT
 from vosr.registry import Registry
 
 BACKBONES: Registry[Backbone] = Registry("backbone", Backbone)
+BACKBONES.add("lightning_dit", LightningDiT)
 
-__all__ = ["BACKBONES", "Backbone"]
+__all__ = ["BACKBONES", "Backbone", "BackboneFactory", "LightningDiT"]

@@ -1,0 +1,129 @@
+"""LightningDiT with cross-attention to frozen semantics (METHOD section 2)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from vosr.backbones.base import Backbone
+from vosr.backbones.layers import Block, FinalLayer, PatchEmbed, SemanticProjection, TimeEmbedder
+from vosr.backbones.rope import rescaled_angles, rotary_angles
+
+ROTARY_THETA = 10_000.0
+
+
+class LightningDiT(Backbone):
+    """Diffusion transformer of the paper: RMSNorm, SwiGLU, rotary positions, one shared modulation.
+
+    Args:
+        latent_channels: C, set by the autoencoder.
+        semantic_dim: Z, set by the encoder.
+        width: D; a multiple of ``heads``.
+        depth: number of blocks.
+        heads: attention heads; the head width must be a multiple of 4 (two axes, channel pairs).
+        patch_size: latent cells per token and axis.
+        latent_grid: side of the latent grid at training, the range that rotary positions are learned on.
+        mlp_ratio: SwiGLU hidden width over D, before the usual factor 2/3.
+        semantic_ratio: hidden width of the semantic projection over D.
+        rotary: "rescaled" squeezes the positions of another grid into the trained range (the released models);
+            "absolute" keeps the distance between neighbours, for models that see several sizes.
+        end_time: also take an end time r (a student); identical to the model without it wherever r = t.
+    """
+
+    def __init__(
+        self,
+        latent_channels: int,
+        semantic_dim: int,
+        width: int = 1024,
+        depth: int = 28,
+        heads: int = 16,
+        patch_size: int = 2,
+        latent_grid: int = 64,
+        mlp_ratio: float = 4.0,
+        semantic_ratio: int = 3,
+        rotary: Literal["rescaled", "absolute"] = "rescaled",
+        end_time: bool = False,
+    ) -> None:
+        super().__init__()
+        if width % heads or (width // heads) % 4:
+            raise ValueError(
+                f"width {width} / heads {heads} must be a whole multiple of 4; change one of them."
+            )
+        if latent_grid % patch_size:
+            raise ValueError(f"latent_grid {latent_grid} must be a multiple of patch_size {patch_size}.")
+        self.latent_channels = latent_channels
+        self.patch_size = patch_size
+        self.end_time = end_time
+        self.rotary = rotary
+        self.head_dim = width // heads
+        self.trained_tokens = latent_grid // patch_size
+        self.x_embedder = PatchEmbed(2 * latent_channels, patch_size, width)
+        self.t_embedder = TimeEmbedder(width)
+        self.r_embedder = TimeEmbedder(width) if end_time else None
+        self.t_block = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+        self.layer_norm = nn.LayerNorm(semantic_dim)
+        self.mlp_ca = SemanticProjection(semantic_dim, width, semantic_ratio)
+        self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio) for _ in range(depth))
+        self.final_layer = FinalLayer(width, patch_size**2 * latent_channels)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Initialise as the paper: xavier-uniform linears, small time networks, a final layer that gives zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.RMSNorm | nn.LayerNorm):
+                module.reset_parameters()
+            elif isinstance(module, Block):
+                nn.init.normal_(module.scale_shift_table, std=module.scale_shift_table.shape[1] ** -0.5)
+        nn.init.xavier_uniform_(self.x_embedder.proj.weight.flatten(1))
+        nn.init.zeros_(self.x_embedder.proj.bias)
+        for embedder in filter(None, (self.t_embedder, self.r_embedder)):
+            nn.init.normal_(embedder.mlp[0].weight, std=0.02)
+            nn.init.normal_(embedder.mlp[2].weight, std=0.02)
+        nn.init.normal_(self.t_block[1].weight, std=0.02)
+        for layer in (self.final_layer.linear, self.final_layer.adaLN_modulation[1]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, t: Tensor, semantics: Tensor, r: Tensor | None = None) -> Tensor:
+        """See :meth:`vosr.backbones.base.Backbone.forward`.
+
+        Raises:
+            ValueError: an end time was given to a model without one, or the latent does not fit the patches.
+        """
+        height, width = x.shape[-2] // self.patch_size, x.shape[-1] // self.patch_size
+        if (height * self.patch_size, width * self.patch_size) != tuple(x.shape[-2:]):
+            raise ValueError(
+                f"Latent {tuple(x.shape[-2:])} must be padded to multiples of {self.patch_size}."
+            )
+        cos, sin = self._rotary(height, width, x.device)
+        c = self._time(t, r)
+        modulation = self.t_block(c).unflatten(1, (6, -1))
+        z = self.mlp_ca(self.layer_norm(semantics))
+        x = self.x_embedder(x)
+        for block in self.blocks:
+            x = block(x, modulation, z, cos, sin)
+        return self._unpatchify(self.final_layer(x, c), height, width)
+
+    def _time(self, t: Tensor, r: Tensor | None) -> Tensor:
+        c = self.t_embedder(t)
+        if self.r_embedder is not None:
+            r = t if r is None else r
+            c = c + (t - r)[:, None].to(c.dtype) * self.r_embedder(r)
+        elif r is not None:
+            raise ValueError("This backbone takes no end time r; build it with end_time=True.")
+        return c
+
+    def _rotary(self, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        if self.rotary == "absolute":
+            angles = rotary_angles(height, width, self.head_dim, ROTARY_THETA, device)
+        else:
+            angles = rescaled_angles(height, width, self.trained_tokens, self.head_dim, ROTARY_THETA, device)
+        return angles.cos(), angles.sin()
+
+    def _unpatchify(self, x: Tensor, height: int, width: int) -> Tensor:
+        p = self.patch_size
+        x = x.view(x.shape[0], height, width, p, p, self.latent_channels)
+        return x.permute(0, 5, 1, 3, 2, 4).reshape(x.shape[0], self.latent_channels, height * p, width * p)

@@ -1,0 +1,59 @@
+"""What the one-step objectives share: times, the teacher's target and the two losses (METHOD section 6)."""
+
+from abc import abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vosr.flow import interpolate
+from vosr.objectives.base import DistillationObjective, FlowDraw, Loss
+from vosr.types import AverageVelocityFn, VelocityFn
+
+
+class AverageVelocityObjective(DistillationObjective):
+    """L_v ties u(z_t, t, t) to the teacher; L_u ties u(z_t, t, r) to a target that subclasses build.
+
+    Args:
+        u_weight: weight of L_u.
+    """
+
+    def __init__(self, u_weight: float) -> None:
+        self.u_weight = u_weight
+
+    def draw(self, data: Tensor, generator: torch.Generator | None = None) -> FlowDraw:
+        """T = max of two uniforms, r = t * (1 - g) with g ~ Beta(1, 1), which is the uniform distribution."""
+        batch, device = data.shape[0], data.device
+        uniform = torch.rand(3, batch, generator=generator, device=device)
+        t = torch.maximum(uniform[0], uniform[1])
+        noise = torch.randn(data.shape, generator=generator, device=device).to(data.dtype)
+        return FlowDraw(noise, t, t * (1 - uniform[2]))
+
+    def loss(self, student: AverageVelocityFn, teacher: VelocityFn, data: Tensor, draw: FlowDraw) -> Loss:
+        assert draw.r is not None
+        t, r = draw.t, draw.r
+        z_t = interpolate(data, draw.noise, t)
+        with torch.no_grad():
+            v_target = teacher(z_t, t)
+        loss_v = F.mse_loss(student(z_t, t, t).float(), v_target.float())
+        u = student(z_t, t, r)
+        with torch.no_grad():
+            u_target = self.target(student, u.detach(), v_target, z_t, t, r)
+        loss_u = F.mse_loss(u.float(), u_target.float())
+        terms = {"velocity": loss_v.detach(), "average_velocity": loss_u.detach()}
+        return Loss(loss_v + self.u_weight * loss_u, terms)
+
+    @abstractmethod
+    def target(
+        self, student: AverageVelocityFn, u: Tensor, v_target: Tensor, z_t: Tensor, t: Tensor, r: Tensor
+    ) -> Tensor:
+        """Target of u(z_t, t, r), (B, C, h, w); called without gradient.
+
+        Args:
+            student: average velocity with the current weights.
+            u: student(z_t, t, r), already computed.
+            v_target: teacher's guided velocity at (z_t, t).
+            z_t: (B, C, h, w).
+            t: start, (B,).
+            r: end, (B,).
+        """

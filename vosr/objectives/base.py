@@ -1,0 +1,57 @@
+"""Interfaces of the training objectives."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vosr.component import Component
+from vosr.types import AverageVelocityFn, VelocityFn
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A scalar to minimise and its terms, detached, by name."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class FlowDraw:
+    """Random numbers of one step.
+
+    Attributes:
+        noise: (B, C, h, w).
+        t: (B,).
+        r: end time (B,), r <= t, for distillation.
+    """
+
+    noise: Tensor
+    t: Tensor
+    r: Tensor | None = None
+
+
+class Objective(Component, ABC):
+    """Anything that can be chosen as an objective: drawing is apart from the formula."""
+
+    @abstractmethod
+    def draw(self, data: Tensor, generator: torch.Generator | None = None) -> FlowDraw:
+        """Random numbers for a batch of clean latents (B, C, h, w)."""
+
+
+class TeacherObjective(Objective):
+    """Trains a velocity."""
+
+    @abstractmethod
+    def loss(self, velocity: VelocityFn, data: Tensor, draw: FlowDraw) -> Loss:
+        """Loss of ``velocity`` on clean latents ``data`` (B, C, h, w)."""
+
+
+class DistillationObjective(Objective):
+    """Trains an average velocity (the student) against a guided velocity (the frozen teacher)."""
+
+    @abstractmethod
+    def loss(self, student: AverageVelocityFn, teacher: VelocityFn, data: Tensor, draw: FlowDraw) -> Loss:
+        """Loss of ``student`` on clean latents ``data``; ``teacher`` is called without gradient."""

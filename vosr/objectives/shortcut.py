@@ -1,0 +1,26 @@
+"""Shortcut distillation: one long step equals two half steps (METHOD section 6)."""
+
+from torch import Tensor
+
+from vosr.flow import per_sample
+from vosr.objectives.average_velocity import AverageVelocityObjective
+from vosr.types import AverageVelocityFn
+
+
+class Shortcut(AverageVelocityObjective):
+    """Distillation: the mean of the student's own two half steps is the target of its long step.
+
+    Args:
+        u_weight: weight of the average-velocity loss.
+    """
+
+    def __init__(self, u_weight: float = 1.0) -> None:
+        super().__init__(u_weight)
+
+    def target(
+        self, student: AverageVelocityFn, u: Tensor, v_target: Tensor, z_t: Tensor, t: Tensor, r: Tensor
+    ) -> Tensor:
+        middle = (t + r) / 2
+        first = student(z_t, t, middle)
+        z_middle = z_t - per_sample(t - middle, z_t) * first
+        return (first + student(z_middle, middle, r)) / 2
