@@ -1,0 +1,6 @@
+"""Models on disk."""
+
+from vosr.checkpoints.model_folder import save_model
+from vosr.checkpoints.open import load_model
+
+__all__ = ["load_model", "save_model"]

@@ -1,0 +1,93 @@
+"""Our format: a folder with ``model.safetensors`` (backbone weights) and ``config.json`` (everything else).
+
+Inference rebuilds the model from the folder alone. Frozen parts are named in the record, not stored.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from vosr.conditioning import Conditioner
+from vosr.model import ModelCard, RestorationModel, Sampling
+from vosr.registries import describe, rebuild
+
+FORMAT = "vosr/1"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+def save_model(model: RestorationModel, folder: Path, dtype: torch.dtype | None = None) -> None:
+    """Write ``model`` to ``folder``; each file appears complete or not at all.
+
+    Args:
+        model: to be written.
+        folder: made if absent; older files of the same names are replaced.
+        dtype: of the stored weights; None keeps them as they are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "format": FORMAT,
+        "backbone": describe(model.backbone),
+        "autoencoder": describe(model.conditioner.autoencoder),
+        "encoder": describe(model.conditioner.encoder),
+        "guidance": describe(model.guidance),
+        "sampling": asdict(model.sampling),
+        "card": asdict(model.card),
+    }
+    weights = {k: v.detach().to("cpu", dtype).contiguous() for k, v in model.backbone.state_dict().items()}
+    write_atomically(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": FORMAT}))
+    write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
+
+
+def load_folder(folder: Path) -> RestorationModel:
+    """Read what :func:`save_model` wrote; float32, on the CPU, eval mode.
+
+    Raises:
+        ValueError: the folder is of another format, or the weights do not fit the record.
+    """
+    record = _read_record(folder / CONFIG)
+    backbone = rebuild("backbone", record["backbone"])
+    try:
+        backbone.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, FileNotFoundError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"{folder / WEIGHTS} does not fit {CONFIG}: {reason}") from error
+    model = RestorationModel(
+        Conditioner(rebuild("autoencoder", record["autoencoder"]), rebuild("encoder", record["encoder"])),
+        backbone,
+        rebuild("guidance", record["guidance"]),
+        Sampling(**record["sampling"]),
+        ModelCard(**record["card"]),
+    )
+    return model.eval()
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
+    if record.get("format") != FORMAT:
+        raise ValueError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
+    return record
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it; nothing stays behind on failure."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

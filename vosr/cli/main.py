@@ -1,0 +1,85 @@
+"""Choice of the command, and what every command does with errors."""
+
+import importlib
+import sys
+import warnings
+
+from rich.console import Console
+from rich.table import Table
+
+from vosr.cli.errors import OneLineParser, fail
+
+TRAINING = {
+    "fit": "Train a teacher or distil a student, as the config says.",
+    "validate": "Measure a checkpoint on the validation pictures.",
+    "test": "Measure a checkpoint on the test pictures.",
+    "predict": "Restore the prediction pictures of a data module.",
+}
+FUNCTIONS = {
+    "restore": ("vosr.cli.restore", "restore", "Restore photographs: files or whole folders."),
+    "components": ("vosr.cli.components", "components", "List every registered component by kind."),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status.
+
+    User errors (wrong names, paths, values) end with one sentence on standard error and status 2.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _overview()
+        return 0
+    command, rest = arguments[0], arguments[1:]
+    try:
+        if command in TRAINING:
+            return _train(arguments)
+        if command in FUNCTIONS:
+            return _call(command, rest)
+    except KeyboardInterrupt:
+        fail("Interrupted.", 130)
+    except (ValueError, FileNotFoundError) as error:
+        fail(" ".join(str(error).split()))
+    fail(_unknown(command))
+
+
+def _train(arguments: list[str]) -> int:
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    from vosr.cli.names import expand_arguments
+    from vosr.cli.training import TrainingCLI
+
+    TrainingCLI(expand_arguments(arguments))
+    return 0
+
+
+def _call(command: str, arguments: list[str]) -> int:
+    module, function, description = FUNCTIONS[command]
+    target = getattr(importlib.import_module(module), function)
+    parser = OneLineParser(prog=f"main.py {command}", description=description)
+    positional = getattr(target, "positional", ())
+    del positional
+    parser.add_function_arguments(target, as_group=False, as_positional=True)
+    config = parser.parse_args(arguments)
+    return target(**config.as_dict()) or 0
+
+
+def _unknown(command: str) -> str:
+    import difflib
+
+    commands = [*TRAINING, *FUNCTIONS]
+    near = difflib.get_close_matches(command, commands, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown command {command!r}.{hint} Commands: {', '.join(commands)}."
+
+
+def _overview() -> None:
+    console = Console()
+    console.print("Train, distil and run vision-only generative image restoration.\n")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, description in TRAINING.items():
+        table.add_row(f"  [bold]{name}[/]", description)
+    for name, (_, _, description) in FUNCTIONS.items():
+        table.add_row(f"  [bold]{name}[/]", description)
+    console.print(table)
+    console.print("\npython main.py COMMAND --help tells the options of a command.")
+    console.print("Start here: python main.py fit --config configs/distill.yaml")

@@ -1,0 +1,90 @@
+"""Registered names in YAML and on the command line, turned into the class paths that jsonargparse reads."""
+
+import json
+from typing import Any
+
+import yaml
+
+from vosr.registries import REGISTRIES
+from vosr.registry import class_path
+
+
+def expand_config(config: Any) -> Any:
+    """Replace registered names in a training configuration; everything else is returned as it is."""
+    if not isinstance(config, dict):
+        return config
+    config = {key: expand_config(value) if key in SUBCOMMANDS else value for key, value in config.items()}
+    model = config.get("model")
+    if isinstance(model, dict):
+        config["model"] = _expand_model(model)
+    return config
+
+
+def expand_arguments(arguments: list[str]) -> list[str]:
+    """Replace registered names in ``--model.<kind>=name``, ``--model.<kind> name`` and their long forms."""
+    expanded: list[str] = []
+    kind: str | None = None
+    for argument in arguments:
+        if kind is not None:
+            expanded.append(_expand_value(kind, argument))
+            kind = None
+            continue
+        flag, equals, value = argument.partition("=")
+        slot = _slot(flag)
+        if slot is None:
+            expanded.append(argument)
+        elif equals:
+            expanded.append(f"{flag}={_expand_value(slot, value)}")
+        else:
+            expanded.append(argument)
+            kind = slot
+    return expanded
+
+
+SUBCOMMANDS = ("fit", "validate", "test", "predict")
+
+
+def _slot(flag: str) -> str | None:
+    """Kind of component that a command-line flag names: --model.encoder, --model.init_args.encoder.class_path."""
+    parts = flag.removeprefix("--").split(".")
+    if not flag.startswith("--") or parts[0] != "model":
+        return None
+    parts = [part for part in parts[1:] if part != "init_args"]
+    if parts and parts[-1] in ("class_path", "help"):
+        parts = parts[:-1]
+    return parts[0] if len(parts) == 1 and parts[0] in REGISTRIES else None
+
+
+def _expand_value(kind: str, value: str) -> str:
+    if value.lstrip().startswith(("{", "[")):
+        return json.dumps(_expand(kind, yaml.safe_load(value)))
+    return value if value in ("null", "") else class_path(REGISTRIES[kind].get(value))
+
+
+def _expand_model(model: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(model.get("init_args"), dict):
+        return {**model, "init_args": _expand_model(model["init_args"])}
+    return {key: _expand(key, value) if key in REGISTRIES else value for key, value in model.items()}
+
+
+def _expand(kind: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return {"class_path": class_path(REGISTRIES[kind].get(value))}
+    if not (isinstance(value, dict) and "class_path" in value):
+        return value
+    expanded = {**value, "class_path": class_path(REGISTRIES[kind].get(value["class_path"]))}
+    if isinstance(value.get("init_args"), dict):
+        expanded["init_args"] = {k: _expand_parts(kind, v) for k, v in value["init_args"].items()}
+    return expanded
+
+
+def _expand_parts(kind: str, value: Any) -> Any:
+    """Components inside components: a list of which every item is a name or a class_path record."""
+    names = REGISTRIES[kind].names()
+    if isinstance(value, list) and value and all(_is_part(item, names) for item in value):
+        return [_expand(kind, item) for item in value]
+    return _expand(kind, value) if isinstance(value, dict) else value
+
+
+def _is_part(item: Any, names: list[str]) -> bool:
+    return item in names if isinstance(item, str) else isinstance(item, dict) and "class_path" in item

@@ -1,0 +1,118 @@
+"""``fit``, ``validate``, ``test`` and ``predict``: LightningCLI with registered names and run folders."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import set_loader
+from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from rich.console import Console
+
+import data_pipelines  # noqa: F401  (its classes can be named in configs)
+from vosr.cli.errors import OneLineParser
+from vosr.cli.names import expand_config
+from vosr.training import DistillationModule, TeacherModule  # noqa: F401
+from vosr.training.base import RestorationModule
+from vosr.training.callbacks import ModelWriter, PictureGrid
+from vosr.training.checkpoint_io import AtomicCheckpointIO
+from vosr.training.run_folder import RunRecord, newest_checkpoint, next_run
+
+PARSER_MODE = "vosr_yaml"
+set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), exceptions=(yaml.YAMLError,))
+
+
+class TrainingParser(OneLineParser, LightningArgumentParser):
+    """LightningArgumentParser that reads registered names and answers errors in one line."""
+
+
+class TrainingCLI(LightningCLI):
+    """Command line of the two LightningModules.
+
+    Every ``fit`` makes a run folder ``<runs>/<name>/<number>``; ``--ckpt_path last`` continues the newest one.
+    """
+
+    run: Path
+
+    def __init__(self, arguments: list[str]) -> None:
+        super().__init__(
+            RestorationModule,
+            LightningDataModule,
+            save_config_callback=RunRecord,
+            seed_everything_default=0,
+            parser_class=TrainingParser,
+            parser_kwargs={"parser_mode": PARSER_MODE},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=arguments,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        return super().init_parser(**({"parser_mode": PARSER_MODE} | kwargs))
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all run folders.")
+        parser.add_argument("--name", type=str, default="run", help="Name of the run: a folder inside --runs.")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {
+                "checkpoint.save_last": True,
+                "checkpoint.save_top_k": 1,
+                "checkpoint.filename": "step_{step:07d}",
+                "checkpoint.auto_insert_metric_name": False,
+                "checkpoint.monitor": "step",
+                "checkpoint.mode": "max",
+                "checkpoint.every_n_train_steps": 200,
+            }
+        )
+
+    def before_instantiate_classes(self) -> None:
+        config = self.config[self.subcommand]
+        group = config.runs / config.name
+        if config.get("ckpt_path") == "last":
+            checkpoint = newest_checkpoint(group)
+            config.ckpt_path = str(checkpoint)
+            self.run = checkpoint.parent.parent
+        else:
+            if config.get("ckpt_path") and not Path(config.ckpt_path).exists():
+                raise FileNotFoundError(
+                    f"No checkpoint {config.ckpt_path}; give a .ckpt file, or 'last' to continue in {group}."
+                )
+            self.run = next_run(group)
+        config.trainer.default_root_dir = str(self.run)
+        config.checkpoint.dirpath = str(self.run / "checkpoints")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        config = self._get(self.config_init, "trainer")
+        if config.get("logger") in (None, True) and not config.get("fast_dev_run"):
+            kwargs["logger"] = self._loggers()
+        if not config.get("plugins"):
+            kwargs["plugins"] = [AtomicCheckpointIO()]
+        self.trainer_defaults["callbacks"] = [PictureGrid(self.run / "pictures"), ModelWriter(self.run / "model")]
+        self.save_config_kwargs = {"run": self.run}
+        return super().instantiate_trainer(**kwargs)
+
+    def _loggers(self) -> list[Logger]:
+        loggers: list[Logger] = [CSVLogger(self.run, name="metrics")]
+        if importlib.util.find_spec("tensorboard") is not None:
+            loggers.append(TensorBoardLogger(self.run, name="tensorboard"))
+        return loggers
+
+    def after_fit(self) -> None:
+        if not self.trainer.is_global_zero or self.trainer.fast_dev_run or self.trainer.interrupted:
+            return
+        console = Console(soft_wrap=True)
+        console.print(f"\n[bold]Run folder[/]    {self.run}")
+        for part in ("config.yaml", "metrics", "pictures", "checkpoints", "model"):
+            console.print(f"  {part:13} {self.run / part}")
+        following = f"python main.py restore PHOTO -o restored --model {self.run}"
+        console.print(f"[bold]Next[/]          {following}")
+        if self.model.card.kind == "teacher":
+            console.print(
+                f"[bold]or distil it[/]  python main.py fit --config configs/distill.yaml --model.teacher {self.run}"
+            )

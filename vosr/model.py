@@ -1,0 +1,139 @@
+"""A complete restoration model: frozen parts, backbone, guidance and how it is sampled."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from vosr.backbones import Backbone
+from vosr.conditioning import Conditioner
+from vosr.flow import Schedule, Solver, integrate, time_grid
+from vosr.guidance import Guidance
+from vosr.types import AverageVelocityFn, Condition
+
+ColorFix = Literal["adain", "wavelet", "none"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a model is sampled unless the caller says otherwise.
+
+    Args:
+        steps: evaluations of the backbone.
+        schedule: spacing of the times.
+        solver: integration rule; a student, whose steps are exact by training, takes "euler".
+    """
+
+    steps: int = 25
+    schedule: Schedule = "linear"
+    solver: Solver = "euler"
+
+    def times(self) -> list[float]:
+        """The grid of times, from 1 to 0."""
+        return time_grid(self.steps, self.schedule)
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a checkpoint says of itself beside its components.
+
+    Args:
+        kind: a "teacher" is guided and takes many steps, a "student" has the guidance in its weights.
+        training_size: side of the training crops in pixels.
+        scale: enlargement that the training degradation stands for.
+        color_fix: colour correction that suits the model.
+    """
+
+    kind: Literal["teacher", "student"]
+    training_size: int = 512
+    scale: int = 4
+    color_fix: ColorFix = "adain"
+
+
+class RestorationModel(nn.Module):
+    """Restores pictures that already have their target size.
+
+    Args:
+        conditioner: frozen autoencoder and encoder.
+        backbone: velocity (teacher) or average velocity (student).
+        guidance: used for teachers only.
+        sampling: default sampling.
+        card: what the model says of itself.
+    """
+
+    def __init__(
+        self,
+        conditioner: Conditioner,
+        backbone: Backbone,
+        guidance: Guidance,
+        sampling: Sampling,
+        card: ModelCard,
+    ) -> None:
+        super().__init__()
+        self.conditioner = conditioner
+        self.backbone = backbone
+        self.guidance = guidance
+        self.sampling = sampling
+        self.card = card
+
+    @property
+    def multiple(self) -> int:
+        """Height and width of a picture must be multiples of this."""
+        return self.conditioner.autoencoder.factor * self.backbone.patch_size
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """(C, h, w) of a picture."""
+        autoencoder = self.conditioner.autoencoder
+        return autoencoder.latent_channels, height // autoencoder.factor, width // autoencoder.factor
+
+    def velocity(
+        self, condition: Condition, guidance_scale: float | None = None, weak_strength: float | None = None
+    ) -> AverageVelocityFn:
+        """The field to integrate for ``condition``: guided for a teacher, the student's own else."""
+        return velocity_field(
+            self.backbone, self.guidance if self.card.kind == "teacher" else None, condition, guidance_scale, weak_strength
+        )
+
+    @torch.no_grad()
+    def restore(
+        self,
+        lq: Tensor,
+        noise: Tensor,
+        sampling: Sampling | None = None,
+        guidance_scale: float | None = None,
+        weak_strength: float | None = None,
+    ) -> Tensor:
+        """Restored picture.
+
+        Args:
+            lq: (B, 3, H, W) in [0, 1], already enlarged; H and W multiples of :attr:`multiple`.
+            noise: start, (B, *latent_shape).
+            sampling: replaces the default sampling.
+            guidance_scale: replaces the guidance scale (teachers).
+            weak_strength: replaces the weak strength (teachers).
+
+        Returns:
+            (B, 3, H, W) in [0, 1].
+        """
+        condition = self.conditioner.condition(lq)
+        velocity = self.velocity(condition, guidance_scale, weak_strength)
+        sampling = sampling or self.sampling
+        latent = integrate(velocity, noise.to(condition.latent), sampling.times(), sampling.solver)
+        return self.conditioner.decode(latent)
+
+
+def velocity_field(
+    backbone: Backbone,
+    guidance: Guidance | None,
+    condition: Condition,
+    guidance_scale: float | None = None,
+    weak_strength: float | None = None,
+) -> AverageVelocityFn:
+    """Close a backbone, and a teacher's guidance, over one condition."""
+    if guidance is None:
+        return lambda z, t, r: backbone.velocity(z, t, condition, r if backbone.end_time else None)
+    weak = guidance.weaken(condition, weak_strength)
+    return lambda z, t, r: guidance.velocity(backbone.velocity, z, t, condition, weak, guidance_scale)
+
+

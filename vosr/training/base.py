@@ -1,0 +1,187 @@
+"""What teacher training and distillation share: frozen parts, degradation, EMA, validation, optimizer."""
+
+from abc import abstractmethod
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor
+
+from vosr.backbones import Backbone
+from vosr.conditioning import Conditioner
+from vosr.degradations import Degradation
+from vosr.evaluation import gradient_ratio, psnr_y
+from vosr.guidance import Guidance
+from vosr.model import ModelCard, RestorationModel, Sampling
+from vosr.objectives import Loss
+from vosr.seeds import derive_seed, generator_for, noise_for
+from vosr.training.ema import EMA
+from vosr.types import Batch, Condition
+
+
+def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
+    """AdamW of METHOD section 8."""
+    return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8)
+
+
+class RestorationModule(L.LightningModule):
+    """Orchestration only; the mathematics is in the components.
+
+    ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
+    Frozen parts are neither in the optimizer nor in checkpoints.
+    """
+
+    conditioner: Conditioner
+    backbone: Backbone
+    average: Backbone
+    card: ModelCard
+
+    def __init__(
+        self,
+        guidance: Guidance,
+        degradation: Degradation,
+        sampling: Sampling,
+        optimizer: OptimizerCallable,
+        lr_scheduler: LRSchedulerCallable | None,
+        ema_decay: float,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.guidance = guidance
+        self.degradation = degradation
+        self.sampling = sampling
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.ema_decay = ema_decay
+        self.seed = seed
+
+    # -- building ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build_backbone(self) -> Backbone:
+        """A new trainable backbone; called twice, for the weights and for their average."""
+
+    @abstractmethod
+    def initialise(self, backbone: Backbone) -> None:
+        """Give a fresh backbone the weights that training starts from."""
+
+    def configure_model(self) -> None:
+        """Make the trainable parts where Lightning wants them: on the right device, or on meta to be sharded."""
+        if getattr(self, "backbone", None) is not None:
+            return
+        backbone, average = self.build_backbone(), self.build_backbone()
+        self.initialise(backbone)
+        average.load_state_dict(backbone.state_dict())
+        average.requires_grad_(False)
+        self.backbone, self.average = backbone, average
+
+    def configure_callbacks(self) -> list[L.Callback]:
+        return [EMA(self.ema_decay)]
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.backbone.parameters())
+        if self.lr_scheduler is None:
+            return optimizer
+        scheduler = {"scheduler": self.lr_scheduler(optimizer), "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Trained weights and their average; frozen parts stay out of checkpoints."""
+        state = super().state_dict(*args, **kwargs)
+        return {k: v for k, v in state.items() if k.startswith(("backbone.", "average."))}
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Strict on the trained weights; the frozen parts are not expected."""
+        result = super().load_state_dict(state_dict, strict=False, assign=assign)
+        missing = [k for k in result.missing_keys if k.startswith(("backbone.", "average."))]
+        if strict and (missing or result.unexpected_keys):
+            raise RuntimeError(
+                f"Checkpoint does not fit this model: missing {missing[:3]}, unexpected {result.unexpected_keys[:3]}."
+            )
+        return result
+
+    def released(self) -> RestorationModel:
+        """The model as it is validated and released: averaged weights."""
+        return self.model_of(self.average)
+
+    def model_of(self, backbone: Backbone) -> RestorationModel:
+        """A restoration model around ``backbone`` that shares this module's frozen parts."""
+        return RestorationModel(self.conditioner, backbone, self.guidance, self.sampling, self.card)
+
+    # -- steps ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def objective_loss(self, data: Tensor, condition: Condition, generator: torch.Generator) -> Loss:
+        """Loss of one batch of clean latents and LQ conditions."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        generator = self.step_generator()
+        hq = batch.hq.float() / 255
+        with torch.no_grad():
+            lq = self.degraded(batch, hq, generator)
+        data, condition = self.conditioner.encode_pair(hq, lq, generator)
+        loss = self.objective_loss(data, condition, generator)
+        self.log("loss", loss.total.detach(), prog_bar=True, batch_size=len(hq))
+        self.log_dict({f"loss/{name}": value for name, value in loss.terms.items()}, batch_size=len(hq))
+        return loss.total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Restore one batch; degradation and noise are fixed by the picture's key, whatever the batch or rank."""
+        hq = batch.hq.float() / 255
+        lq = self.validation_input(batch, hq)
+        restored = self.restore(self.released(), lq, batch.key)
+        measures = {
+            "val/psnr_y": psnr_y(restored, hq),
+            "val/psnr_y_input": psnr_y(lq, hq),
+            "val/gradient_ratio": gradient_ratio(restored, hq),
+            "val/gradient_ratio_input": gradient_ratio(lq, hq),
+        }
+        means = {name: value.mean() for name, value in measures.items()}
+        self.log_dict(means, batch_size=len(hq), sync_dist=True)
+        self.log("val/psnr_gain", means["val/psnr_y"] - means["val/psnr_y_input"], prog_bar=True, batch_size=len(hq), sync_dist=True)
+        return {"LQ": lq, self.card.kind: restored, **self.extra_pictures(lq, batch.key), "HQ": hq}
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        return self.validation_step(batch, batch_idx)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        hq = batch.hq.float() / 255
+        lq = self.validation_input(batch, hq)
+        return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}
+
+    def extra_pictures(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
+        """More pictures for the validation grid, by title."""
+        return {}
+
+    def restore(self, model: RestorationModel, lq: Tensor, keys: list[str]) -> Tensor:
+        """Restore a validation batch with noise fixed by the keys."""
+        shape = model.latent_shape(*lq.shape[-2:])
+        return model.restore(lq, noise_for([derive_seed("noise", key) for key in keys], shape, lq.device))
+
+    def degraded(self, batch: Batch, hq: Tensor, generator: torch.Generator) -> Tensor:
+        """The batch's own LQ, or a fresh degradation of the HQ."""
+        return self.degradation(hq, generator) if batch.lq is None else batch.lq.float() / 255
+
+    def validation_input(self, batch: Batch, hq: Tensor) -> Tensor:
+        """LQ of a validation batch, each picture degraded by its key alone."""
+        if batch.lq is not None:
+            return batch.lq.float() / 255
+        degraded = []
+        for i, key in enumerate(batch.key):
+            params = self.degradation.sample(1, generator_for("validation", key))
+            degraded.append(self.degradation.apply(hq[i : i + 1], _to_device(params, hq.device)))
+        return torch.cat(degraded)
+
+    def step_generator(self) -> torch.Generator:
+        """Random numbers of this rank and step alone, so a resumed run draws what the undisturbed one would."""
+        step = self.trainer.fit_loop.epoch_loop.total_batch_idx
+        return generator_for("train", self.seed, self.global_rank, step, device=self.device)
+
+
+def _to_device(params: Any, device: torch.device) -> Any:
+    if isinstance(params, Tensor):
+        return params.to(device)
+    if isinstance(params, dict):
+        return {key: _to_device(value, device) for key, value in params.items()}
+    return params

@@ -1,0 +1,71 @@
+"""What a run leaves behind: pictures at each validation and the releasable model."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from vosr.checkpoints import save_model
+from vosr.checkpoints.model_folder import write_atomically
+from vosr.imaging.grid import labelled_grid
+
+
+class PictureGrid(L.Callback):
+    """Writes one PNG per validation: a row per picture, a column per kind (LQ | student | teacher | HQ).
+
+    Args:
+        folder: where to write ``step_<number>.png``.
+        rows: pictures at most.
+    """
+
+    def __init__(self, folder: Path, rows: int = 6) -> None:
+        self.folder = folder
+        self.rows = rows
+        self._columns: dict[str, list[Tensor]] = {}
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if trainer.sanity_checking or not isinstance(outputs, dict):
+            return
+        for title, pictures in outputs.items():
+            column = self._columns.setdefault(title, [])
+            column.extend(pictures[: self.rows - len(column)].detach().cpu())
+
+    @rank_zero_only
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        columns, self._columns = self._columns, {}
+        if not columns or trainer.fast_dev_run:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        grid = labelled_grid({title: torch.stack(pictures) for title, pictures in columns.items()})
+        path = self.folder / f"step_{trainer.global_step:07d}.png"
+        write_atomically(path, lambda temporary: grid.save(temporary, format="PNG"))
+
+
+class ModelWriter(L.Callback):
+    """Writes the averaged model as a model folder after every validation and at the end of training."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._write(trainer, pl_module)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, pl_module)
+
+    @rank_zero_only
+    def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.fast_dev_run:
+            save_model(pl_module.released(), self.folder)

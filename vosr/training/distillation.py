@@ -1,0 +1,105 @@
+"""One-step distillation of a trained teacher (METHOD section 6)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor
+
+from vosr.backbones import BACKBONES, Backbone
+from vosr.checkpoints import load_model
+from vosr.conditioning import FrozenModule
+from vosr.degradations import Degradation
+from vosr.guidance import Guidance
+from vosr.model import RestorationModel, Sampling
+from vosr.objectives import DistillationObjective, Loss
+from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.types import Condition
+
+
+class FrozenTeacher(FrozenModule):
+    """Holds the teacher's backbone out of training."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.freeze()
+
+
+class DistillationModule(RestorationModule):
+    """Distils a teacher into a one-step student of the same architecture.
+
+    Args:
+        teacher: model folder, run folder or shipped name of the teacher; brings autoencoder and encoder with it.
+        guidance: target of the distillation is the teacher's velocity under this guidance.
+        objective: distillation objective.
+        degradation: HQ -> LQ, on the batch's device.
+        sampling: of the student.
+        optimizer: of the student.
+        lr_scheduler: stepped once per optimizer step.
+        ema_decay: of the averaged weights that validate and are released.
+        teacher_steps: steps of the teacher in the validation pictures.
+        seed: of degradations, times and noise.
+    """
+
+    def __init__(
+        self,
+        teacher: Path,
+        guidance: Guidance,
+        objective: DistillationObjective,
+        degradation: Degradation,
+        sampling: Sampling = Sampling(steps=1),  # noqa: B008  (immutable)
+        optimizer: OptimizerCallable = paper_optimizer,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        ema_decay: float = 0.9999,
+        teacher_steps: int = 25,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed)
+        loaded = load_model(teacher)
+        if loaded.card.kind != "teacher":
+            raise ValueError(f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher.")
+        self.conditioner = loaded.conditioner
+        self.teacher = FrozenTeacher(loaded.backbone)
+        self.objective = objective
+        self.teacher_card = loaded.card
+        self.card = replace(loaded.card, kind="student")
+        self.teacher_sampling = replace(loaded.sampling, steps=teacher_steps)
+        self._teacher_pictures: dict[str, Tensor] = {}
+
+    def build_backbone(self) -> Backbone:
+        teacher = self.teacher.backbone
+        return BACKBONES.build(BACKBONES.name_of(type(teacher)), **(teacher.init_args | {"end_time": True}))
+
+    def initialise(self, backbone: Backbone) -> None:
+        """Start as the teacher: only the end-time embedder is new, and it has no effect at r = t."""
+        missing, unexpected = backbone.load_state_dict(self.teacher.backbone.state_dict(), strict=False)
+        new = [key for key in missing if not key.startswith("r_embedder.")]
+        if new or unexpected:
+            raise ValueError(f"Teacher weights do not fit the student: missing {new}, unexpected {unexpected}.")
+
+    def objective_loss(self, data: Tensor, condition: Condition, generator: torch.Generator) -> Loss:
+        draw = self.guidance.draw(condition.latent, generator)
+        mixed = self.guidance.mix(condition, draw)
+        full, weak = self.guidance.augment(condition, draw), self.guidance.weaken(condition)
+        return self.objective.loss(
+            student=lambda z, t, r: self.backbone.velocity(z, t, mixed, r),
+            teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, weak),
+            data=data,
+            draw=self.objective.draw(data, generator),
+        )
+
+    def teacher_model(self) -> RestorationModel:
+        """The teacher under this run's guidance, on this module's frozen parts."""
+        return RestorationModel(
+            self.conditioner, self.teacher.backbone, self.guidance, self.teacher_sampling, self.teacher_card
+        )
+
+    def extra_pictures(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
+        """The teacher's result, computed once per picture: teacher, degradation and noise never change."""
+        new = [i for i, key in enumerate(keys) if key not in self._teacher_pictures]
+        if new:
+            restored = self.restore(self.teacher_model(), lq[new], [keys[i] for i in new])
+            self._teacher_pictures |= {keys[i]: picture for i, picture in zip(new, restored.cpu())}
+        return {"teacher": torch.stack([self._teacher_pictures[key] for key in keys]).to(lq.device)}

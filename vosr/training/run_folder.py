@@ -1,0 +1,83 @@
+"""Run folders: ``<runs>/<name>/<number>`` with everything that is needed to know what a run was."""
+
+import json
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.cli import SaveConfigCallback
+
+PACKAGES = (
+    "vosr", "torch", "lightning", "timm", "torchmetrics", "kornia", "webdataset", "jsonargparse", "diffusers",
+    "safetensors", "numpy", "pillow",
+)  # fmt: skip
+
+
+def next_run(group: Path) -> Path:
+    """The next free numbered folder of a group; not made yet."""
+    numbers = [int(path.name) for path in group.glob("[0-9]*") if path.name.isdigit()]
+    return group / f"{max(numbers, default=0) + 1:03d}"
+
+
+def newest_checkpoint(group: Path) -> Path:
+    """The newest complete checkpoint of a group's runs.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = sorted(group.glob("[0-9]*/checkpoints/*.ckpt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise FileNotFoundError(f"No checkpoint to continue from in {group}; start without --ckpt_path first.")
+    return found[-1]
+
+
+def versions() -> dict[str, Any]:
+    """Python, platform, packages, device and code revision of this process."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "device": device,
+        "revision": revision or "unknown",
+        "command": sys.argv,
+        "packages": packages,
+    }
+
+
+class RunRecord(SaveConfigCallback):
+    """Writes the resolved configuration, versions and data listing into the run folder.
+
+    A continued run adds numbered files and leaves the first ones as they are.
+    """
+
+    def __init__(self, *args: Any, run: Path, **kwargs: Any) -> None:
+        super().__init__(*args, save_to_log_dir=False, **kwargs)
+        self.run = run
+
+    def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self.run.mkdir(parents=True, exist_ok=True)
+        suffix = ""
+        number = 1
+        while (self.run / f"config{suffix}.yaml").exists():
+            number += 1
+            suffix = f"_{number}"
+        text = self.parser.dump(self.config, skip_none=False, format="yaml")
+        (self.run / f"config{suffix}.yaml").write_text(text)
+        (self.run / f"versions{suffix}.json").write_text(json.dumps(versions(), indent=2) + "\n")
+        listing = getattr(trainer.datamodule, "listing", None)
+        if listing is not None:
+            (self.run / f"data{suffix}.json").write_text(json.dumps(listing(), indent=2) + "\n")
