@@ -5,8 +5,9 @@ N backbone tokens, M semantic tokens, Z semantic width, D backbone width. Time: 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 VelocityFn = Callable[[Tensor, Tensor], Tensor]
@@ -42,3 +43,12 @@ class Batch:
     hq: Tensor
     lq: Tensor | None
     key: list[str]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        """The batch on another device. Lightning moves whatever has this method as a whole."""
+        lq = None if self.lq is None else self.lq.to(device, non_blocking=non_blocking)
+        return replace(self, hq=self.hq.to(device, non_blocking=non_blocking), lq=lq)
+
+    def pin_memory(self) -> "Batch":
+        """The batch in page-locked memory. torch's DataLoader calls this where ``pin_memory`` is set."""
+        return replace(self, hq=self.hq.pin_memory(), lq=None if self.lq is None else self.lq.pin_memory())

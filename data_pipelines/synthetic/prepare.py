@@ -1,0 +1,116 @@
+"""Training data made on the spot: dead-leaves pictures written once as WebDataset shards into a cache folder."""
+
+import hashlib
+import io
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+from rich.progress import track
+
+from data_pipelines.synthetic.dead_leaves import PICTURES_PER_BANK, DeadLeaves
+
+log = logging.getLogger(__name__)
+
+PICTURES_PER_SHARD = PICTURES_PER_BANK
+_RECIPE = 1
+"""Raise when the generator changes, so that old caches are not taken for new ones."""
+
+
+@dataclass(frozen=True)
+class SyntheticData:
+    """Procedural pictures (dead leaves with textures, shading, lines and text) as WebDataset shards.
+
+    Args:
+        pictures: how many; about 0.02 s of one core and 90 KB of disk each at 256 px.
+        size: height and width in pixels.
+        seed: another seed gives other pictures.
+    """
+
+    pictures: int = 4000
+    size: int = 256
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.pictures < 1 or self.size < 16:
+            raise ValueError(
+                f"synthetic data needs pictures >= 1 and size >= 16, not {self.pictures} and {self.size}."
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Where the shards lie: one folder per settings, under ``VOSR_CACHE`` or the user's cache folder."""
+        settings = json.dumps({**asdict(self), "recipe": _RECIPE}, sort_keys=True)
+        return cache_root() / f"dead_leaves-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
+
+    def shards(self) -> list[Path]:
+        """Paths of the shards, whether written yet or not."""
+        count = -(-self.pictures // PICTURES_PER_SHARD)
+        return [self.folder / f"dead_leaves-{i:05d}.tar" for i in range(count)]
+
+    def prepare(self, processes: int | None = None) -> Path:
+        """Write the shards that are missing; safe to interrupt, and to run twice at the same time.
+
+        Args:
+            processes: how many to use; all cores by default.
+
+        Returns:
+            The folder of the shards.
+        """
+        missing = [i for i, path in enumerate(self.shards()) if not path.exists()]
+        if not missing:
+            return self.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log.info("Drawing %d training pictures into %s (once).", self.pictures, self.folder)
+        processes = min(processes or os.cpu_count() or 1, len(missing))
+        with multiprocessing.get_context("spawn").Pool(processes) as pool:
+            done = pool.imap_unordered(self._write_shard, missing)
+            for _ in track(done, f"Drawing {self.pictures} training pictures", total=len(missing)):
+                pass
+        (self.folder / "settings.json").write_text(json.dumps(asdict(self), indent=2) + "\n")
+        return self.folder
+
+    def _write_shard(self, number: int) -> None:
+        path = self.shards()[number]
+        unfinished = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as archive:
+                for key, encoded in self._encoded(number):
+                    member = tarfile.TarInfo(f"{key}.webp")
+                    member.size = len(encoded)
+                    archive.addfile(member, io.BytesIO(encoded))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _encoded(self, number: int) -> Iterator[tuple[str, bytes]]:
+        draw = DeadLeaves(self.size, self.seed)
+        first = number * PICTURES_PER_SHARD
+        for index in range(first, min(first + PICTURES_PER_SHARD, self.pictures)):
+            buffer = io.BytesIO()
+            # quality is the effort here: the lossless modes beyond 0 take ten times as long for 10 % of the bytes
+            Image.fromarray(draw(index)).save(buffer, "WEBP", lossless=True, method=0, quality=20)
+            yield f"dead_leaves-{index:07d}", buffer.getvalue()
+
+    def clear(self) -> None:
+        """Delete the shards."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def cache_root() -> Path:
+    """``$VOSR_CACHE``, else the platform's cache folder for this user."""
+    if os.environ.get("VOSR_CACHE"):
+        return Path(os.environ["VOSR_CACHE"]).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "vosr"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "vosr"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vosr"
