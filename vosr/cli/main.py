@@ -1,13 +1,14 @@
 """Choice of the command, and what every command does with errors."""
 
 import importlib
+import logging
 import sys
 import warnings
 
 from rich.console import Console
 from rich.table import Table
 
-from vosr.cli.errors import OneLineParser, fail
+from vosr.cli.errors import OneLineParser, explain, fail
 
 TRAINING = {
     "fit": "Train a teacher or distil a student, as the config says.",
@@ -15,6 +16,13 @@ TRAINING = {
     "test": "Measure a checkpoint on the test pictures.",
     "predict": "Restore the prediction pictures of a data module.",
 }
+NOISE = (  # remarks of libraries that no user of ours can act on
+    ".*args parameter is intended to run from within Python.*",
+    ".*isinstance.treespec, LeafSpec.* is deprecated.*",
+    ".*in eval mode at the start of training.*",
+    ".*does not have many workers.*",
+    ".*is smaller than the logging interval.*",
+)
 FUNCTIONS = {
     "restore": ("vosr.cli.restore", "restore", "Restore photographs: files or whole folders."),
     "components": ("vosr.cli.components", "components", "List every registered component by kind."),
@@ -39,12 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         fail("Interrupted.", 130)
     except (ValueError, FileNotFoundError) as error:
-        fail(" ".join(str(error).split()))
+        fail(explain(" ".join(str(error).split()), set()))
     fail(_unknown(command))
 
 
 def _train(arguments: list[str]) -> int:
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    for noise in NOISE:
+        warnings.filterwarnings("ignore", message=noise)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     from vosr.cli.names import expand_arguments
     from vosr.cli.training import TrainingCLI
 
@@ -56,8 +66,6 @@ def _call(command: str, arguments: list[str]) -> int:
     module, function, description = FUNCTIONS[command]
     target = getattr(importlib.import_module(module), function)
     parser = OneLineParser(prog=f"main.py {command}", description=description)
-    positional = getattr(target, "positional", ())
-    del positional
     parser.add_function_arguments(target, as_group=False, as_positional=True)
     config = parser.parse_args(arguments)
     return target(**config.as_dict()) or 0

@@ -1,6 +1,7 @@
 """``fit``, ``validate``, ``test`` and ``predict``: LightningCLI with registered names and run folders."""
 
 import importlib.util
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), except
 
 
 class TrainingParser(OneLineParser, LightningArgumentParser):
-    """LightningArgumentParser that reads registered names and answers errors in one line."""
+    """LightningArgumentParser that answers errors in one line."""
+
+    def keys(self) -> set[str]:
+        modules = (TeacherModule, DistillationModule, Trainer)
+        return super().keys() | {name for cls in modules for name in inspect.signature(cls).parameters}
 
 
 class TrainingCLI(LightningCLI):
@@ -53,7 +58,7 @@ class TrainingCLI(LightningCLI):
         )
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        return super().init_parser(**({"parser_mode": PARSER_MODE} | kwargs))
+        return super().init_parser(**({"parser_mode": PARSER_MODE, "allow_abbrev": False} | kwargs))
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all run folders.")

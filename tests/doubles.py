@@ -1,0 +1,89 @@
+"""The smallest components that satisfy the interfaces; dotted paths into this file stand for plug-ins."""
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from vosr.autoencoders import Autoencoder
+from vosr.degradations import Degradation
+from vosr.encoders import Encoder
+from vosr.types import Batch
+
+
+class ShuffleAutoencoder(Autoencoder):
+    """Lossless space-to-depth."""
+
+    def __init__(self, factor: int = 2) -> None:
+        super().__init__()
+        self.factor = factor
+        self.latent_channels = 3 * factor**2
+        self.frozen = torch.nn.Parameter(torch.ones(1))
+
+    def encode(self, image, sample=False, generator=None):
+        return F.pixel_unshuffle(image, self.factor) * self.frozen
+
+    def decode(self, latent):
+        return F.pixel_shuffle(latent, self.factor)
+
+
+class MeanEncoder(Encoder):
+    """Mean colour as one token, with dropout to show whether it is in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 3
+        self.dropout = torch.nn.Dropout(0.5)
+
+    def forward(self, image):
+        return self.dropout(image.mean(dim=(2, 3))[:, None])
+
+
+class Dim(Degradation):
+    """Darkens each picture by its own factor."""
+
+    def __init__(self, low: float = 0.4) -> None:
+        self.low = low
+
+    def sample(self, batch_size, generator=None, device="cpu"):
+        drawn = torch.rand(batch_size, generator=generator, device=device)
+        return {"factor": self.low + (1 - self.low) * drawn}
+
+    def apply(self, hq, params):
+        return (hq * params["factor"].view(-1, 1, 1, 1) * 255).round() / 255
+
+
+class Pictures(Dataset):
+    """Smooth random pictures, each from its index."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.count, self.size = count, size
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        noise = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(index))
+        picture = F.interpolate(noise, size=(self.size, self.size), mode="bilinear", antialias=True)[0]
+        return (picture * 255).to(torch.uint8), f"picture/{index}"
+
+
+def collate(items):
+    pictures, keys = zip(*items)
+    return Batch(torch.stack(pictures), None, list(keys))
+
+
+class PictureData(L.LightningDataModule):
+    """A data module without files."""
+
+    def __init__(self, count: int = 16, size: int = 16, batch_size: int = 4) -> None:
+        super().__init__()
+        self.count, self.size, self.batch_size = count, size, batch_size
+
+    def train_dataloader(self):
+        return DataLoader(Pictures(self.count, self.size), self.batch_size, collate_fn=collate)
+
+    def val_dataloader(self):
+        return DataLoader(Pictures(4, self.size), self.batch_size, collate_fn=collate)
+
+    test_dataloader = predict_dataloader = val_dataloader
