@@ -1,8 +1,10 @@
 """Registered autoencoders."""
 
 from vosr.autoencoders.base import Autoencoder
+from vosr.autoencoders.dct import DCTAutoencoder
 from vosr.registry import Registry
 
-AUTOENCODERS: Registry[Autoencoder] = Registry("autoencoder", Autoencoder)
+AUTOENCODERS: Registry[Autoencoder] = Registry("autoencoder", Autoencoder)  # type: ignore[type-abstract]
+AUTOENCODERS.add("dct", DCTAutoencoder)
 
-__all__ = ["AUTOENCODERS", "Autoencoder"]
+__all__ = ["AUTOENCODERS", "Autoencoder", "DCTAutoencoder"]
