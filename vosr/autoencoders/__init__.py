@@ -2,9 +2,13 @@
 
 from vosr.autoencoders.base import Autoencoder
 from vosr.autoencoders.dct import DCTAutoencoder
+from vosr.autoencoders.qwen import QwenVAE
+from vosr.autoencoders.stable_diffusion import StableDiffusionVAE
 from vosr.registry import Registry
 
 AUTOENCODERS: Registry[Autoencoder] = Registry("autoencoder", Autoencoder)  # type: ignore[type-abstract]
 AUTOENCODERS.add("dct", DCTAutoencoder)
+AUTOENCODERS.add("sd2", StableDiffusionVAE)
+AUTOENCODERS.add("qwen", QwenVAE)
 
-__all__ = ["AUTOENCODERS", "Autoencoder", "DCTAutoencoder"]
+__all__ = ["AUTOENCODERS", "Autoencoder", "DCTAutoencoder", "QwenVAE", "StableDiffusionVAE"]

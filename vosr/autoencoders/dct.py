@@ -27,8 +27,8 @@ class DCTAutoencoder(Autoencoder):
 
     Each block of ``factor`` x ``factor`` pixels is transformed by an orthonormal DCT in an orthonormal
     opponent colour space; the first coefficients in zig-zag order are kept, centred and divided by the
-    deviation that they have in photographs. ``decode(encode(x))`` is the orthogonal projection of ``x`` on the kept
-    coefficients, exact for constant pictures. There is no posterior: ``sample`` changes nothing.
+    deviation that they have in photographs. ``decode(encode(x))`` is the orthogonal projection of ``x`` on
+    the kept coefficients, exact for constant pictures. There is no posterior: ``sample`` changes nothing.
 
     The transform always runs in float32, under autocast too.
 

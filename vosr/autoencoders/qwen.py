@@ -1,0 +1,131 @@
+"""The image-only Qwen-Image VAE, from its 2-D file or from the published 3-D one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vosr.autoencoders.base import Autoencoder
+from vosr.autoencoders.posterior import draw_latent
+from vosr.autoencoders.qwen_layers import QwenNetwork
+from vosr.frozen import FrozenModule
+from vosr.weights import State, Weights, empty_module, load_strictly, on_meta, random_module, read_tensors
+
+QWEN_VAE = Weights(
+    title="Qwen-Image VAE",
+    repo="CSWRY/VOSR",
+    file="Qwen-Image-vae-2d/diffusion_pytorch_model.safetensors",
+    shared=(
+        "Qwen-Image-vae-2d/diffusion_pytorch_model.safetensors",
+        "Qwen-Image/vae/diffusion_pytorch_model.safetensors",
+    ),
+    own=("diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"),
+    companions=("config.json",),
+)
+
+_CONFIG: dict[str, Any] = {
+    "base_dim": 96,
+    "z_dim": 16,
+    "dim_mult": [1, 2, 4, 4],
+    "num_res_blocks": 2,
+    "latents_mean": [
+        *(-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508),
+        *(0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921),
+    ],
+    "latents_std": [
+        *(2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743),
+        *(3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160),
+    ],
+}  # fmt: skip
+
+
+class QwenVAE(FrozenModule, Autoencoder):
+    """Qwen-Image VAE for single pictures: 16 channels, factor 8; the released 1.4B models' autoencoder.
+
+    Latents are (z - mean) / std per channel. A ``config.json`` beside the weights gives the sizes, the means
+    and the deviations; without one they are the published model's.
+
+    Args:
+        weights: file, folder or hub id of the 2-D VAE or of the published 3-D one; by default it is looked up
+            and then downloaded.
+        pretrained: whether to load weights at all; false gives fixed random ones.
+        overrides: replaces sizes of the published model: base_dim, z_dim, dim_mult, num_res_blocks,
+            latents_mean, latents_std.
+
+    Raises:
+        ValueError: weights or a configuration that do not fit.
+        MissingWeightsError: no weights to be had.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        weights: str | None = None,
+        pretrained: bool = True,
+        overrides: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        path = QWEN_VAE.locate(weights) if pretrained and not on_meta() else None
+        config = _read_config(path) | (overrides or {})
+        _check(config)
+        self.latent_channels = int(config["z_dim"])
+        self.factor = 2 ** (len(config["dim_mult"]) - 1)
+        sizes = {key: config[key] for key in ("base_dim", "z_dim", "dim_mult", "num_res_blocks")}
+        if path is None:
+            self.network = random_module(lambda: QwenNetwork(**sizes))
+        else:
+            self.network = empty_module(lambda: QwenNetwork(**sizes))
+            load_strictly(self.network, drop_time(read_tensors(path)), path)
+        for name in ("mean", "std"):
+            values = torch.tensor(config[f"latents_{name}"], dtype=torch.float32).view(-1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+        self.freeze()
+
+    def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:
+        latent = draw_latent(self.network.encode(image), sample, generator)
+        return (latent - self.mean) / self.std
+
+    def decode(self, latent: Tensor) -> Tensor:
+        return self.network.decode(latent * self.std + self.mean)
+
+
+def drop_time(state: State) -> State:
+    """State dict of the 2-D network from that of the 3-D one (METHOD section 9); a 2-D one passes unchanged.
+
+    A causal kernel sees a single picture, after its zero padding in the past, with its last temporal slice.
+    """
+    flat = {}
+    for name, value in state.items():
+        if ".time_conv." in name:
+            continue
+        if name.endswith(".gamma"):
+            value = value.reshape(-1, 1, 1)
+        elif value.ndim == 5:
+            value = value[:, :, -1]
+        flat[name] = value
+    return flat
+
+
+def _read_config(path: Path | None) -> dict[str, Any]:
+    file = path.with_name("config.json") if path is not None else None
+    if file is None or not file.is_file():
+        return dict(_CONFIG)
+    given = json.loads(file.read_text())
+    if given.get("attn_scales"):
+        raise ValueError(f"{file}: attn_scales must be empty, not {given['attn_scales']}.")
+    return _CONFIG | {key: value for key, value in given.items() if key in _CONFIG}
+
+
+def _check(config: dict[str, Any]) -> None:
+    unknown = config.keys() - _CONFIG.keys()
+    if unknown:
+        raise ValueError(
+            f"Unknown Qwen VAE option {sorted(unknown)[0]!r}. Known: {', '.join(sorted(_CONFIG))}."
+        )
+    for key in ("latents_mean", "latents_std"):
+        if len(config[key]) != config["z_dim"]:
+            raise ValueError(f"{key} must have z_dim = {config['z_dim']} numbers, not {len(config[key])}.")

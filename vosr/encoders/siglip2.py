@@ -1,0 +1,57 @@
+"""SigLIP2: names and sizes."""
+
+from typing import Any, Literal
+
+from vosr.encoders.timm_vit import TimmViT, ViTSpec
+from vosr.weights import State, Weights
+
+_SIZES = {"b": "base", "l": "large", "so400m": "so400m"}
+_HALF = (0.5, 0.5, 0.5)
+
+
+class SigLIP2(TimmViT):
+    """SigLIP2 through timm, patch 16; no class token.
+
+    Args:
+        size: b, l or so400m.
+        block: index of the block, from 0; by default the one at three quarters of the depth.
+        input_size: side of the resized picture in pixels, a multiple of 16; trained at 512.
+        final_norm: pass the tokens through the transformer's final norm.
+        weights: file, folder or hub id of the weights; by default they are looked up and then downloaded.
+        pretrained: whether to load weights at all; false gives fixed random ones.
+        overrides: options of timm's model that replace the architecture's own, such as ``depth``.
+    """
+
+    def __init__(
+        self,
+        size: Literal["b", "l", "so400m"] = "b",
+        block: int | None = None,
+        input_size: int = 512,
+        final_norm: bool = False,
+        weights: str | None = None,
+        pretrained: bool = True,
+        overrides: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(self.spec(size), block, input_size, final_norm, weights, pretrained, overrides)
+
+    @staticmethod
+    def spec(size: Literal["b", "l", "so400m"]) -> ViTSpec:
+        """Architecture and weights of one variant."""
+        model = f"vit_{_SIZES[size]}_patch16_siglip_512"
+        tag = f"{model}.v2_webli"
+        weights = Weights(
+            title=f"SigLIP2 {size}/16 at 512",
+            repo=f"timm/{tag}",
+            file="model.safetensors",
+            shared=(f"{tag}/model.safetensors",),
+            own=("model.safetensors",),
+        )
+        return ViTSpec(model, weights, (_HALF, _HALF), from_siglip)
+
+
+def from_siglip(state: State, grid: int) -> State:
+    """Positions resampled to ``grid`` x ``grid`` tokens."""
+    from timm.layers import resample_abs_pos_embed  # type: ignore[attr-defined]
+
+    positions = resample_abs_pos_embed(state["pos_embed"], [grid, grid], num_prefix_tokens=0)
+    return {**state, "pos_embed": positions}
