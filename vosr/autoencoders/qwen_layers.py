@@ -1,4 +1,4 @@
-"""Network of the image-only Qwen-Image VAE; parameters are named as in diffusers' ``AutoencoderKLQwenImage``."""
+"""Network of the image-only Qwen-Image VAE; parameter names as in diffusers' ``AutoencoderKLQwenImage``."""
 
 from collections import OrderedDict
 from itertools import pairwise
@@ -64,7 +64,7 @@ class Middle(nn.Module):
 
 
 class Resample(nn.Module):
-    """Half the size by a convolution padded right and below, or twice the size by nearest and a convolution."""
+    """Half the size by a convolution padded right and below, or twice by nearest and a convolution."""
 
     def __init__(self, width_in: int, width_out: int, up: bool) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vosr.autoencoders.base import Autoencoder
 from vosr.autoencoders.light_decoder import LIGHT_DECODER, build_light_decoder, load_light_decoder
@@ -72,11 +72,10 @@ class StableDiffusionVAE(FrozenModule, Autoencoder):
         self.factor = 2 ** (len(config["block_out_channels"]) - 1)
         self.scale = float(config["scaling_factor"])
         if path is None:
-            vae: Any = random_module(lambda: _build(config))
+            self.vae = random_module(lambda: _build(config))
         else:
-            vae = empty_module(lambda: _build(config))
-            load_strictly(vae, rename_attention(read_tensors(path)), path)
-        self.vae = vae
+            self.vae = empty_module(lambda: _build(config))
+            load_strictly(self.vae, rename_attention(read_tensors(path)), path)
         self.light = None
         if light_decoder is not None:
             widths = tuple(width // 2 for width in config["block_out_channels"])
@@ -113,16 +112,15 @@ def rename_attention(state: State) -> State:
     return renamed
 
 
-def _build(config: dict[str, Any]) -> nn.Module:
+def _build(config: dict[str, Any]) -> Any:
     from diffusers import AutoencoderKL  # here, for a quick start of everything else
 
     levels = len(config["block_out_channels"])
-    vae: nn.Module = AutoencoderKL(
+    return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
         **config,
     )
-    return vae
 
 
 def _read_config(path: Path | None) -> dict[str, Any]:

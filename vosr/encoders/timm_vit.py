@@ -90,9 +90,12 @@ class TimmViT(FrozenModule, Encoder):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         self.freeze()
 
-    @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
-        x = (resize_square(image, self.input_size) - self.mean) / self.std
+        return self.tokens((resize_square(image, self.input_size) - self.mean) / self.std)
+
+    @torch.no_grad()
+    def tokens(self, x: Tensor) -> Tensor:
+        """Tokens (B, M, Z) of a normalised picture (B, 3, input_size, input_size)."""
         tokens: list[Tensor] = self.vit.forward_intermediates(
             x,
             indices=[self.block],
@@ -124,9 +127,7 @@ def _block_index(block: int | None, depth: int) -> int:
 
 def _tokens_per_axis(input_size: int, patch: int) -> int:
     if input_size < patch or input_size % patch:
-        raise ValueError(
-            f"input_size must be a multiple of the encoder's patch size {patch}, not {input_size}."
-        )
+        raise ValueError(f"input_size must be a multiple of the patch size {patch}, not {input_size}.")
     return input_size // patch
 
 
