@@ -234,8 +234,13 @@ def test_light_decoder_file_must_be_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "message"), [({"attn_scales": [1]}, "Unknown Qwen VAE option"), ({"z_dim": 4}, "z_dim = 4")]
+    ("name", "overrides", "message"),
+    [
+        ("qwen", {"attn_scales": [1]}, "Unknown Qwen VAE option 'attn_scales'"),
+        ("qwen", {"z_dim": 4}, "z_dim = 4"),
+        ("sd2", {"width": 1}, "Unknown SD2 VAE option 'width'"),
+    ],
 )
-def test_bad_qwen_options(overrides, message):
+def test_bad_options(name, overrides, message):
     with pytest.raises(ValueError, match=message):
-        QwenVAE(pretrained=False, overrides=overrides)
+        AUTOENCODERS.build(name, pretrained=False, overrides=overrides)

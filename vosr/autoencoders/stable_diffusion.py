@@ -67,6 +67,9 @@ class StableDiffusionVAE(FrozenModule, Autoencoder):
         path = SD2_VAE.locate(weights) if load else None
         place = None if light_decoder == "auto" else light_decoder
         light_path = LIGHT_DECODER.locate(place) if load and light_decoder is not None else None
+        unknown = sorted((overrides or {}).keys() - _CONFIG.keys())
+        if unknown:
+            raise ValueError(f"Unknown SD2 VAE option {unknown[0]!r}. Known: {', '.join(_CONFIG)}.")
         config = _read_config(path) | (overrides or {})
         self.latent_channels = int(config["latent_channels"])
         self.factor = 2 ** (len(config["block_out_channels"]) - 1)

@@ -67,15 +67,13 @@ class TimmViT(FrozenModule, Encoder):
         pretrained: bool,
         overrides: dict[str, Any] | None,
     ) -> None:
-        import timm  # here, for a quick start of everything else
-
         super().__init__()
         self.input_size = input_size
         self.final_norm = final_norm
         options = {"num_classes": 0, "img_size": input_size, **(overrides or {})}
         path = spec.weights.locate(weights) if pretrained and not on_meta() else None
         make = random_module if path is None else empty_module
-        vit: Any = make(lambda: timm.create_model(spec.model, **options))
+        vit = make(lambda: _create(spec.model, options))
         self.block = _block_index(block, len(vit.blocks))
         self.dim = int(vit.embed_dim)
         self.grid = _tokens_per_axis(input_size, int(vit.patch_embed.patch_size[0]))
@@ -83,7 +81,8 @@ class TimmViT(FrozenModule, Encoder):
         if path is not None:
             state = self._wanted(spec.convert(read_tensors(path), self.grid))
             load_strictly(vit, state, path)
-            _fill_buffers(vit, timm.create_model(spec.model, **options | {"depth": 1}))
+            if any(buffer.is_meta for buffer in vit.buffers()):
+                _fill_buffers(vit, _create(spec.model, options | {"depth": 1}))
         self.vit = vit
         mean, std = spec.mean_std
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
@@ -115,6 +114,15 @@ class TimmViT(FrozenModule, Encoder):
             if not name.startswith(unused)
             and not (name.startswith("blocks.") and int(name.split(".")[1]) > self.block)
         }
+
+
+def _create(model: str, options: dict[str, Any]) -> Any:
+    import timm  # here, for a quick start of everything else
+
+    try:
+        return timm.create_model(model, **options)
+    except TypeError as error:
+        raise ValueError(f"overrides of timm's {model}: {error}.") from error
 
 
 def _block_index(block: int | None, depth: int) -> int:
