@@ -1,8 +1,23 @@
 """Data: from folders, tar shards or a procedural generator to batches of :class:`vosr.types.Batch`."""
 
+from data_pipelines.crop import Augmentation
 from data_pipelines.datamodule import ShardDataModule
+from data_pipelines.failures import BadDataError
+from data_pipelines.folders import PairedFolders, PictureFolder
+from data_pipelines.health import DataHealth
 from data_pipelines.photographs import RealPhotographs
 from data_pipelines.pictures import Picture, PictureSet
 from data_pipelines.synthetic import SyntheticData
 
-__all__ = ["Picture", "PictureSet", "RealPhotographs", "ShardDataModule", "SyntheticData"]
+__all__ = [
+    "Augmentation",
+    "BadDataError",
+    "DataHealth",
+    "PairedFolders",
+    "Picture",
+    "PictureFolder",
+    "PictureSet",
+    "RealPhotographs",
+    "ShardDataModule",
+    "SyntheticData",
+]

@@ -1,10 +1,31 @@
-"""Random crop, flips and quarter turns: drawn apart from applied."""
+"""Random crop, mirroring and quarter turns: drawn apart from applied."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a training crop is taken from a picture.
+
+    Args:
+        flips: mirror half of the crops.
+        rotations: turn the crops by 0, 90, 180 or 270 degrees.
+        shrink_to: pictures whose shorter side is longer than this, in pixels, are reduced to it first, which
+            JPEGs do while they are decoded; by default the crop is taken at full resolution.
+    """
+
+    flips: bool = True
+    rotations: bool = True
+    shrink_to: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.shrink_to is not None and self.shrink_to < 1:
+            raise ValueError(
+                f"shrink_to must be a number of pixels of at least 1, or null, not {self.shrink_to}."
+            )
 
 
 @dataclass(frozen=True)
@@ -24,22 +45,36 @@ class Crop:
     quarter_turns: int = 0
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, flips: bool, rotations: bool) -> "Crop":
-        """Draw a crop uniformly; always the same number of draws from ``rng``."""
+    def draw(cls, rng: np.random.Generator, augmentation: Augmentation) -> "Crop":
+        """Draw a crop uniformly; takes the same number of draws from ``rng`` whatever the options."""
         x, y = rng.random(2)
         mirror, turns = rng.integers(2), rng.integers(4)
-        return cls(float(x), float(y), bool(mirror) and flips, int(turns) if rotations else 0)
+        return cls(
+            float(x),
+            float(y),
+            bool(mirror) and augmentation.flips,
+            int(turns) if augmentation.rotations else 0,
+        )
 
-    def __call__(self, picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-        """Cut (size, size, 3) out of ``picture`` (H, W, 3), enlarging it first where its shorter side is less."""
-        height, width, _ = picture.shape
-        if min(height, width) < size:
-            factor = size / min(height, width)
-            target = (max(size, round(width * factor)), max(size, round(height * factor)))
-            picture = np.asarray(Image.fromarray(picture).resize(target, Image.Resampling.BICUBIC))
-            height, width, _ = picture.shape
-        top, left = round(self.y * (height - size)), round(self.x * (width - size))
-        cut = picture[top : top + size, left : left + size]
+    def corner(self, width: int, height: int, size: int) -> tuple[int, int]:
+        """Left and top of a ``size`` crop in a picture of ``width`` by ``height``."""
+        return round(self.x * (width - size)), round(self.y * (height - size))
+
+    def turned(self, cut: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Mirror and turn a square crop (size, size, 3)."""
         if self.mirror:
             cut = cut[:, ::-1]
         return np.ascontiguousarray(np.rot90(cut, self.quarter_turns))
+
+
+def working_scale(width: int, height: int, size: int, shrink_to: int | None) -> float:
+    """Factor by which a picture is resized before a ``size`` crop is taken.
+
+    The reference's rule for small pictures: the shorter side is enlarged to ``size``, bicubic.
+    """
+    shorter = min(width, height)
+    if shorter < size:
+        return size / shorter
+    if shrink_to is not None and shorter > max(shrink_to, size):
+        return max(shrink_to, size) / shorter
+    return 1.0

@@ -1,81 +1,106 @@
-"""The Lightning data module: streams training batches from shards, and walks fixed validation pictures."""
+"""The Lightning data module: streams training batches, and walks fixed validation pictures."""
 
-import itertools
-from collections.abc import Iterator
-from pathlib import Path
+import logging
+from datetime import timedelta
+from typing import Any
 
-import torch.distributed
+import torch.distributed as dist
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from data_pipelines.crop import Augmentation
+from data_pipelines.failures import Tally
+from data_pipelines.folders import PictureFolder
 from data_pipelines.pictures import PictureSet, collate
-from data_pipelines.stream import ShardStream
+from data_pipelines.stream import Plan, TrainLoader
+from data_pipelines.stream.arrange import Found, epoch_length, find_source, source_plans
 from data_pipelines.synthetic import SyntheticData
-from vosr.types import Batch
+
+log = logging.getLogger(__name__)
+
+SYNTHETIC = "synthetic"
+TALK_TIMEOUT = timedelta(minutes=10)
+"""How long ranks wait for each other when they compare shards or positions."""
 
 
 class ShardDataModule(LightningDataModule):
-    """Training pictures streamed from WebDataset shards, and a fixed validation set.
+    """Training pictures streamed from shards or folders, and a fixed validation set.
 
     Args:
-        train: ``synthetic`` (pictures drawn on this machine), or folder or paths of tar shards.
-        validation: fixed pictures to validate on; None for no validation.
-        crop_size: height and width of the training crops in pixels.
+        train: a source, a list that is read as one, or sources with weights ({faces.tar: 1, /data/shards:
+            3}). A source is "synthetic" (pictures drawn on this machine), a folder of tar shards or of
+            pictures, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
+            pipe:, s3:, gs:, hf:).
+        validation: a picture set, or a folder of photographs; null validates nothing.
+        crop_size: height and width of the training crops in pixels. Smaller pictures are enlarged.
         batch_size: training pictures per rank and step.
         num_workers: reading processes per rank; 0 reads in the training process.
-        shuffle: pictures (as compressed bytes) in the shuffle buffer of each reader.
-        flips: mirror half of the crops.
-        rotations: turn the crops by 0, 90, 180 or 270 degrees.
+        shuffle: samples in each reader's shuffle window; they are kept compressed.
+        augmentation: how crops are taken.
         seed: another seed gives another order and other crops.
         batches_per_epoch: batches per rank and epoch; by default one pass over the training pictures.
-        synthetic: settings of the ``synthetic`` pictures.
+        max_bad_share: share of unusable samples above which the run stops with a report.
+        synthetic: settings of the "synthetic" pictures.
     """
 
     def __init__(
         self,
-        train: str | list[str] | dict[str, float] = "synthetic",
-        validation: PictureSet | None = None,
+        train: str | list[str] | dict[str, float] = SYNTHETIC,
+        validation: PictureSet | str | None = None,
         crop_size: int = 256,
         batch_size: int = 32,
         num_workers: int = 1,
-        shuffle: int = 500,
-        flips: bool = True,
-        rotations: bool = True,
+        shuffle: int = 1000,
+        augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
         seed: int = 0,
         batches_per_epoch: int | None = None,
+        max_bad_share: float = 0.1,
         synthetic: SyntheticData = SyntheticData(),  # noqa: B008 (frozen)
     ) -> None:
         super().__init__()
-        self.train = train
-        self.validation = validation
+        for name, value in {"crop_size": crop_size, "batch_size": batch_size, "shuffle": shuffle}.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}.")
+        if num_workers < 0 or (batches_per_epoch is not None and batches_per_epoch < 1):
+            raise ValueError("num_workers must be at least 0 and batches_per_epoch at least 1.")
+        self.train = _weights(train)
+        self.validation = PictureFolder(validation) if isinstance(validation, str) else validation
         self.crop_size = crop_size
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.shuffle = shuffle
-        self.flips = flips
-        self.rotations = rotations
+        self.augmentation = augmentation
         self.seed = seed
         self.batches_per_epoch = batches_per_epoch
+        self.max_bad_share = max_bad_share
         self.synthetic = synthetic
+        self._loader: TrainLoader | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """What this rank has read so far, good and bad."""
+        return self._loader.tally if self._loader is not None else Tally()
 
     def prepare_data(self) -> None:
         """Draw the synthetic pictures, once per machine."""
-        if self.train == "synthetic":
+        if any(SYNTHETIC in names for names, _ in self.train):
             self.synthetic.prepare()
 
-    def train_dataloader(self) -> "EpochLoader":
-        """Batches of one epoch."""
-        if self.train == "synthetic":
-            shards, pictures = [str(path) for path in self.synthetic.shards()], self.synthetic.pictures
-        else:
-            shards = sorted(str(path) for path in Path(str(self.train)).glob("*.tar"))
-            pictures = 64 * len(shards)
-        ranks = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        batches = self.batches_per_epoch or max(1, pictures // (self.batch_size * ranks))
-        stream = ShardStream(
-            shards, self.crop_size, self.batch_size, self.shuffle, self.flips, self.rotations, self.seed
-        )
-        return EpochLoader(stream, batches, self.num_workers)
+    def train_dataloader(self) -> TrainLoader:
+        """The endless training stream; its position is part of Lightning's checkpoints.
+
+        Raises:
+            ValueError: a source is not there or holds nothing.
+        """
+        together = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+        group: Any = dist.new_group(backend="gloo", timeout=TALK_TIMEOUT) if together else None
+        plan = self._plan(group)
+        batches, said = epoch_length(plan, self.batches_per_epoch)
+        if plan.rank == 0:
+            for line in said:
+                log.info(line)
+        self._loader = TrainLoader(plan, batches, self.num_workers, self.max_bad_share, group)
+        return self._loader
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """The validation pictures in fixed order; nothing where there are none."""
@@ -83,21 +108,80 @@ class ShardDataModule(LightningDataModule):
             return []
         return DataLoader(self.validation, batch_size=self.validation.batch_size, collate_fn=collate)
 
+    def test_dataloader(self) -> DataLoader | list[DataLoader]:
+        """The same pictures as for validation."""
+        return self.val_dataloader()
 
-class EpochLoader:
-    """A fixed number of batches of an endless stream."""
+    def predict_dataloader(self) -> DataLoader | list[DataLoader]:
+        """The same pictures as for validation."""
+        return self.val_dataloader()
 
-    def __init__(self, stream: ShardStream, batches: int, num_workers: int) -> None:
-        self.stream = stream
-        self.batches = batches
-        self.num_workers = num_workers
+    def teardown(self, stage: str) -> None:
+        """End the reading processes."""
+        if self._loader is not None:
+            self._loader.close()
 
-    def __len__(self) -> int:
-        return self.batches
+    def listing(self) -> dict[str, Any]:
+        """What is read, for the record of a run: shards and their lengths per source, validation pictures."""
+        sources = [
+            {
+                "name": source.name,
+                "weight": source.weight,
+                "samples": source.samples,
+                "shards": [shard.url for shard in source.shards],
+            }
+            for source in (self._loader.plan.sources if self._loader is not None else ())
+        ]
+        return {"train": sources, "validation": self.validation.names() if self.validation else []}
 
-    def __iter__(self) -> Iterator[Batch]:
-        loader = DataLoader(
-            self.stream, batch_size=None, num_workers=self.num_workers, pin_memory=torch.cuda.is_available()
+    def _plan(self, group: dist.ProcessGroup | None) -> Plan:
+        ranks = dist.get_world_size() if group is not None else 1
+        rank = dist.get_rank() if group is not None else 0
+        found = self._found(rank, group)
+        workers = max(1, self.num_workers)
+        return Plan(
+            sources=source_plans(found, ranks * workers, self.seed),
+            crop_size=self.crop_size,
+            batch_size=self.batch_size,
+            shuffle=self.shuffle,
+            augmentation=self.augmentation,
+            seed=self.seed,
+            ranks=ranks,
+            rank=rank,
+            workers=workers,
         )
-        self.stream.epoch += 1
-        return itertools.islice(iter(loader), self.batches)
+
+    def _found(self, rank: int, group: dist.ProcessGroup | None) -> list[Found]:
+        """Shards as rank 0 sees them: every rank must read the same, whatever its own view of the disk."""
+        news: list[Any] = [None]
+        if rank == 0:
+            synthetic = str(self.synthetic.folder)
+            try:
+                news = [
+                    find_source([synthetic if name == SYNTHETIC else name for name in names], weight)
+                    for names, weight in self.train
+                ]
+            except ValueError as error:
+                news = [error]
+        news = [news]
+        if group is not None:
+            dist.broadcast_object_list(news, src=0, group=group)
+        found: list[Found] = news[0]
+        if isinstance(found[0], ValueError):
+            raise found[0]
+        return found
+
+
+def _weights(train: str | list[str] | dict[str, float]) -> list[tuple[list[str], float]]:
+    """Names that form one source, and its weight; a list of names is one source."""
+    if isinstance(train, dict):
+        weights = [([str(name)], float(weight)) for name, weight in train.items()]
+    else:
+        weights = [([train] if isinstance(train, str) else list(train), 1.0)]
+    if not weights or not weights[0][0]:
+        raise ValueError("No training source: --data.train needs at least one folder, shard or URL.")
+    if wrong := [(names, weight) for names, weight in weights if not weight > 0]:
+        raise ValueError(
+            f"The weight of {wrong[0][0][0]!r} must be above 0, not {wrong[0][1]}; leave it out instead."
+        )
+    return weights

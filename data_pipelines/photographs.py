@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from data_pipelines.crop import Crop
 from data_pipelines.pictures import Picture, PictureSet
 
 PHOTOGRAPHS: dict[str, list[tuple[float, float]]] = {
@@ -24,11 +25,11 @@ PHOTOGRAPHS: dict[str, list[tuple[float, float]]] = {
 class RealPhotographs(PictureSet):
     """Fixed crops of photographs inside scikit-image: a face, a cat, a motorcycle, stars and others.
 
-    The JPEG ones are halved first, by area averaging, where that leaves at least one crop: ground truth without
-    compression marks.
+    The JPEG ones are halved first, by area averaging, where that leaves at least one crop: ground truth
+    without compression marks.
 
     Args:
-        crop_size: height and width of the crops in pixels; at most 300, the height of the smallest photograph.
+        crop_size: height and width of the crops in pixels; at most 300, the smallest height.
         batch_size: crops per validation batch.
     """
 
@@ -46,10 +47,12 @@ class RealPhotographs(PictureSet):
     def __getitem__(self, index: int) -> Picture:
         path, (x, y) = self._crops[index]
         photograph = _clean(path, self.crop_size)
-        height, width, _ = photograph.shape
-        top, left = round(y * (height - self.crop_size)), round(x * (width - self.crop_size))
+        left, top = Crop(x, y).corner(photograph.shape[1], photograph.shape[0], self.crop_size)
         crop = photograph[top : top + self.crop_size, left : left + self.crop_size]
-        return Picture(f"{path.stem}@{left},{top}", np.ascontiguousarray(crop))
+        return Picture(self.names()[index], np.ascontiguousarray(crop))
+
+    def names(self) -> list[str]:
+        return [f"{path.stem}@{x:.2f},{y:.2f}" for path, (x, y) in self._crops]
 
 
 def _clean(path: Path, smallest: int) -> NDArray[np.uint8]:

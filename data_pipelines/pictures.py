@@ -46,6 +46,10 @@ class PictureSet(Component, Dataset[Picture], ABC):
     def __getitem__(self, index: int) -> Picture:
         """Picture number ``index``."""
 
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Keys of the pictures, in order."""
+
 
 def collate(pictures: list[Picture]) -> Batch:
     """Stack pictures of one size into uint8 (B, 3, H, W)."""

@@ -1,8 +1,9 @@
 """Dead leaves: scenes of overlapping textured surfaces whose statistics are those of photographs.
 
-Sizes follow r**-3, the one law that makes the picture look alike at every scale and gives it the power spectrum of
-about 1 / f**2 that photographs have (Lee, Mumford and Huang 2001). Networks trained on such pictures restore real
-photographs nearly as well as those trained on photographs (Achddou, Gousseau and Ladjal 2022).
+Sizes follow r**-3, the one law that makes the picture look alike at every scale and gives it the power
+spectrum of about 1 / f**2 that photographs have (Lee, Mumford and Huang 2001). Networks trained on such
+pictures restore real photographs nearly as well as those trained on photographs (Achddou, Gousseau and
+Ladjal 2022).
 """
 
 from functools import lru_cache
@@ -36,7 +37,7 @@ class DeadLeaves:
         rng = np.random.default_rng([self.seed, index])
         bank = _bank(self.seed, index // PICTURES_PER_BANK)
         side = 2 * self.size  # drawn at twice the size and averaged: antialiased edges
-        scene = _layer(rng, bank, side, cover=3.0)[0]
+        scene, _ = _layer(rng, bank, side, cover=3.0)
         if rng.random() < 0.6:
             scene = _in_front(rng, scene, *_layer(rng, bank, side, cover=rng.uniform(0.3, 1.2)))
         scene = scene.reshape(self.size, 2, self.size, 2, 3)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 _HUES = np.array(
     [
@@ -17,7 +17,7 @@ _HUES = np.array(
         [0.6, 0.55, 1.0],
     ]
 )
-"""Earth, skin, foliage, sky, red, violet: linear mixtures of these cover the gamut of ordinary photographs."""
+"""Earth, skin, foliage, sky, red, violet: mixtures of these cover the gamut of ordinary photographs."""
 
 
 _POINTS = 24
@@ -89,8 +89,8 @@ def surfaces(rng: np.random.Generator, centre: Floats, radius: Floats, textures:
 def outlines(rng: np.random.Generator, centre: Floats, radius: Floats) -> list[list[float]]:
     """Polygons of N leaves, each a flat list x0, y0, x1, y1 ...
 
-    Smooth blobs, ellipses, rectangles and irregular polygons of 3 to 8 corners. All have ``_POINTS`` points: a
-    polygon with fewer corners repeats them.
+    Smooth blobs, ellipses, rectangles and irregular polygons of 3 to 8 corners. All have ``_POINTS`` points:
+    a polygon with fewer corners repeats them.
     """
     count = len(radius)
     kind = rng.random((count, 1))

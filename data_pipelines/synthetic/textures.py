@@ -58,8 +58,8 @@ def lattice(rng: np.random.Generator) -> Field:
     """Bricks, tiles, windows or mesh: a jittered grid of cells of differing brightness with dark joints."""
     canvas = Image.new("L", (SIDE, SIDE), int(rng.integers(0, 120)))
     draw = ImageDraw.Draw(canvas)
-    width, height = rng.integers(8, 60), rng.integers(8, 40)
-    joint, shift = rng.integers(1, 6), rng.choice([0, width // 2])
+    width, height = int(rng.integers(8, 60)), int(rng.integers(8, 40))
+    joint, shift = int(rng.integers(1, 6)), int(rng.choice(np.array([0, width // 2])))
     contrast = rng.uniform(0, 60)
     for row, y in enumerate(range(0, SIDE, height)):
         for x in range(-width, SIDE, width):

@@ -1,0 +1,125 @@
+"""Validation pictures from folders: clean ones alone, or real pairs of degraded and clean."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_pipelines.crop import Crop
+from data_pipelines.decode import decode, decode_crop
+from data_pipelines.failures import PictureError
+from data_pipelines.pictures import Picture, PictureSet
+from data_pipelines.sources.shard import PICTURE_SUFFIXES, suffix_of
+
+log = logging.getLogger(__name__)
+
+
+class PictureFolder(PictureSet):
+    """Clean photographs of a folder, searched recursively; the module degrades them, fixed by their names.
+
+    Args:
+        folder: where they lie.
+        crop_size: height and width of the crop from the middle of each, in pixels; smaller photographs are
+            enlarged to it.
+        batch_size: pictures per validation batch.
+    """
+
+    def __init__(self, folder: str, crop_size: int = 512, batch_size: int = 4) -> None:
+        super().__init__(batch_size)
+        self.folder = Path(folder)
+        self.crop_size = crop_size
+        self.paths = _readable(_pictures(self.folder))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Picture:
+        path = self.paths[index]
+        return Picture(self.names()[index], decode_crop(path.read_bytes(), Crop(), self.crop_size))
+
+    def names(self) -> list[str]:
+        return [path.relative_to(self.folder).with_suffix("").as_posix() for path in self.paths]
+
+
+class PairedFolders(PictureSet):
+    """Real pairs: two folders in which a degraded and a clean picture have the same file name, less its type.
+
+    Args:
+        lq: folder of the degraded pictures; those smaller than their partner are enlarged to it, bicubic.
+        hq: folder of the clean pictures.
+        crop_size: height and width of the crop from the middle of each clean picture; null takes whole
+            pictures, which then have to be of one size if batch_size is above 1.
+        batch_size: pictures per validation batch.
+    """
+
+    def __init__(self, lq: str, hq: str, crop_size: int | None = None, batch_size: int = 1) -> None:
+        super().__init__(batch_size)
+        self.crop_size = crop_size
+        low, high = _by_stem(Path(lq)), _by_stem(Path(hq))
+        alone = sorted(low.keys() ^ high.keys())
+        if not low.keys() & high.keys():
+            raise ValueError(
+                f"No file of {lq} has the name of one in {hq}; pairs are found by name without type."
+            )
+        if alone:
+            log.warning(
+                "%d pictures have no partner and are left out: %s ...", len(alone), ", ".join(alone[:3])
+            )
+        both = sorted(low.keys() & high.keys())
+        good = {*_readable([low[stem] for stem in both]), *_readable([high[stem] for stem in both])}
+        self.stems = [stem for stem in both if low[stem] in good and high[stem] in good]
+        self.pairs = [(low[stem], high[stem]) for stem in self.stems]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Picture:
+        low, high = (decode(path.read_bytes()) for path in self.pairs[index])
+        height, width, _ = high.shape
+        if low.shape != high.shape:
+            low = np.asarray(Image.fromarray(low).resize((width, height), Image.Resampling.BICUBIC))
+        if self.crop_size is not None:
+            low, high = (_middle(each, self.crop_size, self.stems[index]) for each in (low, high))
+        return Picture(self.stems[index], high, low)
+
+    def names(self) -> list[str]:
+        return self.stems
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ValueError(f"No folder {folder}; validation pictures come from a folder or a picture set.")
+    paths = sorted(path for path in folder.rglob("*") if suffix_of(path.name) in PICTURE_SUFFIXES)
+    if not paths:
+        raise ValueError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}).")
+    return paths
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in _pictures(folder)}
+
+
+def _readable(paths: list[Path]) -> list[Path]:
+    """Those that decode; every rank must have the same set, so this is found out before the first step."""
+    good = []
+    for path in paths:
+        try:
+            decode(path.read_bytes())
+            good.append(path)
+        except (PictureError, OSError) as error:
+            log.warning("Left out of validation: %s (%s)", path, error)
+    if not good:
+        raise ValueError(f"None of {len(paths)} validation pictures can be read; the first is {paths[0]}.")
+    return good
+
+
+def _middle(picture: NDArray[np.uint8], size: int, name: str) -> NDArray[np.uint8]:
+    height, width, _ = picture.shape
+    if min(height, width) < size:
+        raise ValueError(
+            f"The pair {name} is {width}x{height}, smaller than crop_size {size}; choose a smaller one."
+        )
+    left, top = Crop().corner(width, height, size)
+    return np.ascontiguousarray(picture[top : top + size, left : left + size])

@@ -1,0 +1,60 @@
+"""The index beside shards: how many samples each holds, its size and checksum."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+INDEX_NAME = "index.json"
+_FORMAT = "vosr-shards-1"
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """One shard.
+
+    Attributes:
+        name: file name of the archive, beside the index.
+        samples: number of samples.
+        bytes: size of the archive.
+        sha256: checksum of the archive.
+        pixels: pixels of all its pictures, 0 where they were not looked at.
+    """
+
+    name: str
+    samples: int
+    bytes: int
+    sha256: str
+    pixels: int = 0
+
+
+def read_index(text: str, where: str) -> list[IndexEntry]:
+    """Entries of an index file.
+
+    Raises:
+        ValueError: it is not one of ours.
+    """
+    try:
+        content = json.loads(text)
+        if content["format"] != _FORMAT:
+            raise ValueError(content["format"])
+        return [IndexEntry(**entry) for entry in content["shards"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{where} is no {_FORMAT!r} index ({error}); delete it, or write the shards again."
+        ) from error
+
+
+def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path:
+    """Write the index of the shards in ``folder``, with totals and whatever else is to be remembered."""
+    content = {
+        "format": _FORMAT,
+        "samples": sum(entry.samples for entry in entries),
+        "bytes": sum(entry.bytes for entry in entries),
+        **more,
+        "shards": [asdict(entry) for entry in entries],
+    }
+    path = folder / INDEX_NAME
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(content, indent=1) + "\n")
+    unfinished.replace(path)
+    return path
