@@ -279,7 +279,7 @@ def test_bad_arguments_and_files(tmp_path):
         build("dinov2", block=3)
     with pytest.raises(ValueError, match="multiple of the patch size 14"):
         build("dinov2", input_size=60)
-    with pytest.raises(ValueError, match="overrides.*'deep'"):
+    with pytest.raises(ValueError, match=r"overrides.*'deep'"):
         build("dinov2", overrides={"deep": 3})
     state = whole("dinov2").state_dict()
     del state["cls_token"]
