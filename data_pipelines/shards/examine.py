@@ -1,0 +1,111 @@
+"""Work of one process on one picture: decode, measure, filter, cut and encode."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_pipelines.decode import decode
+from data_pipelines.failures import PictureError
+from data_pipelines.shards.inputs import Input
+from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
+from data_pipelines.shards.options import Encoding, Options
+from data_pipelines.sources.shard import PICTURE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Product:
+    """A picture that may be packed, or the reason why not.
+
+    Attributes:
+        suffix: what is appended to the input's key: empty, or the place of a tile.
+        dropped: reason; empty where it may be packed.
+        detail: figure behind the reason.
+        kind: file type.
+        encoded: new bytes; None packs the input's own members as they are.
+        checksum: of the bytes to be packed.
+        fingerprint: perceptual hash.
+        pixels: width times height.
+    """
+
+    suffix: str = ""
+    dropped: str = ""
+    detail: str = ""
+    kind: str = ""
+    encoded: bytes | None = None
+    checksum: str = ""
+    fingerprint: int = 0
+    pixels: int = 0
+
+
+def examine(one: Input, options: Options) -> list[Product]:
+    """Everything that one input gives; never raises for bad data."""
+    if one.problem:
+        return [Product(dropped=one.problem)]
+    try:
+        members = one.load()
+        kind, encoded = next((k, members[k]) for k in PICTURE_SUFFIXES if k in members)
+        picture = decode(encoded)
+    except StopIteration:
+        return [Product(dropped="no_picture_in_sample")]
+    except PictureError as error:
+        return [Product(dropped=error.reason.value, detail=str(error))]
+    except OSError as error:
+        return [Product(dropped="unreadable_file", detail=str(error))]
+    height, width, _ = picture.shape
+    if min(height, width) < options.min_side:
+        return [Product(dropped="below_min_side", detail=f"{width}x{height}")]
+    return [
+        _judged(suffix, part, kind, encoded if part is picture else None, options)
+        for suffix, part in _tiles(picture, options.tile)
+    ]
+
+
+def _tiles(picture: NDArray[np.uint8], tile: int | None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Whole tiles of a grid in the middle of the picture; a picture of less than two tiles stays as it is."""
+    height, width, _ = picture.shape
+    if tile is None or height < tile or width < tile or height * width < 2 * tile * tile:
+        yield "", picture
+        return
+    top, left = (height % tile) // 2, (width % tile) // 2
+    for y in range(top, height - tile + 1, tile):
+        for x in range(left, width - tile + 1, tile):
+            yield f"-x{x}-y{y}", np.ascontiguousarray(picture[y : y + tile, x : x + tile])
+
+
+def _judged(
+    suffix: str, picture: NDArray[np.uint8], kind: str, original: bytes | None, options: Options
+) -> Product:
+    grey = luma(picture)
+    if options.min_gradient > 0 and (energy := gradient_energy(grey)) < options.min_gradient:
+        return Product(suffix, "below_min_gradient", f"{energy:.2f}")
+    if options.min_entropy > 0 and (bits := entropy(grey)) < options.min_entropy:
+        return Product(suffix, "below_min_entropy", f"{bits:.2f}")
+    encoded = None
+    if original is None or options.encode is not None:
+        kind = options.encode or "webp"
+        encoded = encode(picture, kind)
+    return Product(
+        suffix=suffix,
+        kind=kind,
+        encoded=encoded,
+        checksum=hashlib.sha256(encoded or original or b"").hexdigest(),
+        fingerprint=perceptual_hash(grey) if options.near_duplicates is not None else 0,
+        pixels=picture.shape[0] * picture.shape[1],
+    )
+
+
+def encode(picture: NDArray[np.uint8], kind: Encoding) -> bytes:
+    """Lossless PNG or WebP, or JPEG of quality 95 without chroma subsampling."""
+    settings: dict[Encoding, dict[str, int | bool]] = {
+        "png": {"compress_level": 3},
+        "webp": {"lossless": True, "method": 0, "quality": 20},
+        "jpeg": {"quality": 95, "subsampling": 0},
+    }
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, kind.upper(), **settings[kind])
+    return buffer.getvalue()

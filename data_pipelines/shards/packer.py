@@ -1,0 +1,149 @@
+"""Writes archives one after the other, and a journal from which an interrupted run goes on."""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_pipelines.shards.options import Options
+from data_pipelines.sources.index import IndexEntry
+
+JOURNAL_NAME = "journal.jsonl"
+
+
+@dataclass
+class Chapter:
+    """What happened between two finished shards; one line of the journal.
+
+    Attributes:
+        inputs: inputs looked at since the beginning.
+        shard: the shard that was finished, None at the very end.
+        marks: checksum and perceptual hash of each of its samples.
+        dropped: name, reason and detail of what was left out.
+    """
+
+    inputs: int
+    shard: IndexEntry | None
+    marks: list[tuple[str, int]] = field(default_factory=list)
+    dropped: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+class Packer:
+    """Packs samples into ``shard-000000.tar`` and so on.
+
+    Args:
+        out: folder of the shards.
+        options: limits of a shard.
+        finished: number of shards that are there already.
+    """
+
+    def __init__(self, out: Path, options: Options, finished: int) -> None:
+        self.out = out
+        self.options = options
+        self.number = finished
+        self._archive: tarfile.TarFile | None = None
+        self._samples = 0
+        self._bytes = 0
+        self._pixels = 0
+
+    def add(self, key: str, members: dict[str, bytes], pixels: int) -> None:
+        """Append one sample to the shard that is open."""
+        if self._archive is None:
+            self._archive = tarfile.open(self._unfinished, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+        for kind, content in members.items():
+            member = tarfile.TarInfo(f"{key}.{kind}")
+            member.size = len(content)
+            self._archive.addfile(member, io.BytesIO(content))
+            self._bytes += len(content)
+        self._samples += 1
+        self._pixels += pixels
+
+    @property
+    def full(self) -> bool:
+        """Whether the open shard has reached a limit."""
+        return self._samples >= self.options.max_samples or self._bytes >= self.options.max_megabytes * 1e6
+
+    def finish(self) -> IndexEntry | None:
+        """Close the open shard and give it its name; None where nothing is open."""
+        if self._archive is None:
+            return None
+        self._archive.close()
+        path = self.out / f"shard-{self.number:06d}.tar"
+        entry = IndexEntry(
+            path.name, self._samples, self._unfinished.stat().st_size, _sha256(self._unfinished), self._pixels
+        )
+        self._unfinished.replace(path)
+        self.number += 1
+        self._archive, self._samples, self._bytes, self._pixels = None, 0, 0, 0
+        return entry
+
+    @property
+    def _unfinished(self) -> Path:
+        return self.out / "shard.part"
+
+
+class Journal:
+    """Append-only record in the output folder; tells what an earlier run has finished.
+
+    Args:
+        out: output folder.
+        settings: what decides the content of the shards; an earlier run must have had the same.
+
+    Raises:
+        ValueError: the folder holds the shards of other settings.
+    """
+
+    def __init__(self, out: Path, settings: dict[str, Any]) -> None:
+        self.path = out / JOURNAL_NAME
+        self.chapters: list[Chapter] = []
+        if not self.path.exists():
+            self._append(settings)
+            return
+        lines = self.path.read_bytes().split(b"\n")[:-1]  # what follows the last newline was cut off
+        if not lines or json.loads(lines[0]) != json.loads(json.dumps(settings)):
+            raise ValueError(
+                f"{out} holds unfinished shards of other sources or options; choose another, or delete it."
+            )
+        self.chapters = [_chapter(json.loads(line)) for line in lines[1:]]
+        self.path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+    def add(self, chapter: Chapter) -> None:
+        """Write down a finished shard."""
+        self._append(asdict(chapter))
+        self.chapters.append(Chapter(chapter.inputs, chapter.shard, [], chapter.dropped))
+
+    @property
+    def inputs(self) -> int:
+        """Inputs that are done with."""
+        return self.chapters[-1].inputs if self.chapters else 0
+
+    @property
+    def shards(self) -> list[IndexEntry]:
+        """Finished shards."""
+        return [chapter.shard for chapter in self.chapters if chapter.shard is not None]
+
+    def dropped(self) -> Counter[str]:
+        """Counts of what was left out, by reason."""
+        return Counter(reason for chapter in self.chapters for _, reason, _ in chapter.dropped)
+
+    def _append(self, content: dict[str, Any]) -> None:
+        with self.path.open("ab") as file:
+            file.write(json.dumps(content).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _chapter(content: dict[str, Any]) -> Chapter:
+    shard = IndexEntry(**content["shard"]) if content["shard"] else None
+    marks = [(checksum, fingerprint) for checksum, fingerprint in content["marks"]]
+    return Chapter(content["inputs"], shard, marks, [(n, r, d) for n, r, d in content["dropped"]])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
