@@ -37,8 +37,8 @@ class Input:
         return {suffix_of(self.path.name): self.path.read_bytes()}
 
 
-def enumerate_inputs(sources: list[str], shuffle_seed: int | None) -> Iterator[Input]:
-    """All pictures of the sources: files shuffled, archives shuffled among them and read from first to last.
+def find_items(sources: list[str], shuffle_seed: int | None) -> list[Shard]:
+    """Files (as shards of one) and archives of the sources, all shuffled together.
 
     Raises:
         ValueError: a source is not there.
@@ -47,11 +47,21 @@ def enumerate_inputs(sources: list[str], shuffle_seed: int | None) -> Iterator[I
     for source in sources:
         for shard in locate(source):
             items += [Shard(shard.url, 1, (name,)) for name in shard.files] if shard.files else [shard]
-    order = np.arange(len(items))
-    if shuffle_seed is not None:
-        order = np.random.default_rng(shuffle_seed).permutation(len(items))
-    for position in order:
-        yield from _inputs(items[position])
+    if shuffle_seed is None:
+        return items
+    return [items[i] for i in np.random.default_rng(shuffle_seed).permutation(len(items))]
+
+
+def known_total(items: list[Shard]) -> int | None:
+    """Number of inputs, None where an archive is of unknown length."""
+    counts = [item.samples for item in items]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
+def inputs_of(items: list[Shard]) -> Iterator[Input]:
+    """Every picture; archives are read from first to last."""
+    for item in items:
+        yield from _inputs(item)
 
 
 def _inputs(shard: Shard) -> Iterator[Input]:

@@ -17,7 +17,7 @@ class Options:
     min_side: int
     min_gradient: float
     min_entropy: float
-    duplicates: bool
+    keep_duplicates: bool
     near_duplicates: int | None
     shuffle_seed: int | None
 

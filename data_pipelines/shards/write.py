@@ -15,9 +15,10 @@ from rich.table import Table
 
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import Product, examine
-from data_pipelines.shards.inputs import Input, enumerate_inputs
+from data_pipelines.shards.inputs import Input, find_items, inputs_of, known_total
 from data_pipelines.shards.options import Encoding, Options
 from data_pipelines.shards.packer import JOURNAL_NAME, Chapter, Journal, Packer
+from data_pipelines.sources import Shard
 from data_pipelines.sources.index import INDEX_NAME, read_index, write_index
 
 KEY_BYTES = 60
@@ -36,7 +37,7 @@ def write_shards(
     min_side: int = 0,
     min_gradient: float = 0,
     min_entropy: float = 0,
-    duplicates: bool = False,
+    keep_duplicates: bool = False,
     near_duplicates: int | None = None,
     shuffle_seed: int | None = 0,
     processes: int | None = None,
@@ -59,7 +60,7 @@ def write_shards(
             many levels of 255; 2 drops skies and blur.
         min_entropy: leave out pictures or tiles whose grey values have fewer bits of entropy; 4 drops flat
             ones.
-        duplicates: keep pictures or tiles that were packed before with the very same bytes.
+        keep_duplicates: keep pictures or tiles that were packed before with the very same bytes.
         near_duplicates: leave out those whose perceptual hash differs from an earlier one's in at most this
             many of 64 bits; 4 finds recompressed and resized copies.
         shuffle_seed: shuffles files and archives; null keeps the order of names.
@@ -72,7 +73,7 @@ def write_shards(
         ValueError: nothing to pack, nothing left, or ``out`` holds something else.
     """
     options = Options(
-        max_samples, max_megabytes, tile, encode, min_side, min_gradient, min_entropy, duplicates,
+        max_samples, max_megabytes, tile, encode, min_side, min_gradient, min_entropy, keep_duplicates,
         near_duplicates, shuffle_seed,
     )  # fmt: skip
     folder = Path(out)
@@ -80,16 +81,15 @@ def write_shards(
     if (folder / INDEX_NAME).exists():
         _check_finished(folder, settings)
         return 0
-    inputs = enumerate_inputs(sources, options.shuffle_seed)
-    first = next(inputs)  # a wrong source is reported before the folder is made
+    items = find_items(sources, options.shuffle_seed)  # before the folder is made: a source may be wrong
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder, settings)
-    _pack(itertools.chain([first], inputs), folder, options, journal, processes or os.cpu_count() or 1)
+    _pack(items, folder, options, journal, processes or os.cpu_count() or 1)
     return _conclude(folder, journal, settings)
 
 
-def _pack(inputs: Iterator[Input], out: Path, options: Options, journal: Journal, processes: int) -> None:
-    memory = Duplicates(not options.duplicates, options.near_duplicates)
+def _pack(items: list[Shard], out: Path, options: Options, journal: Journal, processes: int) -> None:
+    memory = Duplicates(not options.keep_duplicates, options.near_duplicates)
     for chapter in journal.chapters:
         for checksum, fingerprint in chapter.marks:
             memory.remember(checksum, fingerprint)
@@ -98,8 +98,10 @@ def _pack(inputs: Iterator[Input], out: Path, options: Options, journal: Journal
     done = journal.inputs
     chapter = Chapter(done, None)
     with ProcessPoolExecutor(processes) as pool, _progress() as progress:
-        task = progress.add_task("Packing", total=None, completed=done, shards=packer.number)
-        for one, products in _examined(itertools.islice(inputs, done, None), options, pool, processes):
+        task = progress.add_task("Packing", total=known_total(items), completed=done, shards=packer.number)
+        for one, products in _examined(
+            itertools.islice(inputs_of(items), done, None), options, pool, processes
+        ):
             chapter.inputs += 1
             for product in products:
                 _place(one, product, chapter, memory, packer)
