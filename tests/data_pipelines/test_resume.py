@@ -1,0 +1,110 @@
+"""A run on two ranks with two workers each, killed in the middle of an epoch and continued from its checkpoint."""
+
+import json
+import logging
+import multiprocessing
+import os
+import signal
+
+import lightning as L
+import pytest
+import torch
+from conftest import all_keys, write_shards_of
+from data_pipelines import ShardDataModule
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+
+COUNTS = [9, 4, 14, 0, 6, 11]  # 44 samples: an epoch is 11 batches of 2 on 2 ranks
+
+
+class Recorder(L.LightningModule):
+    """A model with a loss; writes down the keys and loss of every step, and may be killed."""
+
+    def __init__(self, folder, kill_at=None):
+        super().__init__()
+        self.folder, self.kill_at = folder, kill_at
+        torch.manual_seed(0)
+        self.layer = nn.Linear(3, 1)
+
+    def training_step(self, batch, _):
+        if self.global_step == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        loss = (self.layer(batch.hq.float().mean((2, 3)) / 255) - 1).square().mean()
+        line = {"step": self.global_step, "epoch": self.current_epoch, "keys": batch.key, "loss": loss.item()}
+        with (self.folder / f"rank{self.global_rank}.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def fit(shards, folder, devices, workers, kill_at, checkpoint, batches=None):
+    os.dup2(os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    logging.basicConfig(force=True)
+    torch.set_num_threads(1)
+    trainer = L.Trainer(
+        accelerator="cpu", devices=devices, strategy="ddp_fork" if devices > 1 else "auto", max_epochs=3,
+        logger=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        limit_train_batches=batches,
+        callbacks=[ModelCheckpoint(folder, "{step}", every_n_train_steps=4, save_top_k=-1)],
+    )  # fmt: skip
+    module = ShardDataModule(str(shards), crop_size=8, batch_size=2, num_workers=workers, shuffle=4)
+    trainer.fit(Recorder(folder, kill_at), module, ckpt_path=checkpoint)
+
+
+def run(shards, folder, devices=2, workers=2, kill_at=None, checkpoint=None, batches=None):
+    """One run in its own processes; lines per rank."""
+    folder.mkdir()
+    process = multiprocessing.get_context("fork").Process(
+        target=fit, args=(shards, folder, devices, workers, kill_at, checkpoint, batches)
+    )
+    process.start()
+    process.join(120)
+    assert not process.is_alive(), "the run hangs"
+    assert (process.exitcode == 0) == (kill_at is None), (folder / "log.txt").read_text()
+    lines = [
+        [json.loads(line) for line in (folder / f"rank{rank}.jsonl").read_text().splitlines()]
+        for rank in range(devices)
+    ]
+    return lines, (folder / "log.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    shards = write_shards_of(folder / "shards", COUNTS)
+    return shards, run(shards, folder / "run")[0]
+
+
+@pytest.mark.parametrize("kill_at", [6, 19])
+def test_same_layout_sees_the_same_batches_and_losses(uninterrupted, tmp_path, kill_at):
+    shards, whole = uninterrupted
+    assert [len(lines) for lines in whole] == [33, 33]
+    run(shards, tmp_path / "killed", kill_at=kill_at)
+    saved = 4 * (kill_at // 4)
+    resumed, log = run(shards, tmp_path / "resumed", checkpoint=tmp_path / "killed" / f"step={saved}.ckpt")
+    for expected, actual in zip(whole, resumed):
+        assert actual == expected[saved:]
+    assert "nothing is repeated" not in log
+
+
+def test_another_layout_repeats_nothing_of_the_pass(tmp_path):
+    shards = write_shards_of(tmp_path / "shards", [6] * 8)
+    killed, _ = run(shards, tmp_path / "killed", kill_at=6)
+    resumed, log = run(
+        shards, tmp_path / "resumed", devices=1, workers=1, checkpoint=tmp_path / "killed" / "step=4.ckpt"
+    )
+    seen = [key for lines in killed for line in lines[:4] for key in line["keys"]]
+    following = [key for line in resumed[0][:16] for key in line["keys"]]
+    assert len(seen) == 16
+    assert sorted(seen + following) == sorted(all_keys([6] * 8))
+    assert "written by 2 ranks with 2 workers" in log
+
+
+def test_epochs_cut_short_go_on_where_they_stopped(tmp_path):
+    shards = write_shards_of(tmp_path / "shards", COUNTS)
+    (lines,), _ = run(shards, tmp_path / "run", devices=1, workers=2, batches=11)
+    keys = [key for line in lines for key in line["keys"]]
+    assert len(lines) == 33
+    assert len(set(keys[:22]) & set(keys[22:44])) <= 8  # a reader may begin its next pass a little sooner
