@@ -6,6 +6,8 @@ and whatever that refuses, through Pillow. docs/data.md has the comparison.
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from kornia_rs.io import ImageDecoder
@@ -31,17 +33,14 @@ def decode_crop(encoded: bytes, crop: Crop, size: int, shrink_to: int | None = N
     Raises:
         PictureError: the picture cannot be used; its ``reason`` says why.
     """
-    with _open(encoded) as picture:
+    with _guarded(), _open(encoded) as picture:
         width, height = _upright_size(picture)
         if min(width, height) * MAX_ENLARGEMENT < size:
             raise PictureError(Reason.TOO_NARROW, f"{width}x{height} pixels for a crop of {size}")
         scale = working_scale(width, height, size, shrink_to)
-        try:
-            if scale == 1 and _is_plain_jpeg(picture):
-                return crop.turned(_cut(_decode_plain_jpeg(encoded, picture), crop, size))
-            return crop.turned(np.asarray(_crop_picture(picture, crop, size, scale)))
-        except (OSError, SyntaxError, ValueError, IndexError, EOFError) as error:
-            raise PictureError(Reason.DAMAGED, str(error)) from error
+        if scale == 1 and _is_plain_jpeg(picture):
+            return crop.turned(_cut(_decode_plain_jpeg(encoded, picture), crop, size))
+        return crop.turned(np.asarray(_crop_picture(picture, crop, size, scale)))
 
 
 def decode(encoded: bytes) -> NDArray[np.uint8]:
@@ -50,26 +49,31 @@ def decode(encoded: bytes) -> NDArray[np.uint8]:
     Raises:
         PictureError: as :func:`decode_crop`.
     """
-    with _open(encoded) as picture:
-        try:
-            return np.asarray(to_srgb(ImageOps.exif_transpose(picture)))
-        except (OSError, SyntaxError, ValueError, IndexError, EOFError) as error:
-            raise PictureError(Reason.DAMAGED, str(error)) from error
+    with _guarded(), _open(encoded) as picture:
+        return np.asarray(to_srgb(ImageOps.exif_transpose(picture)))
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Whatever a decoder raises becomes a :class:`PictureError`."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError(Reason.NOT_A_PICTURE, "no known picture format") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(Reason.TOO_LARGE, str(error)) from error
+    except Exception as error:  # damaged files make Pillow raise OSError, struct.error, KeyError and others
+        raise PictureError(Reason.DAMAGED, str(error)) from error
 
 
 def _open(encoded: bytes) -> Image.Image:
     if not encoded:
         raise PictureError(Reason.EMPTY, "zero bytes")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on bombs and metadata: sizes are checked below
-            picture = Image.open(io.BytesIO(encoded))
-    except UnidentifiedImageError as error:
-        raise PictureError(Reason.NOT_A_PICTURE, "no known picture format") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(Reason.TOO_LARGE, str(error)) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise PictureError(Reason.DAMAGED, str(error)) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # remarks on bombs and metadata: sizes are checked below
+        picture = Image.open(io.BytesIO(encoded))
     if picture.width * picture.height > MAX_PIXELS:
         raise PictureError(Reason.TOO_LARGE, f"{picture.width}x{picture.height} pixels")
     return picture

@@ -127,7 +127,7 @@ def _connect_http(url: str, first: int) -> tuple[Any, int | None]:
 
 
 def _connect_other(url: str, first: int) -> tuple[Any, int | None]:
-    stream = gopen.gopen(url, "rb")
+    stream = gopen(url, "rb")
     _discard(stream, first)
     return stream, None
 

@@ -1,6 +1,7 @@
 """Small real shards, pictures and streams."""
 
 import io
+import multiprocessing
 import tarfile
 from pathlib import Path
 
@@ -11,6 +12,13 @@ from data_pipelines.stream import Plan, TrainLoader
 from data_pipelines.stream.arrange import find_source, source_plans
 from data_pipelines.stream.reader import Reader
 from PIL import Image
+
+
+def clean_processes():
+    """Start method for real ranks: forks of a fresh process that has everything imported and no CUDA."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lightning", "data_pipelines"])
+    return context
 
 
 def encoded_picture(number: int, side: int = 12, kind: str = "PNG") -> bytes:

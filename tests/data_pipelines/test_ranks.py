@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 import torch
 import torch.distributed as dist
-from conftest import all_keys, write_shards_of
+from conftest import all_keys, clean_processes, write_shards_of
 from data_pipelines import Augmentation, ShardDataModule
 
 PATIENCE = 60
@@ -26,6 +26,7 @@ def rank_main(rank, ranks, port, answers, work, arguments):
     """One rank: joins the others, works, and answers with its result or its error."""
     try:
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+        multiprocessing.set_start_method("fork", force=True)  # for the workers: they start at once
         torch.set_num_threads(1)
         patience = datetime.timedelta(seconds=PATIENCE)
         dist.init_process_group("gloo", rank=rank, world_size=ranks, timeout=patience)
@@ -37,7 +38,7 @@ def rank_main(rank, ranks, port, answers, work, arguments):
 
 def on_ranks(ranks, work, *arguments):
     """Results of ``work`` on every rank; fails where a rank fails or hangs."""
-    context = multiprocessing.get_context("fork")
+    context = clean_processes()
     answers, port = context.Queue(), free_port()
     processes = [
         context.Process(target=rank_main, args=(rank, ranks, port, answers, work, arguments)) for rank in range(ranks)

@@ -9,7 +9,7 @@ import signal
 import lightning as L
 import pytest
 import torch
-from conftest import all_keys, write_shards_of
+from conftest import all_keys, clean_processes, write_shards_of
 from data_pipelines import ShardDataModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
@@ -28,7 +28,7 @@ class Recorder(L.LightningModule):
 
     def training_step(self, batch, _):
         if self.global_step == self.kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.killpg(os.getpgrp(), signal.SIGKILL)  # every rank and worker at once
         loss = (self.layer(batch.hq.float().mean((2, 3)) / 255) - 1).square().mean()
         line = {"step": self.global_step, "epoch": self.current_epoch, "keys": batch.key, "loss": loss.item()}
         with (self.folder / f"rank{self.global_rank}.jsonl").open("a") as file:
@@ -41,6 +41,8 @@ class Recorder(L.LightningModule):
 
 def fit(shards, folder, devices, workers, kill_at, checkpoint, batches=None):
     os.dup2(os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    os.setsid()
+    multiprocessing.set_start_method("fork", force=True)  # for the workers: they start at once
     logging.basicConfig(force=True)
     torch.set_num_threads(1)
     trainer = L.Trainer(
@@ -56,7 +58,7 @@ def fit(shards, folder, devices, workers, kill_at, checkpoint, batches=None):
 def run(shards, folder, devices=2, workers=2, kill_at=None, checkpoint=None, batches=None):
     """One run in its own processes; lines per rank."""
     folder.mkdir()
-    process = multiprocessing.get_context("fork").Process(
+    process = clean_processes().Process(
         target=fit, args=(shards, folder, devices, workers, kill_at, checkpoint, batches)
     )
     process.start()

@@ -1,0 +1,171 @@
+"""Bad files are left out, counted by reason and logged once; too many stop the run with a report."""
+
+import io
+import struct
+import zlib
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from conftest import deliveries, encoded_picture, make_plan, write_shards_of, write_tar
+from data_pipelines import BadDataError, DataHealth, ShardDataModule
+from data_pipelines.failures import Reason
+from PIL import Image
+
+
+def jpeg(side=64):
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def png_header(width, height):
+    """A PNG that claims a size and has no such data: a decompression bomb."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+
+
+def strip(width, height):
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+BAD = {
+    "truncated.jpg": (jpeg()[:-900], Reason.DAMAGED),
+    "truncated_png.png": (encoded_picture(1, 64)[:3000], Reason.DAMAGED),
+    "empty.jpg": (b"", Reason.EMPTY),
+    "text.png": (b"This is no picture.\n" * 20, Reason.NOT_A_PICTURE),
+    "strip.png": (strip(30_000, 1), Reason.TOO_NARROW),
+    "bomb.png": (png_header(60_000, 60_000), Reason.TOO_LARGE),
+    "large.png": (png_header(16_000, 12_000), Reason.TOO_LARGE),
+    "caption.txt": (b"no picture at all", Reason.NO_PICTURE),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_one_bad_sample_is_left_out_for_its_reason(tmp_path, name):
+    content, reason = BAD[name]
+    members = {f"good{i}.png": encoded_picture(i, 64) for i in range(3)} | {name: content}
+    plan = make_plan(write_tar(tmp_path / "a.tar", members), crop_size=32, shuffle=1)
+    given = deliveries(plan, 4)
+    keys = [key for delivery in given for key in delivery.batch.key]
+    faults = [fault for delivery in given for fault in delivery.faults]
+    assert keys == ["a/good0", "a/good1", "a/good2", "a/good0"]
+    assert [(fault.reason, fault.where) for fault in faults] == [(reason, f"a/{name.split('.')[0]}")]
+
+
+def test_truncated_archive_gives_what_it_holds_and_counts_the_rest(tmp_path):
+    folder = write_shards_of(tmp_path / "s", [6, 6])
+    whole = (folder / "s001.tar").read_bytes()
+    (folder / "s001.tar").write_bytes(whole[:2300])  # one header and picture, and a piece of the next
+    (fault,) = first_faults(make_plan(folder, shuffle=1), 12)
+    assert fault.reason is Reason.SHARD_DAMAGED
+    assert "s001.tar" in fault.where
+
+
+def test_archive_cut_between_members_is_noticed(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_picture(i) for i in range(4)})
+    size = 512 + -(-len(encoded_picture(0)) // 512) * 512
+    path.write_bytes(path.read_bytes()[: 2 * size])
+    (fault,) = first_faults(make_plan(path, shuffle=1), 3)
+    assert fault.reason is Reason.SHARD_DAMAGED
+
+
+def first_faults(plan, batches):
+    """Faults up to the first repetition."""
+    seen = {}
+    for delivery in deliveries(plan, batches):
+        for fault in delivery.faults:
+            seen.setdefault(fault.where, fault)
+    return list(seen.values())
+
+
+def test_a_shard_that_vanishes_counts_all_its_samples(tmp_path):
+    folder = write_shards_of(tmp_path / "s", [5, 7])
+    plan = make_plan(folder, shuffle=1)
+    (folder / "s001.tar").unlink()
+    (fault,) = first_faults(plan, 10)
+    assert (fault.reason, fault.samples) == (Reason.SHARD_MISSING, 7)
+
+
+def test_garbage_instead_of_an_archive(tmp_path):
+    folder = write_shards_of(tmp_path / "s", [5, 7])
+    plan = make_plan(folder, shuffle=1)
+    (folder / "s001.tar").write_bytes(b"<html>Not found</html>" * 100)
+    (fault,) = first_faults(plan, 10)
+    assert (fault.reason, fault.samples) == (Reason.SHARD_DAMAGED, 7)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_nothing_readable_stops_with_a_report_and_does_not_hang(tmp_path, loader_of, workers):
+    plan = make_plan(write_shards_of(tmp_path, [4, 4]))
+    for path in tmp_path.glob("*.tar"):
+        write_tar(path, {"a.png": b"x", "b.png": b""})
+    loader = loader_of(plan, num_workers=workers)
+    with pytest.raises(BadDataError, match="500 samples in a row .* not_a_picture"):
+        next(iter(loader))
+
+
+def test_all_shards_gone_stops_too(tmp_path, loader_of):
+    plan = make_plan(write_shards_of(tmp_path, [4, 4]))
+    for path in tmp_path.glob("*.tar"):
+        path.unlink()
+    with pytest.raises(BadDataError, match="shards in a row without a sample"):
+        next(iter(loader_of(plan)))
+
+
+@pytest.mark.parametrize(("bad", "stops"), [(1, False), (3, True)])
+def test_run_stops_above_the_share(tmp_path, loader_of, bad, stops):
+    members = {f"g{i:02d}.png": encoded_picture(i) for i in range(20 - bad)}
+    members |= {f"x{i:02d}.png": b"" for i in range(bad)}
+    loader = loader_of(make_plan(write_tar(tmp_path / "a.tar", members)), 400, max_bad_share=0.1)
+    if stops:
+        with pytest.raises(BadDataError, match=r"1\d% of the data are unusable.*empty_file"):
+            list(loader)
+    else:
+        assert len(list(loader)) == 400
+    assert loader.tally.bad[Reason.EMPTY] > 0
+
+
+def test_each_file_is_logged_once(tmp_path, loader_of, caplog):
+    members = {f"g{i}.png": encoded_picture(i) for i in range(9)} | {"x.png": b""}
+    list(loader_of(make_plan(write_tar(tmp_path / "a.tar", members)), 60))
+    lines = [record.message for record in caplog.records if "a/x" in record.message]
+    assert lines == ["Left out a/x (empty_file: zero bytes)"]
+
+
+class Tiny(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def training_step(self, batch, _):
+        return (self.weight - batch.hq.float().mean() / 255).square()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def test_counts_reach_the_metrics(tmp_path):
+    members = {f"g{i}.png": encoded_picture(i) for i in range(8)} | {"x.png": b"", "y.txt": b"words"}
+    module = ShardDataModule(
+        str(write_tar(tmp_path / "a.tar", members)), crop_size=8, batch_size=2, num_workers=0, max_bad_share=0.5,
+        batches_per_epoch=20, shuffle=5,
+    )  # fmt: skip
+    trainer = L.Trainer(
+        max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
+        enable_model_summary=False, callbacks=[DataHealth()],
+    )  # fmt: skip
+    trainer.fit(Tiny(), module)
+    metrics = trainer.callback_metrics
+    assert metrics["data/good"] == 40
+    assert metrics["data/bad/empty_file"] in (4, 5)
+    assert metrics["data/bad/no_picture_in_sample"] in (4, 5)
+    assert metrics["data/bad_share"] == pytest.approx(0.2, abs=0.03)
