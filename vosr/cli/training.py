@@ -67,6 +67,7 @@ class TrainingCLI(LightningCLI):
         parser.set_defaults(
             {
                 "checkpoint.save_last": True,
+                "checkpoint.save_on_exception": True,
                 "checkpoint.save_top_k": 1,
                 "checkpoint.filename": "step_{step:07d}",
                 "checkpoint.auto_insert_metric_name": False,
@@ -109,7 +110,10 @@ class TrainingCLI(LightningCLI):
         return loggers
 
     def after_fit(self) -> None:
-        if not self.trainer.is_global_zero or self.trainer.fast_dev_run or self.trainer.interrupted:
+        if self.trainer.fast_dev_run or self.trainer.interrupted:
+            return
+        self.trainer.save_checkpoint(self.run / "checkpoints" / "last.ckpt")  # also between two intervals
+        if not self.trainer.is_global_zero:
             return
         console = Console(soft_wrap=True)
         console.print(f"\n[bold]Run folder[/]    {self.run}")

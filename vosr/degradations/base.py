@@ -9,11 +9,14 @@ from torch import Tensor
 from vosr.component import Component
 
 DegradationParams = dict[str, Any]
-"""Tensors of leading dimension B, or nested mappings of such."""
+"""Tensors of leading dimension B on the CPU, or nested mappings of such.
+
+The numbers are few, and having them on the host lets shapes be chosen without waiting for the device.
+"""
 
 
 class Degradation(Component, ABC):
-    """Stateless, seeded degradation of a whole batch on its own device.
+    """Stateless, seeded degradation of a whole batch on the batch's own device.
 
     Attributes:
         scale: reduction of the picture inside the degradation (4: LQ carries the information of a picture of a
@@ -23,10 +26,8 @@ class Degradation(Component, ABC):
     scale: int = 1
 
     @abstractmethod
-    def sample(
-        self, batch_size: int, generator: torch.Generator | None = None, device: torch.device | str = "cpu"
-    ) -> DegradationParams:
-        """Draw the parameters of ``batch_size`` independent degradations."""
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        """Draw the parameters of ``batch_size`` independent degradations with a CPU generator."""
 
     @abstractmethod
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
@@ -41,4 +42,28 @@ class Degradation(Component, ABC):
 
     def __call__(self, hq: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw and apply."""
-        return self.apply(hq, self.sample(hq.shape[0], generator, hq.device))
+        return self.apply(hq, self.sample(hq.shape[0], generator))
+
+
+def check_pictures(hq: Tensor, multiple: int = 1) -> None:
+    """Refuse what no degradation can take.
+
+    Raises:
+        ValueError: not a float (B, 3, H, W), or a side that is not a multiple of ``multiple``.
+    """
+    if hq.ndim != 4 or hq.shape[1] != 3 or not hq.is_floating_point():
+        raise ValueError(f"Degradations take float pictures (B, 3, H, W), not {hq.dtype} {tuple(hq.shape)}.")
+    if hq.shape[2] % multiple or hq.shape[3] % multiple or not hq.numel():
+        raise ValueError(f"Picture size {tuple(hq.shape[2:])} must be a positive multiple of {multiple}.")
+
+
+def to_8_bits(image: Tensor) -> Tensor:
+    """Clamp to [0, 1] and round to multiples of 1/255; not-a-number becomes 0."""
+    return (image.nan_to_num(0.0).clamp(0, 1) * 255).round() / 255
+
+
+def select(params: DegradationParams, index: Tensor) -> DegradationParams:
+    """Parameters of some pictures of a batch."""
+    return {
+        name: select(value, index) if isinstance(value, dict) else value[index] for name, value in params.items()
+    }

@@ -116,10 +116,10 @@ class RestorationModule(L.LightningModule):
         """Loss of one batch of clean latents and LQ conditions."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        generator = self.step_generator()
+        generator = self.step_generator("flow", self.device)
         hq = batch.hq.float() / 255
         with torch.no_grad():
-            lq = self.degraded(batch, hq, generator)
+            lq = self.degraded(batch, hq, self.step_generator("degradation"))
         data, condition = self.conditioner.encode_pair(hq, lq, generator)
         loss = self.objective_loss(data, condition, generator)
         self.log("loss", loss.total.detach(), prog_bar=True, batch_size=len(hq))
@@ -160,28 +160,22 @@ class RestorationModule(L.LightningModule):
         return model.restore(lq, noise_for([derive_seed("noise", key) for key in keys], shape, lq.device))
 
     def degraded(self, batch: Batch, hq: Tensor, generator: torch.Generator) -> Tensor:
-        """The batch's own LQ, or a fresh degradation of the HQ."""
-        return self.degradation(hq, generator) if batch.lq is None else batch.lq.float() / 255
+        """The batch's own LQ, or a fresh degradation of the HQ; 8-bit steps need full precision."""
+        if batch.lq is not None:
+            return batch.lq.float() / 255
+        with torch.autocast(hq.device.type, enabled=False):
+            return self.degradation(hq, generator)
 
     def validation_input(self, batch: Batch, hq: Tensor) -> Tensor:
         """LQ of a validation batch, each picture degraded by its key alone."""
         if batch.lq is not None:
             return batch.lq.float() / 255
-        degraded = []
-        for i, key in enumerate(batch.key):
-            params = self.degradation.sample(1, generator_for("validation", key))
-            degraded.append(self.degradation.apply(hq[i : i + 1], _to_device(params, hq.device)))
-        return torch.cat(degraded)
+        with torch.autocast(hq.device.type, enabled=False):
+            pictures = zip(hq.split(1), batch.key)
+            return torch.cat([self.degradation(one, generator_for("validation", key)) for one, key in pictures])
 
-    def step_generator(self) -> torch.Generator:
+    def step_generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
         """Random numbers of this rank and step alone, so a resumed run draws what the undisturbed one would."""
         step = self.trainer.fit_loop.epoch_loop.total_batch_idx
-        return generator_for("train", self.seed, self.global_rank, step, device=self.device)
+        return generator_for(purpose, self.seed, self.global_rank, step, device=device)
 
-
-def _to_device(params: Any, device: torch.device) -> Any:
-    if isinstance(params, Tensor):
-        return params.to(device)
-    if isinstance(params, dict):
-        return {key: _to_device(value, device) for key, value in params.items()}
-    return params

@@ -1,0 +1,191 @@
+"""The command line as users type it, in processes of their own, on components without files."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+TEACHER = {
+    "name": "teacher",
+    "model": {
+        "class_path": "vosr.training.TeacherModule",
+        "init_args": {
+            "autoencoder": "doubles.ShuffleAutoencoder",
+            "encoder": "doubles.MeanEncoder",
+            "backbone": {
+                "class_path": "lightning_dit",
+                "init_args": {"width": 32, "depth": 1, "heads": 2, "latent_grid": 8},
+            },
+            "guidance": "restoration",
+            "objective": "flow_matching",
+            "degradation": "doubles.Dim",
+            "sampling": {"steps": 2},
+            "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-3}},
+        },
+    },
+    "data": {"class_path": "doubles.PictureData", "init_args": {"count": 16}},
+    "trainer": {
+        "max_steps": 8,
+        "val_check_interval": 4,
+        "check_val_every_n_epoch": None,
+        "accelerator": "cpu",
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 1,
+    },
+    "checkpoint": {"every_n_train_steps": 4},
+}
+STUDENT = {
+    **TEACHER,
+    "name": "student",
+    "model": {
+        "class_path": "vosr.training.DistillationModule",
+        "init_args": {
+            "teacher": "runs/teacher/001",
+            "guidance": "restoration",
+            "objective": "rcgm",
+            "degradation": "doubles.Dim",
+            "teacher_steps": 2,
+            "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-4}},
+        },
+    },
+}
+
+
+def command(*arguments, folder, **options):
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def run(*arguments, folder):
+    process = command(*arguments, folder=folder)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A folder with configs, and a teacher trained by the command line."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "teacher.yaml").write_text(yaml.safe_dump(TEACHER))
+    (folder / "student.yaml").write_text(yaml.safe_dump(STUDENT))
+    status, out, err = run("fit", "--config", "teacher.yaml", folder=folder)
+    assert status == 0, err
+    return folder, out
+
+
+def test_a_run_folder_holds_everything(project):
+    folder, out = project
+    run_folder = folder / "runs/teacher/001"
+    for part in (
+        "config.yaml",
+        "versions.json",
+        "metrics/version_0/metrics.csv",
+        "checkpoints/last.ckpt",
+        "model/model.safetensors",
+        "model/config.json",
+        "pictures/step_0000008.png",
+    ):
+        assert (run_folder / part).is_file(), part
+    assert "python main.py restore PHOTO" in out
+    assert not list(run_folder.rglob("*.tmp"))
+    picture = Image.open(run_folder / "pictures/step_0000008.png")
+    assert picture.width > 3 * 16
+
+
+def test_the_resolved_config_repeats_the_run(project):
+    folder, _ = project
+    saved = folder / "runs/teacher/001/config.yaml"
+    status, _, err = run("fit", "--config", saved, "--name", "again", folder=folder)
+    assert status == 0, err
+    metrics = [folder / f"runs/{name}/001/metrics/version_0/metrics.csv" for name in ("teacher", "again")]
+    first, second = ([line.split(",")[:2] for line in path.read_text().splitlines()] for path in metrics)
+    assert first == second
+
+
+def test_teacher_to_student_and_validate(project):
+    folder, _ = project
+    status, _, err = run("fit", "--config", "student.yaml", folder=folder)
+    assert status == 0, err
+    assert (folder / "runs/student/001/model/config.json").read_text().count('"student"') == 1
+    status, out, err = run(
+        "validate", "--config", "student.yaml", "--ckpt_path", "runs/student/001/checkpoints/last.ckpt", folder=folder
+    )
+    assert status == 0, err
+    assert "val/psnr_y" in out
+
+
+def test_kill_and_continue_gives_the_undisturbed_result(project):
+    folder, _ = project
+    arguments = ["fit", "--config", "teacher.yaml", "--trainer.max_steps=40", "--data.count=160"]
+    process = command(*arguments, "--name=killed", folder=folder)
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("runs/killed/001/checkpoints/*.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    status, _, err = run(*arguments, "--name=killed", "--ckpt_path=last", folder=folder)
+    assert status == 0, err
+    assert (folder / "runs/killed/001/model/model.safetensors").is_file()
+    assert not (folder / "runs/killed/002").exists()
+    assert "max_steps" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model.guidance=restoratio"], "Did you mean 'restoration'?"),
+        (["--model.guidance.scal=1"], "Did you mean 'scale'?"),
+        (["--model.backbone.widht=1"], "Did you mean 'width'?"),
+        (["--trainer.max_step=1"], "Did you mean 'max_steps'?"),
+        (["--model.backbone.width=30"], "must be a whole multiple of 4"),
+        (["--ckpt_path=nowhere.ckpt"], "No checkpoint nowhere.ckpt"),
+        (["--name=nothing", "--ckpt_path=last"], "No checkpoint to continue from"),
+        (["--model.init_from=nowhere"], "No model 'nowhere'"),
+        (["--config=missing.yaml"], "missing.yaml"),
+    ],
+)
+def test_mistakes_end_with_one_sentence(project, arguments, message):
+    folder, _ = project
+    before = sorted(folder.rglob("*"))
+    status, _, err = run("fit", "--config", "teacher.yaml", *arguments, folder=folder)
+    assert status == 2
+    lines = [line for line in err.splitlines() if line and not line.startswith("Seed set")]
+    assert len(lines) == 1, err
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_unknown_command_and_overview(project):
+    folder, _ = project
+    status, _, err = run("restor", folder=folder)
+    assert (status, "Did you mean 'restore'?" in err) == (2, True)
+    status, out, _ = run("--help", folder=folder)
+    assert status == 0
+    assert "configs/distill.yaml" in out
+
+
+def test_components_lists_every_name(project):
+    from vosr.registries import REGISTRIES
+
+    folder, _ = project
+    status, out, _ = run("components", folder=folder)
+    assert status == 0
+    for registry in REGISTRIES.values():
+        for name in registry.names():
+            assert name in out

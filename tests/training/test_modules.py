@@ -1,0 +1,194 @@
+import copy
+
+import lightning as L
+import pytest
+import torch
+from doubles import Dim, MeanEncoder, PictureData, ShuffleAutoencoder, collate
+
+from vosr.backbones import LightningDiT
+from vosr.checkpoints import load_model, save_model
+from vosr.guidance import NoGuidance, RestorationGuidance
+from vosr.model import ModelCard, Sampling
+from vosr.objectives import RCGM, FlowMatching, Shortcut
+from vosr.training import DistillationModule, TeacherModule
+from vosr.training.ema import update_average
+
+
+def backbone(channels, semantic_dim):
+    return LightningDiT(channels, semantic_dim, width=32, depth=1, heads=2, latent_grid=8)
+
+
+def teacher(**overrides):
+    options = {
+        "autoencoder": ShuffleAutoencoder(),
+        "encoder": MeanEncoder(),
+        "backbone": backbone,
+        "guidance": RestorationGuidance(),
+        "objective": FlowMatching(),
+        "degradation": Dim(),
+        "sampling": Sampling(steps=2),
+        "card": ModelCard("teacher", training_size=16),
+        "optimizer": lambda p: torch.optim.AdamW(p, lr=1e-2),
+        "ema_decay": 0.9,
+    }
+    return TeacherModule(**(options | overrides))
+
+
+def student(folder, **overrides):
+    options = {
+        "teacher": folder,
+        "guidance": RestorationGuidance(),
+        "objective": RCGM(),
+        "degradation": Dim(),
+        "optimizer": lambda p: torch.optim.AdamW(p, lr=1e-3),
+        "teacher_steps": 2,
+    }
+    return DistillationModule(**(options | overrides))
+
+
+def trainer(folder, **overrides):
+    options = {
+        "max_steps": 4,
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+        "default_root_dir": folder,
+        "num_sanity_val_steps": 0,
+    }
+    return L.Trainer(**(options | overrides))
+
+
+@pytest.fixture(scope="module")
+def teacher_folder(tmp_path_factory):
+    """A teacher with weights away from their initial zeros."""
+    torch.manual_seed(0)
+    module = teacher()
+    module.configure_model()
+    for p in module.average.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    folder = tmp_path_factory.mktemp("teacher")
+    save_model(module.released(), folder)
+    return folder
+
+
+def test_frozen_parts_are_out_of_optimizer_checkpoint_and_train_mode(tmp_path, teacher_folder):
+    for module in (teacher(), student(teacher_folder)):
+        fit = trainer(tmp_path)
+        fit.fit(module, PictureData())
+        trained = {id(p) for group in fit.optimizers[0].param_groups for p in group["params"]}
+        assert trained == {id(p) for p in module.backbone.parameters()}
+        assert {key.partition(".")[0] for key in module.state_dict()} == {"backbone", "average"}
+        module.train()
+        assert not module.conditioner.encoder.dropout.training
+        assert module.backbone.training
+        for name, p in module.named_parameters():
+            assert p.requires_grad == name.startswith("backbone."), name
+
+
+def test_average_follows_the_closed_form():
+    torch.manual_seed(0)
+    average, model = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    start, target = copy.deepcopy(average.weight.detach()), model.weight.detach()
+    for n in range(3):
+        update_average(average, model, 0.5, n)
+    kept = (1 / 10) * (2 / 11) * (3 / 12)  # the decay while it warms up
+    torch.testing.assert_close(average.weight.detach(), kept * start + (1 - kept) * target)
+    update_average(average, model, 0.05, 1000)
+    torch.testing.assert_close(
+        average.weight.detach(), 0.05 * (kept * start + (1 - kept) * target) + 0.95 * target
+    )
+
+
+def test_average_is_updated_once_per_optimizer_step(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("vosr.training.ema.update_average", lambda a, m, decay, n: seen.append(n))
+    trainer(tmp_path, max_steps=3, accumulate_grad_batches=2).fit(teacher(), PictureData(count=64))
+    assert seen == [0, 1, 2]
+
+
+def test_teacher_learns_a_closed_form_task(tmp_path):
+    """HQ = LQ without degradation: the loss falls well below that of predicting zero."""
+    torch.manual_seed(0)
+    module = teacher(degradation=Dim(low=1.0), guidance=NoGuidance())
+    losses = []
+    module.log = lambda name, value, **_: losses.append(float(value)) if name == "loss" else None
+    trainer(tmp_path, max_steps=150).fit(module, PictureData(count=64))
+    assert sum(losses[-10:]) / 10 < 0.6 * sum(losses[:3]) / 3
+
+
+@pytest.mark.parametrize("objective", [RCGM(), Shortcut()], ids=["rcgm", "shortcut"])
+def test_student_starts_as_the_teacher(teacher_folder, objective):
+    module = student(teacher_folder, objective=objective)
+    module.configure_model()
+    loaded = load_model(teacher_folder)
+    x, t, z = torch.randn(2, 24, 8, 8), torch.rand(2), torch.randn(2, 1, 3)
+    with torch.no_grad():
+        assert torch.equal(module.backbone(x, t, z, t), loaded.backbone(x, t, z))
+        assert torch.equal(module.average(x, t, z, t), loaded.backbone(x, t, z))
+    assert module.backbone.end_time
+
+
+def test_distilling_a_student_is_refused(teacher_folder, tmp_path):
+    module = student(teacher_folder)
+    module.configure_model()
+    save_model(module.released(), tmp_path)
+    with pytest.raises(ValueError, match="must be a multi-step teacher"):
+        student(tmp_path)
+
+
+def test_init_from_takes_the_weights(teacher_folder):
+    module = teacher(init_from=teacher_folder)
+    module.configure_model()
+    expected = load_model(teacher_folder).backbone.state_dict()
+    for key, value in module.backbone.state_dict().items():
+        assert torch.equal(value, expected[key]), key
+
+
+def test_resumed_run_equals_the_undisturbed_one(tmp_path):
+    def run(steps, ckpt_path=None):
+        torch.manual_seed(0)
+        module = teacher()
+        fit = trainer(tmp_path, max_steps=steps)
+        fit.fit(module, PictureData(count=12), ckpt_path=ckpt_path)  # three batches: an epoch
+        return fit, module
+
+    first, _ = run(3)
+    first.save_checkpoint(tmp_path / "half.ckpt")
+    _, resumed = run(6, tmp_path / "half.ckpt")
+    _, whole = run(6)
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[key]), key
+
+
+def test_validation_is_independent_of_batch_and_order(teacher_folder):
+    module = student(teacher_folder)
+    module.configure_model()
+    pictures = [PictureData().val_dataloader().dataset[i] for i in range(4)]
+    together, reverse = collate(pictures), collate(pictures[::-1])
+    lq = module.validation_input(together, together.hq.float() / 255)
+    again = module.validation_input(reverse, reverse.hq.float() / 255)
+    assert torch.equal(lq, again.flip(0))
+    restored = module.restore(module.released(), lq, together.key)
+    alone = module.restore(module.released(), lq[2:3], together.key[2:3])
+    torch.testing.assert_close(restored[2:3], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_checkpoint_of_another_model_is_refused(tmp_path):
+    module, other = teacher(), teacher(autoencoder=ShuffleAutoencoder(4))
+    module.configure_model()
+    other.configure_model()
+    state = module.state_dict()
+    state.pop("backbone.t_embedder.mlp.0.weight")
+    with pytest.raises(RuntimeError, match="does not fit this model"):
+        teacher_copy = teacher()
+        teacher_copy.configure_model()
+        teacher_copy.load_state_dict(state)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        other.load_state_dict(module.state_dict())
+
+
+def test_bad_ema_decay():
+    with pytest.raises(ValueError, match="ema_decay"):
+        teacher(ema_decay=1.0).configure_callbacks()

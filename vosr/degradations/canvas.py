@@ -1,0 +1,126 @@
+"""Pictures of different sizes in one tensor.
+
+Every picture lies in the top left corner of a common canvas; to the right and below, its edge is repeated. All
+geometry is separable, so it is done by two small matrices per picture, exactly and without a loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MODES = ("area", "bilinear", "bicubic")
+BICUBIC_A = -0.75  # torch's
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Batch of pictures of different sizes.
+
+    Attributes:
+        image: (B, 3, canvas height, canvas width).
+        height: true heights, int64 (B,), on the CPU.
+        width: true widths, int64 (B,), on the CPU.
+    """
+
+    image: Tensor
+    height: Tensor
+    width: Tensor
+
+
+def whole(image: Tensor) -> Canvas:
+    """A batch of one size as a canvas."""
+    batch, _, height, width = image.shape
+    return Canvas(image, torch.full((batch,), height), torch.full((batch,), width))
+
+
+def resize(canvas: Canvas, height: Tensor, width: Tensor, mode: Tensor) -> Canvas:
+    """Resize each picture as ``torch.nn.functional.interpolate(size=…, align_corners=False)`` would.
+
+    Args:
+        canvas: input.
+        height: new heights, (B,).
+        width: new widths, (B,).
+        mode: index into :data:`MODES`, (B,).
+    """
+    image = canvas.image
+    rows = resize_matrices(canvas.height, height, mode, image.shape[2]).to(image, non_blocking=True)
+    columns = resize_matrices(canvas.width, width, mode, image.shape[3]).to(image, non_blocking=True)
+    return Canvas(rows[:, None] @ image @ columns.mT[:, None], height, width)
+
+
+def filter2d(canvas: Canvas, kernels: Tensor) -> Canvas:
+    """Correlate each picture with its own odd kernel (B, k, k), reflecting at its true border."""
+    radius = kernels.shape[-1] // 2
+    image = canvas.image
+    rows = _reflected(canvas.height, image.shape[2], radius).to(image.device, non_blocking=True)
+    columns = _reflected(canvas.width, image.shape[3], radius).to(image.device, non_blocking=True)
+    padded = image.gather(2, rows[:, None, :, None].expand(-1, 3, -1, image.shape[3]))
+    padded = padded.gather(3, columns[:, None, None, :].expand(-1, 3, padded.shape[2], -1))
+    size = padded.shape[-2:]
+    kernels = kernels.to(image, non_blocking=True).flip(-2, -1)
+    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels, s=size)[:, None]
+    filtered = torch.fft.irfft2(spectrum, s=size)[..., 2 * radius :, 2 * radius :]
+    return Canvas(edge_repeated(filtered, canvas.height, canvas.width), canvas.height, canvas.width)
+
+
+def resize_matrices(before: Tensor, after: Tensor, mode: Tensor, canvas: int) -> Tensor:
+    """Resampling weights (B, largest new size, canvas); rows past a picture's new size repeat its last one."""
+    largest = int(after.max())
+    position = torch.minimum(torch.arange(largest)[None], after[:, None] - 1).float()
+    ratio = (before / after).float()[:, None]
+    last = (before - 1)[:, None]
+    area = _area(position, before, after, canvas)
+    centre = (position + 0.5) * ratio - 0.5
+    bilinear = _taps(centre.clamp_min(0), (0, 1), _linear, last, canvas)
+    bicubic = _taps(centre, (-1, 0, 1, 2), _cubic, last, canvas)
+    mode = mode.view(-1, 1, 1)
+    return torch.where(mode == 0, area, torch.where(mode == 1, bilinear, bicubic))
+
+
+def _area(position: Tensor, before: Tensor, after: Tensor, canvas: int) -> Tensor:
+    """Mean over [floor(i n / m), ceil((i + 1) n / m)), in whole numbers."""
+    index, before, after = position.long(), before[:, None], after[:, None]
+    start, end = index * before // after, -(-(index + 1) * before // after)
+    source = torch.arange(canvas)
+    covered = (source >= start[..., None]) & (source < end[..., None])
+    return covered.float() / (end - start)[..., None]
+
+
+def _taps(centre: Tensor, offsets: tuple[int, ...], weight: Callable[[Tensor], Tensor], last: Tensor, canvas: int) -> Tensor:
+    first = centre.floor()
+    matrix = torch.zeros(*centre.shape, canvas)
+    for offset in offsets:
+        source = torch.minimum((first + offset).long().clamp_min(0), last)
+        matrix.scatter_add_(2, source[..., None], weight((centre - first - offset).abs())[..., None])
+    return matrix
+
+
+def _linear(distance: Tensor) -> Tensor:
+    return 1 - distance
+
+
+def _cubic(distance: Tensor) -> Tensor:
+    a, d = BICUBIC_A, distance
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return torch.where(d <= 1, near, far)
+
+
+def _reflected(size: Tensor, canvas: int, radius: int) -> Tensor:
+    """Source index of every padded row: reflection without repeating the edge, per picture, (B, canvas + 2r)."""
+    position = torch.arange(-radius, canvas + radius)[None]
+    period = (2 * (size - 1)).clamp_min(1)[:, None]
+    folded = position.remainder(period)
+    return torch.minimum(folded, period - folded).clamp_max(canvas - 1)
+
+
+def edge_repeated(image: Tensor, height: Tensor, width: Tensor) -> Tensor:
+    """Replace what lies past each picture's true size by its last row and column."""
+    if bool((height == image.shape[2]).all() and (width == image.shape[3]).all()):
+        return image
+    rows = torch.minimum(torch.arange(image.shape[2])[None], height[:, None] - 1).to(image.device)
+    columns = torch.minimum(torch.arange(image.shape[3])[None], width[:, None] - 1).to(image.device)
+    image = image.gather(2, rows[:, None, :, None].expand_as(image))
+    return image.gather(3, columns[:, None, None, :].expand_as(image))

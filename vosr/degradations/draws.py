@@ -1,0 +1,87 @@
+"""Vectorised draws on the CPU: one value per picture, or one for the whole batch."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vosr.degradations.kernels import blur_kernels, identity_kernels, sinc_kernels
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Source of parameters for a batch.
+
+    Attributes:
+        batch_size: B.
+        generator: CPU generator, or None for torch's own.
+        shared: one draw for the whole batch, as the reference makes for kernels, factors and modes.
+    """
+
+    batch_size: int
+    generator: torch.Generator | None
+    shared: bool = False
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """U(low, high), (B,)."""
+        count = 1 if self.shared else self.batch_size
+        drawn = low + (high - low) * torch.rand(count, generator=self.generator)
+        return drawn.expand(self.batch_size).clone()
+
+    def choice(self, probabilities: tuple[float, ...]) -> Tensor:
+        """Index by probability, int64 (B,)."""
+        edges = torch.tensor(probabilities).cumsum(0) / sum(probabilities)
+        return torch.bucketize(self.uniform(), edges[:-1], right=True)
+
+    def happens(self, probability: float) -> Tensor:
+        """Bool (B,)."""
+        return self.uniform() < probability
+
+    def seeds(self) -> Tensor:
+        """Seeds of noise fields, (B,): always one per picture."""
+        return torch.randint(0, 2**31 - 1, (self.batch_size,), generator=self.generator)
+
+    def resize_factor(self, probabilities: tuple[float, float, float], bounds: tuple[float, float]) -> Tensor:
+        """Factor of a random resize: up, down or keep."""
+        kind = self.choice(probabilities)
+        up, down = self.uniform(1.0, max(bounds[1], 1.0)), self.uniform(min(bounds[0], 1.0), 1.0)
+        return torch.where(kind == 0, up, torch.where(kind == 1, down, torch.ones_like(up)))
+
+    def kernel_size(self) -> Tensor:
+        """Odd, 7 to 21."""
+        return 7 + 2 * self.choice((1.0,) * 8)
+
+    def sinc(self) -> Tensor:
+        """Ringing kernels (B, 21, 21): small ones keep more, U(pi / 3, pi), large ones U(pi / 5, pi)."""
+        size = self.kernel_size()
+        share = self.uniform()
+        lowest = torch.where(size < 13, math.pi / 3, math.pi / 5)
+        return sinc_kernels(size, lowest + (math.pi - lowest) * share)
+
+    def blur(
+        self,
+        probability: float,
+        sinc_probability: float,
+        family_probabilities: tuple[float, ...],
+        sigma: tuple[float, float],
+        generalized_beta: tuple[float, float],
+        plateau_beta: tuple[float, float],
+    ) -> Tensor:
+        """Blur kernels (B, 21, 21) of one stage; the identity where no blur happens."""
+        family, size = self.choice(family_probabilities), self.kernel_size()
+        sigma_x, sigma_y, theta = self.uniform(*sigma), self.uniform(*sigma), self.uniform(-math.pi, math.pi)
+        round_one = family % 2 == 0
+        beta = torch.where(family < 4, self.uniform(*generalized_beta), self.uniform(*plateau_beta))
+        kernels = blur_kernels(
+            family,
+            size,
+            sigma_x,
+            torch.where(round_one, sigma_x, sigma_y),
+            torch.where(round_one, torch.zeros_like(theta), theta),
+            beta,
+        )
+        kernels = torch.where(self.happens(sinc_probability).view(-1, 1, 1), self.sinc(), kernels)
+        return torch.where(
+            self.happens(probability).view(-1, 1, 1), kernels, identity_kernels(self.batch_size)
+        )

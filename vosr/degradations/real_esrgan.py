@@ -1,0 +1,194 @@
+"""Second-order degradation of Real-ESRGAN, drawn per picture (METHOD section 7)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vosr.degradations.base import Degradation, DegradationParams, check_pictures, select, to_8_bits
+from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
+from vosr.degradations.draws import Draws
+from vosr.degradations.jpeg import jpeg
+from vosr.degradations.kernels import identity_kernels
+from vosr.degradations.noise import mixed_noise
+from vosr.degradations.random_field import normal_field
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the two rounds of blur, resize and noise.
+
+    Args:
+        blur_probability: of any blur.
+        sinc_probability: of a ringing kernel instead of a blur kernel.
+        sigma: range of the blur's standard deviation, pixels.
+        family_probabilities: isotropic, anisotropic, generalised iso and aniso, plateau iso and aniso.
+        generalized_beta: range of the generalised families' exponent.
+        plateau_beta: range of the plateau families' exponent.
+        resize_probabilities: up, down, keep.
+        resize_range: smallest and largest factor.
+        gaussian_probability: of Gaussian noise; Poisson else.
+        gaussian_sigma: range in 8-bit steps.
+        poisson_scale: range.
+        grey_probability: of one noise field for all channels.
+    """
+
+    blur_probability: float = 1.0
+    sinc_probability: float = 0.1
+    sigma: tuple[float, float] = (0.2, 3.0)
+    family_probabilities: tuple[float, float, float, float, float, float] = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)
+    generalized_beta: tuple[float, float] = (0.5, 4.0)
+    plateau_beta: tuple[float, float] = (1.0, 2.0)
+    resize_probabilities: tuple[float, float, float] = (0.2, 0.7, 0.1)
+    resize_range: tuple[float, float] = (0.15, 1.5)
+    gaussian_probability: float = 0.5
+    gaussian_sigma: tuple[float, float] = (1.0, 30.0)
+    poisson_scale: tuple[float, float] = (0.05, 3.0)
+    grey_probability: float = 0.4
+
+
+FIRST = Stage()
+SECOND = Stage(
+    blur_probability=0.8,
+    sigma=(0.2, 1.5),
+    resize_probabilities=(0.3, 0.4, 0.3),
+    resize_range=(0.3, 1.2),
+    gaussian_sigma=(1.0, 25.0),
+    poisson_scale=(0.05, 2.5),
+)
+
+
+class RealESRGAN(Degradation):
+    """Second-order blur, resize, noise and JPEG of Real-ESRGAN, every choice drawn per picture.
+
+    Args:
+        scale: size of the HQ over that of the degraded picture.
+        first: first round, on the HQ.
+        second: second round; its resize factors are relative to the final small size.
+        jpeg_quality: range of libjpeg's quality, drawn for each round.
+        final_sinc_probability: of a ringing kernel at the end.
+        enlarge: interpolation back to the HQ's size; "random" draws it per picture.
+        per_picture: draw kernels, factors, modes and noise kinds per picture; false shares them in the batch, as
+            the reference does.
+    """
+
+    def __init__(
+        self,
+        scale: int = 4,
+        first: Stage = FIRST,
+        second: Stage = SECOND,
+        jpeg_quality: tuple[float, float] = (30.0, 95.0),
+        final_sinc_probability: float = 0.8,
+        enlarge: Literal["random", "area", "bilinear", "bicubic"] = "random",
+        per_picture: bool = True,
+    ) -> None:
+        if scale < 1:
+            raise ValueError(f"scale must be at least 1, not {scale}.")
+        if not 1 <= jpeg_quality[0] <= jpeg_quality[1] <= 100:
+            raise ValueError(f"jpeg_quality must be a range within 1 to 100, not {jpeg_quality}.")
+        self.scale = scale
+        self.first = first
+        self.second = second
+        self.jpeg_quality = jpeg_quality
+        self.final_sinc_probability = final_sinc_probability
+        self.enlarge = enlarge
+        self.per_picture = per_picture
+
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        shared = Draws(batch_size, generator, shared=not self.per_picture)
+        single = Draws(batch_size, generator)
+        final_sinc = shared.happens(self.final_sinc_probability)
+        enlarge = shared.choice((1.0,) * len(MODES))
+        if self.enlarge != "random":
+            enlarge = torch.full_like(enlarge, MODES.index(self.enlarge))
+        return {
+            "first": _draw_stage(self.first, shared, single),
+            "second": _draw_stage(self.second, shared, single),
+            "first_quality": single.uniform(*self.jpeg_quality),
+            "second_quality": single.uniform(*self.jpeg_quality),
+            "final_kernel": torch.where(final_sinc.view(-1, 1, 1), shared.sinc(), identity_kernels(batch_size)),
+            "final_mode": shared.choice((1.0,) * len(MODES)),
+            "jpeg_last": shared.happens(0.5),
+            "enlarge_mode": enlarge,
+        }
+
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        """See :meth:`vosr.degradations.base.Degradation.apply`.
+
+        Raises:
+            ValueError: sides that are not multiples of the scale, or smaller than 4 pixels after it.
+        """
+        check_pictures(hq, self.scale)
+        if min(hq.shape[2:]) < 4 * self.scale:
+            raise ValueError(f"Picture size {tuple(hq.shape[2:])} is too small for scale {self.scale}.")
+        hq = to_8_bits(hq)
+        lq = torch.empty_like(hq)
+        # Pictures of like size share a canvas, so that little of it is empty.
+        for group in params["first"]["factor"].argsort().split(GROUP[hq.device.type == "cuda"]):
+            index = group.to(hq.device, non_blocking=True)
+            lq[index] = self._apply_group(hq[index], select(params, group))
+        return lq
+
+    def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        canvas = whole(hq)
+        full, small = (canvas.height, canvas.width), (canvas.height // self.scale, canvas.width // self.scale)
+        canvas = _apply_stage(canvas, params["first"], full)
+        canvas = _compressed(canvas, params["first_quality"])
+        canvas = _apply_stage(canvas, params["second"], small)
+        canvas = _compressed(canvas, params["second_quality"], ~params["jpeg_last"])
+        canvas = filter2d(resize(canvas, *small, params["final_mode"]), params["final_kernel"])
+        canvas = _compressed(canvas, params["second_quality"], params["jpeg_last"])
+        return to_8_bits(resize(canvas, *full, params["enlarge_mode"]).image)
+
+
+GROUP = {False: 4, True: 8}
+"""Pictures that share a canvas, without and with a GPU."""
+
+
+def _draw_stage(stage: Stage, shared: Draws, single: Draws) -> DegradationParams:
+    return {
+        "kernel": shared.blur(
+            stage.blur_probability,
+            stage.sinc_probability,
+            stage.family_probabilities,
+            stage.sigma,
+            stage.generalized_beta,
+            stage.plateau_beta,
+        ),
+        "factor": shared.resize_factor(stage.resize_probabilities, stage.resize_range),
+        "mode": shared.choice((1.0,) * len(MODES)),
+        "gaussian": shared.happens(stage.gaussian_probability),
+        "grey": single.happens(stage.grey_probability),
+        "sigma": single.uniform(*stage.gaussian_sigma),
+        "poisson_scale": single.uniform(*stage.poisson_scale),
+        "seed": single.seeds(),
+    }
+
+
+def _apply_stage(canvas: Canvas, params: DegradationParams, relative_to: tuple[Tensor, Tensor]) -> Canvas:
+    """Blur, resize by the drawn factor of the size ``relative_to``, add noise."""
+    canvas = filter2d(canvas, params["kernel"])
+    height, width = ((size * params["factor"]).long().clamp_min(1) for size in relative_to)
+    canvas = resize(canvas, height, width, params["mode"])
+    device = canvas.image.device
+    moved = {name: params[name].to(device, non_blocking=True) for name in NOISE_PARAMS}
+    normal = normal_field(moved.pop("seed"), *canvas.image.shape[2:]).to(canvas.image)
+    noisy = mixed_noise(
+        canvas.image, normal, moved["gaussian"], moved["grey"], moved["sigma"], moved["poisson_scale"]
+    )
+    return Canvas(edge_repeated(noisy, height, width), height, width)
+
+
+NOISE_PARAMS = ("seed", "gaussian", "grey", "sigma", "poisson_scale")
+
+
+def _compressed(canvas: Canvas, quality: Tensor, where: Tensor | None = None) -> Canvas:
+    """JPEG on the pictures that ``where`` (bool, CPU) selects, all by default."""
+    image = canvas.image
+    chosen = torch.arange(len(image)) if where is None else where.nonzero()[:, 0]
+    if len(chosen) == 0:
+        return canvas
+    index = chosen.to(image.device, non_blocking=True)
+    coded = jpeg(image[index], quality[chosen].to(image.device, non_blocking=True))
+    return Canvas(image.index_copy(0, index, coded), canvas.height, canvas.width)
