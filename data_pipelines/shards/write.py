@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -97,7 +98,7 @@ def _pack(items: list[Shard], out: Path, options: Options, journal: Journal, pro
     packer = Packer(out, options, len(journal.shards))
     done = journal.inputs
     chapter = Chapter(done, None)
-    with ProcessPoolExecutor(processes) as pool, _progress() as progress:
+    with _started(processes) as pool, _progress() as progress:
         task = progress.add_task("Packing", total=known_total(items), completed=done, shards=packer.number)
         for one, products in _examined(
             itertools.islice(inputs_of(items), done, None), options, pool, processes
@@ -112,6 +113,13 @@ def _pack(items: list[Shard], out: Path, options: Options, journal: Journal, pro
                 chapter = Chapter(chapter.inputs, None)
     chapter.shard = packer.finish()
     journal.add(chapter)
+
+
+def _started(processes: int) -> ProcessPoolExecutor:
+    """A pool whose processes are there before the progress bar starts its thread, and that leaves Ctrl-C to us."""
+    pool = ProcessPoolExecutor(processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool.submit(os.getpid).result()
+    return pool
 
 
 def _examined(

@@ -108,5 +108,5 @@ def outlines(rng: np.random.Generator, centre: Floats, radius: Floats) -> list[l
     turn = rng.uniform(0, 2 * np.pi, (count, 1))
     cos, sin = np.cos(turn), np.sin(turn)
     points = np.stack([x * cos - y * sin + centre[:, :1], x * sin + y * cos + centre[:, 1:]], axis=2)
-    polygons: list[list[float]] = points.reshape(count, -1).tolist()
+    polygons: list[list[float]] = points.reshape(count, 2 * _POINTS).tolist()
     return polygons

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from data_pipelines.crop import Augmentation
 from data_pipelines.stream import Plan, TrainLoader
 from data_pipelines.stream.arrange import find_source, source_plans
 from data_pipelines.stream.reader import Reader
-from PIL import Image
 
 
 def clean_processes():
@@ -53,12 +54,16 @@ def all_keys(counts: list[int]) -> set[str]:
     return {f"s{s:03d}/{s:03d}_{i:04d}" for s, count in enumerate(counts) for i in range(count)}
 
 
-def make_plan(*sources, weights=None, ranks=1, rank=0, workers=1, batch_size=1, shuffle=8, seed=0, crop_size=8):
+def make_plan(
+    *sources, weights=None, ranks=1, rank=0, workers=1, batch_size=1, shuffle=8, seed=0, crop_size=8
+):
     """Plan over folders, tars or shards."""
-    found = [find_source([str(source)], weight) for source, weight in zip(sources, weights or [1.0] * len(sources))]
+    found = [
+        find_source([str(source)], weight) for source, weight in zip(sources, weights or [1.0] * len(sources))
+    ]
     return Plan(
-        source_plans(found, ranks * workers, seed), crop_size, batch_size, shuffle, Augmentation(), seed, ranks,
-        rank, workers,
+        source_plans(found, ranks * workers, seed), crop_size, batch_size, shuffle, Augmentation(), seed,
+        ranks, rank, workers,
     )  # fmt: skip
 
 
@@ -80,5 +85,3 @@ def loader_of():
     yield build
     for loader in made:
         loader.close()
-
-

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import deliveries, encoded_picture, make_plan, write_shards_of, write_tar
+from PIL import Image
+
 from data_pipelines import BadDataError, DataHealth, ShardDataModule
 from data_pipelines.failures import Reason
-from PIL import Image
 
 
 def jpeg(side=64):
@@ -109,7 +110,7 @@ def test_nothing_readable_stops_with_a_report_and_does_not_hang(tmp_path, loader
     for path in tmp_path.glob("*.tar"):
         write_tar(path, {"a.png": b"x", "b.png": b""})
     loader = loader_of(plan, num_workers=workers)
-    with pytest.raises(BadDataError, match="500 samples in a row .* not_a_picture"):
+    with pytest.raises(BadDataError, match=r"500 samples in a row .* not_a_picture"):
         next(iter(loader))
 
 
@@ -156,8 +157,8 @@ class Tiny(L.LightningModule):
 def test_counts_reach_the_metrics(tmp_path):
     members = {f"g{i}.png": encoded_picture(i) for i in range(8)} | {"x.png": b"", "y.txt": b"words"}
     module = ShardDataModule(
-        str(write_tar(tmp_path / "a.tar", members)), crop_size=8, batch_size=2, num_workers=0, max_bad_share=0.5,
-        batches_per_epoch=20, shuffle=5,
+        str(write_tar(tmp_path / "a.tar", members)), crop_size=8, batch_size=2, num_workers=0,
+        max_bad_share=0.5, batches_per_epoch=20, shuffle=5,
     )  # fmt: skip
     trainer = L.Trainer(
         max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",

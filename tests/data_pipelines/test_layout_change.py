@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from conftest import all_keys, deliveries, make_plan, write_shards_of
+
 from data_pipelines.stream.resume import from_state, to_state
 
 COUNTS = [5, 9, 1, 7, 12, 3, 8, 6]
@@ -22,7 +23,9 @@ def run(plan, batches, position=None):
     return keys, to_state(plan, batches * plan.workers, states)
 
 
-@pytest.mark.parametrize(("before", "after"), [((1, 1), (2, 2)), ((2, 2), (1, 3)), ((4, 1), (1, 1)), ((1, 2), (3, 3))])
+@pytest.mark.parametrize(
+    ("before", "after"), [((1, 1), (2, 2)), ((2, 2), (1, 3)), ((4, 1), (1, 1)), ((1, 2), (3, 3))]
+)
 @pytest.mark.parametrize("batches", [1, 3, 4])
 def test_no_sample_of_the_pass_is_repeated_or_lost(tmp_path, before, after, batches):
     folder = write_shards_of(tmp_path, COUNTS)

@@ -1,8 +1,9 @@
 """Every shard exactly once per pass, for any number of readers, before and after a change of layout."""
 
-from data_pipelines.stream.order import Order, Seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from data_pipelines.stream.order import Order, Seen
 
 
 @given(st.integers(1, 7), st.integers(1, 3), st.integers(1, 9), st.integers(0, 5))

@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from conftest import all_keys, clean_processes, write_shards_of
+
 from data_pipelines import Augmentation, ShardDataModule
 
 PATIENCE = 60
@@ -41,7 +42,8 @@ def on_ranks(ranks, work, *arguments):
     context = clean_processes()
     answers, port = context.Queue(), free_port()
     processes = [
-        context.Process(target=rank_main, args=(rank, ranks, port, answers, work, arguments)) for rank in range(ranks)
+        context.Process(target=rank_main, args=(rank, ranks, port, answers, work, arguments))
+        for rank in range(ranks)
     ]
     for process in processes:
         process.start()
@@ -118,7 +120,9 @@ def test_a_missing_source_is_reported_on_every_rank(tmp_path):
 
 def test_what_repeats_is_said_once(tmp_path, caplog):
     caplog.set_level("INFO")
-    module = ShardDataModule(str(write_shards_of(tmp_path, [3, 4])), batch_size=2, batches_per_epoch=7, num_workers=0)
+    module = ShardDataModule(
+        str(write_shards_of(tmp_path, [3, 4])), batch_size=2, batches_per_epoch=7, num_workers=0
+    )
     module.train_dataloader()
     text = " ".join(record.message for record in caplog.records)
     assert "7 batches of 2 on 1 ranks: 14 of 7 pictures" in text

@@ -3,9 +3,12 @@
 import http.server
 import threading
 from collections import Counter
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from conftest import all_keys, deliveries, make_plan, write_shards_of
+
 from data_pipelines.failures import Reason
 from data_pipelines.sources import Shard, ShardFault, locate, read_shard, transport
 from data_pipelines.sources.index import IndexEntry, write_index
@@ -16,7 +19,7 @@ class Flaky(http.server.SimpleHTTPRequestHandler):
 
     mode = ""
     ranges = False
-    requests = Counter()
+    requests: ClassVar = Counter()
 
     def do_GET(self):
         Flaky.requests[self.path] += 1
@@ -33,8 +36,7 @@ class Flaky(http.server.SimpleHTTPRequestHandler):
     def answer(self, keep=1.0):
         path = self.translate_path(self.path)
         try:
-            with open(path, "rb") as file:
-                content = file.read()
+            content = Path(path).read_bytes()
         except OSError:
             return self.send_error(404)
         first = 0

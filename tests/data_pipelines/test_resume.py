@@ -1,4 +1,4 @@
-"""A run on two ranks with two workers each, killed in the middle of an epoch and continued from its checkpoint."""
+"""A run on two ranks with two workers each, killed in the middle of an epoch and continued."""
 
 import json
 import logging
@@ -10,9 +10,10 @@ import lightning as L
 import pytest
 import torch
 from conftest import all_keys, clean_processes, write_shards_of
-from data_pipelines import ShardDataModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
+
+from data_pipelines import ShardDataModule
 
 COUNTS = [9, 4, 14, 0, 6, 11]  # 44 samples: an epoch is 11 batches of 2 on 2 ranks
 

@@ -60,7 +60,10 @@ def test_sources_are_mixed_by_weight(tmp_path):
 
 def test_mixture_continues_too(tmp_path):
     plan = make_plan(
-        write_shards_of(tmp_path / "a", [6, 6]), write_shards_of(tmp_path / "b", [0, 0, 9]), batch_size=3, shuffle=5
+        write_shards_of(tmp_path / "a", [6, 6]),
+        write_shards_of(tmp_path / "b", [0, 0, 9]),
+        batch_size=3,
+        shuffle=5,
     )
     whole = deliveries(plan, 14)
     resumed = deliveries(plan, 6, state=whole[7].state)

@@ -1,0 +1,241 @@
+"""The shards command: original bytes, filters, duplicates, tiles, and an interrupted run."""
+
+import hashlib
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from conftest import encoded_picture, write_tar
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from data_pipelines.shards import write_shards
+from data_pipelines.shards.duplicates import Duplicates
+from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
+from data_pipelines.sources import locate, read_shard
+
+
+def smooth(seed, side=64):
+    """A picture with structure that survives resizing."""
+    small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def save(path, picture, **more):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, **more)
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    folder = tmp_path / "photographs"
+    for i in range(10):
+        save(folder / f"holiday/{i}.png", smooth(i))
+    return folder
+
+
+def packed(out):
+    return {
+        sample.key.split("-", 2)[-1]: sample for shard in locate(str(out)) for _, sample in read_shard(shard)
+    }
+
+
+def index(out):
+    return json.loads((out / "index.json").read_text())
+
+
+def dropped(out):
+    return [line.split("\t")[:2] for line in (out / "dropped.tsv").read_text().splitlines()[1:]]
+
+
+def test_original_bytes_index_and_names(photographs, tmp_path):
+    out = tmp_path / "out"
+    assert write_shards([str(photographs)], str(out), max_samples=4, processes=1) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "dropped.tsv", "index.json", "shard-000000.tar", "shard-000001.tar", "shard-000002.tar",
+    ]  # fmt: skip
+    samples = packed(out)
+    assert sorted(samples) == [str(i) for i in range(10)]
+    for i in range(10):
+        assert samples[str(i)].picture == ("png", (photographs / f"holiday/{i}.png").read_bytes())
+    content = index(out)
+    assert (content["samples"], content["inputs"], content["dropped"]) == (10, 10, {})
+    assert [entry["samples"] for entry in content["shards"]] == [4, 4, 2]
+    for entry in content["shards"]:
+        archive = (out / entry["name"]).read_bytes()
+        assert (entry["bytes"], entry["sha256"]) == (len(archive), hashlib.sha256(archive).hexdigest())
+        assert entry["pixels"] == entry["samples"] * 64 * 64
+        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+            assert len(opened.getnames()) == entry["samples"]
+
+
+def test_result_does_not_depend_on_processes(photographs, tmp_path):
+    for processes in (1, 2):
+        write_shards([str(photographs)], str(tmp_path / str(processes)), max_samples=3, processes=processes)
+    for path in (tmp_path / "1").iterdir():
+        assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes()
+
+
+def test_order_is_shuffled_by_seed_or_kept(photographs, tmp_path):
+    orders = []
+    for name, seed in (("a", 0), ("b", 1), ("c", None)):
+        write_shards([str(photographs)], str(tmp_path / name), shuffle_seed=seed, processes=1)
+        orders.append(list(packed(tmp_path / name)))
+    assert orders[0] != orders[1]
+    assert orders[2] == [str(i) for i in range(10)]
+
+
+def test_shards_are_cut_by_size(photographs, tmp_path):
+    size = (photographs / "holiday/0.png").stat().st_size
+    write_shards([str(photographs)], str(tmp_path / "out"), max_megabytes=2.5 * size / 1e6, processes=1)
+    assert max(entry["samples"] for entry in index(tmp_path / "out")["shards"]) == 3
+
+
+def test_filters_and_their_report(photographs, tmp_path):
+    save(photographs / "tiny.png", smooth(50, 20))
+    save(photographs / "flat.png", Image.new("RGB", (64, 64), "grey"))
+    half = np.zeros((64, 64, 3), np.uint8)
+    half[::2] = 255
+    save(photographs / "stripes.png", Image.fromarray(half))  # steep, and yet of one bit
+    (photographs / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (photographs / "copy.png").write_bytes((photographs / "holiday/3.png").read_bytes())
+    save(photographs / "resized.jpg", smooth(4).resize((50, 50)), quality=80)
+    out = tmp_path / "out"
+    write_shards(
+        [str(photographs)], str(out), min_side=32, min_gradient=0.5, min_entropy=3, near_duplicates=6,
+        processes=1, shuffle_seed=None,
+    )  # fmt: skip
+    reasons = dict(dropped(out))
+    assert reasons.pop("broken") in ("not_a_picture", "damaged_picture")
+    assert reasons == {
+        "tiny": "below_min_side", "flat": "below_min_gradient", "stripes": "below_min_entropy",
+        "holiday/3": "duplicate", "resized": "near_duplicate",
+    }  # fmt: skip
+    assert index(out)["dropped"]["near_duplicate"] == 1
+    assert index(out)["samples"] == 10
+
+
+def test_duplicates_can_be_kept(photographs, tmp_path):
+    (photographs / "copy.png").write_bytes((photographs / "holiday/3.png").read_bytes())
+    write_shards([str(photographs)], str(tmp_path / "out"), keep_duplicates=True, processes=1)
+    assert index(tmp_path / "out")["samples"] == 11
+
+
+def test_large_pictures_are_cut_into_tiles(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (70, 110, 3), dtype=np.uint8)
+    save(tmp_path / "in/wide.png", Image.fromarray(noise))
+    save(tmp_path / "in/single.png", smooth(1, 40))
+    write_shards([str(tmp_path / "in")], str(tmp_path / "out"), tile=32, processes=1)
+    samples = packed(tmp_path / "out")
+    assert sorted(samples) == ["single", *sorted(f"wide-x{x}-y{y}" for x in (7, 39, 71) for y in (3, 35))]
+    kind, encoded = samples["wide-x39-y35"].picture
+    assert kind == "webp"
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded))), noise[35:67, 39:71])
+    assert samples["single"].picture[0] == "png"
+
+
+def test_shards_are_packed_anew_with_all_members(tmp_path):
+    members = {"1.png": encoded_picture(1, 32), "1.json": b'{"x": 1}', "2.txt": b"alone", "3.jpg": b""}
+    source = write_tar(tmp_path / "old.tar", members)
+    write_shards([str(source)], str(tmp_path / "out"), processes=1)
+    (sample,) = packed(tmp_path / "out").values()
+    assert sample.members == {"png": members["1.png"], "json": members["1.json"]}
+    assert dropped(tmp_path / "out") == [["old/2", "no_picture_in_sample"], ["old/3", "empty_file"]]
+
+
+def test_interrupted_run_goes_on_and_ends_the_same(photographs, tmp_path, monkeypatch):
+    from data_pipelines.shards import packer
+
+    (photographs / "copy.png").write_bytes((photographs / "holiday/0.png").read_bytes())
+    arguments = {"max_samples": 3, "min_entropy": 1, "processes": 1}
+    write_shards([str(photographs)], str(tmp_path / "whole"), **arguments)
+    finish, calls = packer.Packer.finish, []
+
+    def dies(self):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return finish(self)
+
+    monkeypatch.setattr(packer.Packer, "finish", dies)
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        write_shards([str(photographs)], str(out), **arguments)
+    assert (out / "journal.jsonl").exists()
+    assert not (out / "index.json").exists()
+    first = (out / "shard-000000.tar").stat().st_mtime_ns
+    with (out / "journal.jsonl").open("a") as journal:
+        journal.write('{"inputs": 9, "sha')  # the power went while this was written
+    monkeypatch.setattr(packer.Packer, "finish", finish)
+    write_shards([str(photographs)], str(out), **arguments)
+    assert (out / "shard-000000.tar").stat().st_mtime_ns == first
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()
+    }
+
+
+def test_a_finished_folder_is_left_alone_and_other_options_refused(photographs, tmp_path):
+    out = tmp_path / "out"
+    write_shards([str(photographs)], str(out), processes=1)
+    before = (out / "shard-000000.tar").stat().st_mtime_ns
+    write_shards([str(photographs)], str(out), processes=1)
+    assert (out / "shard-000000.tar").stat().st_mtime_ns == before
+    with pytest.raises(ValueError, match="other sources or options"):
+        write_shards([str(photographs)], str(out), min_side=20, processes=1)
+
+
+def test_nothing_to_pack_is_one_sentence(tmp_path):
+    with pytest.raises(ValueError, match="No data at"):
+        write_shards([str(tmp_path / "nothing")], str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    save(tmp_path / "in/flat.png", Image.new("RGB", (64, 64)))
+    with pytest.raises(ValueError, match=r"No picture is left to pack \(1 below_min_entropy\)"):
+        write_shards([str(tmp_path / "in")], str(tmp_path / "out"), min_entropy=1, processes=1)
+
+
+def test_measures_of_known_pictures():
+    flat = np.full((32, 32, 3), 90, np.uint8)
+    assert gradient_energy(luma(flat)) == 0
+    assert entropy(luma(flat)) == 0
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    assert entropy(ramp) == pytest.approx(8)
+    assert gradient_energy(ramp) == pytest.approx(0.5)  # 1 across, 0 down
+
+
+def test_hash_is_stable_under_small_changes():
+    grey = luma(np.asarray(smooth(0, 128)))
+    buffer = io.BytesIO()
+    smooth(0, 128).resize((96, 96)).save(buffer, "JPEG", quality=60)
+    copy = luma(np.asarray(Image.open(buffer)))
+    brighter = np.clip(grey.astype(int) + 12, 0, 255).astype(np.uint8)
+    assert (perceptual_hash(grey) ^ perceptual_hash(copy)).bit_count() <= 4
+    assert (perceptual_hash(grey) ^ perceptual_hash(brighter)).bit_count() <= 6
+    others = [
+        (perceptual_hash(grey) ^ perceptual_hash(luma(np.asarray(smooth(i))))).bit_count()
+        for i in range(1, 30)
+    ]
+    assert min(others) > 10
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**64 - 1), st.sets(st.integers(0, 63), max_size=12), st.integers(0, 12))
+def test_near_duplicates_are_found_exactly_within_the_distance(value, flips, bits):
+    memory = Duplicates(exact=False, bits=bits)
+    memory.remember("x", value)
+    other = value
+    for flip in flips:
+        other ^= 1 << flip
+    assert (memory.reason("y", other) == "near_duplicate") == (len(flips) <= bits)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_samples": 0}, {"max_megabytes": 0}, {"tile": 3}, {"min_entropy": 9}, {"near_duplicates": 40}],
+)
+def test_nonsense_is_refused(photographs, tmp_path, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        write_shards([str(photographs)], str(tmp_path / "out"), **wrong)
+    assert not (tmp_path / "out").exists()
