@@ -1,6 +1,7 @@
 """Validation pictures from folders: clean ones alone, or real pairs of degraded and clean."""
 
 import logging
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,11 @@ class PictureFolder(PictureSet):
         super().__init__(batch_size)
         self.folder = Path(folder)
         self.crop_size = crop_size
-        self.paths = _readable(_pictures(self.folder))
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """Readable pictures, by name."""
+        return _readable(_pictures(self.folder))
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -56,41 +61,46 @@ class PairedFolders(PictureSet):
 
     def __init__(self, lq: str, hq: str, crop_size: int | None = None, batch_size: int = 1) -> None:
         super().__init__(batch_size)
+        self.lq = Path(lq)
+        self.hq = Path(hq)
         self.crop_size = crop_size
-        low, high = _by_stem(Path(lq)), _by_stem(Path(hq))
-        alone = sorted(low.keys() ^ high.keys())
-        if not low.keys() & high.keys():
-            raise ValueError(
-                f"No file of {lq} has the name of one in {hq}; pairs are found by name without type."
-            )
+
+    @cached_property
+    def pairs(self) -> dict[str, tuple[Path, Path]]:
+        """Degraded and clean file of every readable pair, by name without type."""
+        low, high = _by_stem(self.lq), _by_stem(self.hq)
+        both, alone = sorted(low.keys() & high.keys()), sorted(low.keys() ^ high.keys())
+        if not both:
+            raise ValueError(f"No file of {self.lq} has the name, without type, of one in {self.hq}.")
         if alone:
             log.warning(
                 "%d pictures have no partner and are left out: %s ...", len(alone), ", ".join(alone[:3])
             )
-        both = sorted(low.keys() & high.keys())
         good = {*_readable([low[stem] for stem in both]), *_readable([high[stem] for stem in both])}
-        self.stems = [stem for stem in both if low[stem] in good and high[stem] in good]
-        self.pairs = [(low[stem], high[stem]) for stem in self.stems]
+        return {stem: (low[stem], high[stem]) for stem in both if low[stem] in good and high[stem] in good}
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Picture:
-        low, high = (decode(path.read_bytes()) for path in self.pairs[index])
+        stem = self.names()[index]
+        low, high = (decode(path.read_bytes()) for path in self.pairs[stem])
         height, width, _ = high.shape
         if low.shape != high.shape:
             low = np.asarray(Image.fromarray(low).resize((width, height), Image.Resampling.BICUBIC))
         if self.crop_size is not None:
-            low, high = (_middle(each, self.crop_size, self.stems[index]) for each in (low, high))
-        return Picture(self.stems[index], high, low)
+            low, high = (_middle(each, self.crop_size, stem) for each in (low, high))
+        return Picture(stem, high, low)
 
     def names(self) -> list[str]:
-        return self.stems
+        return list(self.pairs)
 
 
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise ValueError(f"No folder {folder}; validation pictures come from a folder or a picture set.")
+        raise ValueError(
+            f"No folder {folder}; validation takes a folder, RealPhotographs, PictureFolder or PairedFolders."
+        )
     paths = sorted(path for path in folder.rglob("*") if suffix_of(path.name) in PICTURE_SUFFIXES)
     if not paths:
         raise ValueError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}).")

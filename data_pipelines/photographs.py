@@ -1,5 +1,6 @@
 """Validation pictures: real photographs that come with scikit-image, never trained on."""
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,21 +39,20 @@ class RealPhotographs(PictureSet):
         if not 16 <= crop_size <= 300:
             raise ValueError(f"crop_size of RealPhotographs must lie in 16..300 pixels, not {crop_size}.")
         self.crop_size = crop_size
-        folder = _folder()
-        self._crops = [(folder / name, at) for name, places in PHOTOGRAPHS.items() for at in places]
+        self._crops = [(name, at) for name, places in PHOTOGRAPHS.items() for at in places]
 
     def __len__(self) -> int:
         return len(self._crops)
 
     def __getitem__(self, index: int) -> Picture:
-        path, (x, y) = self._crops[index]
-        photograph = _clean(path, self.crop_size)
+        name, (x, y) = self._crops[index]
+        photograph = _clean(_folder() / name, self.crop_size)
         left, top = Crop(x, y).corner(photograph.shape[1], photograph.shape[0], self.crop_size)
         crop = photograph[top : top + self.crop_size, left : left + self.crop_size]
         return Picture(self.names()[index], np.ascontiguousarray(crop))
 
     def names(self) -> list[str]:
-        return [f"{path.stem}@{x:.2f},{y:.2f}" for path, (x, y) in self._crops]
+        return [f"{Path(name).stem}@{x:.2f},{y:.2f}" for name, (x, y) in self._crops]
 
 
 def _clean(path: Path, smallest: int) -> NDArray[np.uint8]:
@@ -63,6 +63,7 @@ def _clean(path: Path, smallest: int) -> NDArray[np.uint8]:
     return np.asarray(rgb)
 
 
+@cache
 def _folder() -> Path:
     package = find_spec("skimage")
     folder = Path(package.origin).parent / "data" if package and package.origin else None

@@ -116,7 +116,7 @@ def _pack(items: list[Shard], out: Path, options: Options, journal: Journal, pro
 
 
 def _started(processes: int) -> ProcessPoolExecutor:
-    """A pool whose processes are there before the progress bar starts its thread, and that leaves Ctrl-C to us."""
+    """A pool that is there before the progress bar starts its thread, and leaves Ctrl-C to us."""
     pool = ProcessPoolExecutor(processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     pool.submit(os.getpid).result()
     return pool

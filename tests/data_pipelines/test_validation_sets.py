@@ -79,10 +79,10 @@ def test_pairs_are_found_by_stem_and_brought_to_one_size(tmp_path, caplog):
 def test_wrong_folders_are_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="No folder"):
-        PictureFolder(str(tmp_path / "nothing"))
+        len(PictureFolder(str(tmp_path / "nothing")))
     with pytest.raises(ValueError, match="holds no pictures"):
-        PictureFolder(str(tmp_path / "empty"))
+        len(PictureFolder(str(tmp_path / "empty")))
     save(tmp_path / "a" / "x.png")
     save(tmp_path / "b" / "y.png")
-    with pytest.raises(ValueError, match="by name without type"):
-        PairedFolders(str(tmp_path / "a"), str(tmp_path / "b"))
+    with pytest.raises(ValueError, match="has the name, without type, of one in"):
+        len(PairedFolders(str(tmp_path / "a"), str(tmp_path / "b")))
