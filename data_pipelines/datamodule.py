@@ -106,6 +106,10 @@ class ShardDataModule(LightningDataModule):
         """The validation pictures in fixed order; nothing where there are none."""
         if self.validation is None:
             return []
+        if dist.is_available() and dist.is_initialized() and dist.get_rank() == 0:
+            repeated = -len(self.validation) % dist.get_world_size()
+            if repeated:
+                log.info("%d validation pictures are seen by two ranks: all ranks get as many.", repeated)
         return DataLoader(self.validation, batch_size=self.validation.batch_size, collate_fn=collate)
 
     def test_dataloader(self) -> DataLoader | list[DataLoader]:

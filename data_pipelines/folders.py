@@ -1,6 +1,7 @@
 """Validation pictures from folders: clean ones alone, or real pairs of degraded and clean."""
 
 import logging
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -35,17 +36,19 @@ class PictureFolder(PictureSet):
     @cached_property
     def paths(self) -> list[Path]:
         """Readable pictures, by name."""
-        return _readable(_pictures(self.folder))
+        return _readable(_pictures(self.folder), self._crop)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Picture:
-        path = self.paths[index]
-        return Picture(self.names()[index], decode_crop(path.read_bytes(), Crop(), self.crop_size))
+        return Picture(self.names()[index], self._crop(self.paths[index].read_bytes()))
 
     def names(self) -> list[str]:
-        return [path.relative_to(self.folder).with_suffix("").as_posix() for path in self.paths]
+        return [path.relative_to(self.folder).as_posix() for path in self.paths]
+
+    def _crop(self, encoded: bytes) -> NDArray[np.uint8]:
+        return decode_crop(encoded, Crop(), self.crop_size)
 
 
 class PairedFolders(PictureSet):
@@ -76,7 +79,10 @@ class PairedFolders(PictureSet):
             log.warning(
                 "%d pictures have no partner and are left out: %s ...", len(alone), ", ".join(alone[:3])
             )
-        good = {*_readable([low[stem] for stem in both]), *_readable([high[stem] for stem in both])}
+        good = {
+            *_readable([low[stem] for stem in both], decode),
+            *_readable([high[stem] for stem in both], decode),
+        }
         return {stem: (low[stem], high[stem]) for stem in both if low[stem] in good and high[stem] in good}
 
     def __len__(self) -> int:
@@ -108,15 +114,22 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in _pictures(folder)}
+    paths = _pictures(folder)
+    named = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+    if len(named) < len(paths):
+        twice = next(path for path in paths if path not in named.values())
+        raise ValueError(
+            f"{twice} has the name, without type, of another file; pairs are found by that name."
+        )
+    return named
 
 
-def _readable(paths: list[Path]) -> list[Path]:
-    """Those that decode; every rank must have the same set, so this is found out before the first step."""
+def _readable(paths: list[Path], read: Callable[[bytes], object]) -> list[Path]:
+    """Those that can be read; every rank must have the same set, so this is found out before the first step."""
     good = []
     for path in paths:
         try:
-            decode(path.read_bytes())
+            read(path.read_bytes())
             good.append(path)
         except (PictureError, OSError) as error:
             log.warning("Left out of validation: %s (%s)", path, error)

@@ -49,12 +49,12 @@ def test_picture_folder_reads_in_order_and_leaves_bad_ones_out(tmp_path, caplog)
         save(tmp_path / name, number=i)
     (tmp_path / "broken.jpg").write_bytes(b"nothing")
     folder = PictureFolder(str(tmp_path), crop_size=24)
-    assert folder.names() == ["a", "b/x", "c"]
+    assert folder.names() == ["a.png", "b/x.png", "c.png"]
     assert folder[1].hq.shape == (24, 24, 3)
     assert np.array_equal(folder[1].hq, np.asarray(Image.open(tmp_path / "b/x.png"))[8:32, 8:32])
     assert "broken.jpg" in caplog.text
     batch = collate([folder[0], folder[2]])
-    assert batch.key == ["a", "c"]
+    assert batch.key == ["a.png", "c.png"]
     assert batch.hq.shape == (2, 3, 24, 24)
     assert np.array_equal(batch.hq[1].permute(1, 2, 0).numpy(), folder[2].hq)
 
@@ -74,6 +74,20 @@ def test_pairs_are_found_by_stem_and_brought_to_one_size(tmp_path, caplog):
     middle = PairedFolders(str(tmp_path / "lq"), str(tmp_path / "hq"), crop_size=20)[1]
     assert np.array_equal(middle.hq, pairs[1].hq[10:30, 10:30])
     assert np.array_equal(middle.lq, pairs[1].lq[10:30, 10:30])
+
+
+def test_a_picture_too_small_for_the_crop_is_left_out(tmp_path, caplog):
+    save(tmp_path / "a.png", 40)
+    save(tmp_path / "small.png", 8)
+    assert PictureFolder(str(tmp_path), crop_size=80).names() == ["a.png"]
+    assert "8x8 pixels for a crop of 80" in caplog.text
+
+
+def test_two_files_of_one_name_are_no_pair(tmp_path):
+    for name in ("lq/x.png", "hq/x.png", "hq/x.jpg"):
+        save(tmp_path / name)
+    with pytest.raises(ValueError, match="has the name, without type, of another file"):
+        len(PairedFolders(str(tmp_path / "lq"), str(tmp_path / "hq")))
 
 
 def test_wrong_folders_are_named(tmp_path):
