@@ -1,0 +1,24 @@
+"""Train, distil and run vision-only generative image restoration.
+
+Importing this package is cheap: torch and the components are loaded when first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vosr.checkpoints import load_model
+    from vosr.restorer import Restorer
+
+__all__ = ["Restorer", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Restorer":
+        from vosr.restorer import Restorer
+
+        return Restorer
+    if name == "load_model":
+        from vosr.checkpoints import load_model
+
+        return load_model
+    raise AttributeError(f"module 'vosr' has no attribute {name!r}")

@@ -1,23 +1,12 @@
 """Pixels -> latents and semantics, by the frozen parts. Teacher, student and restorer share this object."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
 from vosr.encoders import Encoder
+from vosr.frozen import FrozenModule
 from vosr.types import Condition
-
-
-class FrozenModule(nn.Module):
-    """A module that never trains: no gradients, and ``train()`` leaves it in eval mode."""
-
-    def train(self, mode: bool = True) -> "FrozenModule":
-        return super().train(False)
-
-    def freeze(self) -> None:
-        """Stop gradients to every parameter and enter eval mode; call once the parts are in place."""
-        self.requires_grad_(False)
-        self.train(False)
 
 
 class Conditioner(FrozenModule):
@@ -35,7 +24,9 @@ class Conditioner(FrozenModule):
         self.freeze()
 
     @torch.no_grad()
-    def condition(self, lq: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Condition:
+    def condition(
+        self, lq: Tensor, sample: bool = False, generator: torch.Generator | None = None
+    ) -> Condition:
         """Condition of ``lq`` (B, 3, H, W) in [0, 1], for inference."""
         return Condition(self.autoencoder.encode(lq * 2 - 1, sample, generator), self.encoder(lq))
 

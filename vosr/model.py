@@ -92,7 +92,11 @@ class RestorationModel(nn.Module):
     ) -> AverageVelocityFn:
         """The field to integrate for ``condition``: guided for a teacher, the student's own else."""
         return velocity_field(
-            self.backbone, self.guidance if self.card.kind == "teacher" else None, condition, guidance_scale, weak_strength
+            self.backbone,
+            self.guidance if self.card.kind == "teacher" else None,
+            condition,
+            guidance_scale,
+            weak_strength,
         )
 
     @torch.no_grad()
@@ -135,5 +139,3 @@ def velocity_field(
         return lambda z, t, r: backbone.velocity(z, t, condition, r if backbone.end_time else None)
     weak = guidance.weaken(condition, weak_strength)
     return lambda z, t, r: guidance.velocity(backbone.velocity, z, t, condition, weak, guidance_scale)
-
-

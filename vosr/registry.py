@@ -29,7 +29,7 @@ class Registry(Generic[T]):
         0.5
     """
 
-    def __init__(self, kind: str, base: type[T]) -> None:
+    def __init__(self, kind: str, base: type[Any]) -> None:  # type[T] would refuse an abstract base
         self.kind = kind
         self.base = base
         self._entries: dict[str, type[T]] = {}
@@ -44,9 +44,11 @@ class Registry(Generic[T]):
         if not name.isidentifier():
             raise ValueError(f"{self.kind} name {name!r} must be a plain identifier.")
         if name in self._entries:
-            raise ValueError(f"{self.kind} {name!r} is already registered as {class_path(self._entries[name])}.")
+            taken = class_path(self._entries[name])
+            raise ValueError(f"{self.kind} {name!r} is already registered as {taken}.")
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
-            raise ValueError(f"{self.kind} {name!r} must be a subclass of {class_path(self.base)}, not {cls!r}.")
+            base = class_path(self.base)
+            raise ValueError(f"{self.kind} {name!r} must be a subclass of {base}, not {cls!r}.")
         self._entries[name] = cls
 
     def get(self, name: str) -> type[T]:
@@ -88,7 +90,8 @@ class Registry(Generic[T]):
         except (ImportError, AttributeError) as error:
             raise UnknownNameError(f"No {self.kind} at {path!r}: {error}.") from error
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
-            raise UnknownNameError(f"{path!r} is not a {self.kind}: it does not derive from {class_path(self.base)}.")
+            base = class_path(self.base)
+            raise UnknownNameError(f"{path!r} is not a {self.kind}: it does not derive from {base}.")
         return cls
 
     def _load_plugins(self) -> None:

@@ -181,10 +181,10 @@ def test_checkpoint_of_another_model_is_refused(tmp_path):
     other.configure_model()
     state = module.state_dict()
     state.pop("backbone.t_embedder.mlp.0.weight")
+    same = teacher()
+    same.configure_model()
     with pytest.raises(RuntimeError, match="does not fit this model"):
-        teacher_copy = teacher()
-        teacher_copy.configure_model()
-        teacher_copy.load_state_dict(state)
+        same.load_state_dict(state)
     with pytest.raises(RuntimeError, match="size mismatch"):
         other.load_state_dict(module.state_dict())
 

@@ -6,7 +6,7 @@ from vosr.autoencoders.qwen import QwenVAE
 from vosr.autoencoders.stable_diffusion import StableDiffusionVAE
 from vosr.registry import Registry
 
-AUTOENCODERS: Registry[Autoencoder] = Registry("autoencoder", Autoencoder)  # type: ignore[type-abstract]
+AUTOENCODERS: Registry[Autoencoder] = Registry("autoencoder", Autoencoder)
 AUTOENCODERS.add("dct", DCTAutoencoder)
 AUTOENCODERS.add("sd2", StableDiffusionVAE)
 AUTOENCODERS.add("qwen", QwenVAE)

@@ -11,6 +11,14 @@ from vosr.backbones.rope import rotate
 NORM_EPS = 1e-6
 
 
+def small_linears(module: nn.Module, std: float) -> None:
+    """Draw the weights of every linear layer inside from N(0, std^2); biases zero."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=std)
+            nn.init.zeros_(layer.bias)
+
+
 class PatchEmbed(nn.Module):
     """p x p convolution, (B, C, h, w) -> (B, N, D)."""
 
@@ -36,7 +44,7 @@ class TimeEmbedder(nn.Module):
         exponent = torch.arange(half, dtype=torch.float32, device=t.device) / half
         angle = t.float()[:, None] * torch.exp(-math.log(self.max_period) * exponent)
         sinusoid = torch.cat([angle.cos(), angle.sin()], dim=-1)
-        return self.mlp(sinusoid.to(self.mlp[0].weight.dtype))
+        return self.mlp(sinusoid.to(next(self.mlp.parameters()).dtype))
 
 
 class SelfAttention(nn.Module):

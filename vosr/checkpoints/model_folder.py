@@ -4,9 +4,6 @@ Inference rebuilds the model from the folder alone. Frozen parts are named in th
 """
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from vosr.atomic import write_atomically
 from vosr.conditioning import Conditioner
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.registries import describe, rebuild
@@ -77,17 +75,3 @@ def _read_record(path: Path) -> dict[str, Any]:
     if record.get("format") != FORMAT:
         raise ValueError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
     return record
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename it; nothing stays behind on failure."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -1,19 +1,23 @@
 """``components``: what can be swapped, by name."""
 
+from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
-from rich.table import Table
 
 from vosr.registries import REGISTRIES
 from vosr.registry import summary
 
 
-def components() -> int:
+def add_arguments(parser: ArgumentParser) -> None:
+    """This command has no options."""
+
+
+def run(options: Namespace) -> int:
     """List every registered component by kind, with one line each."""
-    console = Console()
+    console = Console(soft_wrap=True)
     for kind, registry in REGISTRIES.items():
-        table = Table(title=f"{kind}   --model.{kind}=NAME", title_justify="left", box=None, show_header=False)
+        console.print(f"[bold]{kind}[/]   --model.{kind}=NAME")
+        width = max(map(len, registry.names()), default=0)
         for name, cls in registry:
-            table.add_row(f"  [bold]{name}[/]", summary(cls))
-        console.print(table)
+            console.print(f"  {name:{width}}  {summary(cls)}", highlight=False, markup=False)
         console.print()
     return 0

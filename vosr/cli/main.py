@@ -23,9 +23,9 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*does not have many workers.*",
     ".*is smaller than the logging interval.*",
 )
-FUNCTIONS = {
-    "restore": ("vosr.cli.restore", "restore", "Restore photographs: files or whole folders."),
-    "components": ("vosr.cli.components", "components", "List every registered component by kind."),
+OTHERS = {
+    "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
+    "components": ("vosr.cli.components", "List every registered component by kind."),
 }
 
 
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if command in TRAINING:
             return _train(arguments)
-        if command in FUNCTIONS:
+        if command in OTHERS:
             return _call(command, rest)
     except KeyboardInterrupt:
         fail("Interrupted.", 130)
@@ -63,18 +63,17 @@ def _train(arguments: list[str]) -> int:
 
 
 def _call(command: str, arguments: list[str]) -> int:
-    module, function, description = FUNCTIONS[command]
-    target = getattr(importlib.import_module(module), function)
-    parser = OneLineParser(prog=f"main.py {command}", description=description)
-    parser.add_function_arguments(target, as_group=False, as_positional=True)
-    config = parser.parse_args(arguments)
-    return target(**config.as_dict()) or 0
+    module_name, description = OTHERS[command]
+    module = importlib.import_module(module_name)
+    parser = OneLineParser(prog=f"main.py {command}", description=description, allow_abbrev=False)
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(arguments)))
 
 
 def _unknown(command: str) -> str:
     import difflib
 
-    commands = [*TRAINING, *FUNCTIONS]
+    commands = [*TRAINING, *OTHERS]
     near = difflib.get_close_matches(command, commands, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"Unknown command {command!r}.{hint} Commands: {', '.join(commands)}."
@@ -86,7 +85,7 @@ def _overview() -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, description in TRAINING.items():
         table.add_row(f"  [bold]{name}[/]", description)
-    for name, (_, _, description) in FUNCTIONS.items():
+    for name, (_, description) in OTHERS.items():
         table.add_row(f"  [bold]{name}[/]", description)
     console.print(table)
     console.print("\npython main.py COMMAND --help tells the options of a command.")

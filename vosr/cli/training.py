@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from jsonargparse import set_loader
 from lightning.pytorch import LightningDataModule, Trainer
@@ -16,7 +17,7 @@ from rich.console import Console
 import data_pipelines  # noqa: F401  (its classes can be named in configs)
 from vosr.cli.errors import OneLineParser
 from vosr.cli.names import expand_config
-from vosr.training import DistillationModule, TeacherModule  # noqa: F401
+from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
 from vosr.training.callbacks import ModelWriter, PictureGrid
 from vosr.training.checkpoint_io import AtomicCheckpointIO
@@ -62,7 +63,9 @@ class TrainingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all run folders.")
-        parser.add_argument("--name", type=str, default="run", help="Name of the run: a folder inside --runs.")
+        parser.add_argument(
+            "--name", type=str, default="run", help="Name of the run: a folder inside --runs."
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
@@ -93,13 +96,21 @@ class TrainingCLI(LightningCLI):
         config.trainer.default_root_dir = str(self.run)
         config.checkpoint.dirpath = str(self.run / "checkpoints")
 
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        with torch.device("meta"):  # sizes that do not fit are told before anything is written
+            self.model.build_backbone()
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
         if config.get("logger") in (None, True) and not config.get("fast_dev_run"):
             kwargs["logger"] = self._loggers()
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
-        self.trainer_defaults["callbacks"] = [PictureGrid(self.run / "pictures"), ModelWriter(self.run / "model")]
+        self.trainer_defaults["callbacks"] = [
+            PictureGrid(self.run / "pictures"),
+            ModelWriter(self.run / "model"),
+        ]
         self.save_config_kwargs = {"run": self.run}
         return super().instantiate_trainer(**kwargs)
 
@@ -110,7 +121,7 @@ class TrainingCLI(LightningCLI):
         return loggers
 
     def after_fit(self) -> None:
-        if self.trainer.fast_dev_run or self.trainer.interrupted:
+        if getattr(self.trainer, "fast_dev_run", False) or self.trainer.interrupted:
             return
         self.trainer.save_checkpoint(self.run / "checkpoints" / "last.ckpt")  # also between two intervals
         if not self.trainer.is_global_zero:

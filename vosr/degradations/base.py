@@ -65,5 +65,6 @@ def to_8_bits(image: Tensor) -> Tensor:
 def select(params: DegradationParams, index: Tensor) -> DegradationParams:
     """Parameters of some pictures of a batch."""
     return {
-        name: select(value, index) if isinstance(value, dict) else value[index] for name, value in params.items()
+        name: select(value, index) if isinstance(value, dict) else value[index]
+        for name, value in params.items()
     }

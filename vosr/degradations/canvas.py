@@ -88,7 +88,9 @@ def _area(position: Tensor, before: Tensor, after: Tensor, canvas: int) -> Tenso
     return covered.float() / (end - start)[..., None]
 
 
-def _taps(centre: Tensor, offsets: tuple[int, ...], weight: Callable[[Tensor], Tensor], last: Tensor, canvas: int) -> Tensor:
+def _taps(
+    centre: Tensor, offsets: tuple[int, ...], weight: Callable[[Tensor], Tensor], last: Tensor, canvas: int
+) -> Tensor:
     first = centre.floor()
     matrix = torch.zeros(*centre.shape, canvas)
     for offset in offsets:

@@ -7,12 +7,12 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def gaussian_noise(normal: Tensor, sigma: Tensor) -> Tensor:
-    """sigma / 255 * N(0, 1); ``sigma`` in 8-bit steps, (B,)."""
+    """Sigma / 255 * N(0, 1); ``sigma`` in 8-bit steps, (B,)."""
     return normal * (sigma / 255).view(-1, 1, 1, 1)
 
 
 def poisson_noise(image: Tensor, normal: Tensor, scale: Tensor) -> Tensor:
-    """scale * (Poisson(x L) / L - x), L = 2^ceil(log2(distinct 8-bit values of the picture)).
+    """Scale * (Poisson(x L) / L - x), L = 2^ceil(log2(distinct 8-bit values of the picture)).
 
     Args:
         image: (B, C, H, W) in [0, 1].

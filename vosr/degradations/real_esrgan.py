@@ -37,7 +37,14 @@ class Stage:
     blur_probability: float = 1.0
     sinc_probability: float = 0.1
     sigma: tuple[float, float] = (0.2, 3.0)
-    family_probabilities: tuple[float, float, float, float, float, float] = (0.45, 0.25, 0.12, 0.03, 0.12, 0.03)
+    family_probabilities: tuple[float, float, float, float, float, float] = (
+        0.45,
+        0.25,
+        0.12,
+        0.03,
+        0.12,
+        0.03,
+    )
     generalized_beta: tuple[float, float] = (0.5, 4.0)
     plateau_beta: tuple[float, float] = (1.0, 2.0)
     resize_probabilities: tuple[float, float, float] = (0.2, 0.7, 0.1)
@@ -107,7 +114,9 @@ class RealESRGAN(Degradation):
             "second": _draw_stage(self.second, shared, single),
             "first_quality": single.uniform(*self.jpeg_quality),
             "second_quality": single.uniform(*self.jpeg_quality),
-            "final_kernel": torch.where(final_sinc.view(-1, 1, 1), shared.sinc(), identity_kernels(batch_size)),
+            "final_kernel": torch.where(
+                final_sinc.view(-1, 1, 1), shared.sinc(), identity_kernels(batch_size)
+            ),
             "final_mode": shared.choice((1.0,) * len(MODES)),
             "jpeg_last": shared.happens(0.5),
             "enlarge_mode": enlarge,

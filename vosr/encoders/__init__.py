@@ -9,7 +9,7 @@ from vosr.encoders.none import NoEncoder
 from vosr.encoders.siglip2 import SigLIP2
 from vosr.registry import Registry
 
-ENCODERS: Registry[Encoder] = Registry("encoder", Encoder)  # type: ignore[type-abstract]
+ENCODERS: Registry[Encoder] = Registry("encoder", Encoder)
 ENCODERS.add("none", NoEncoder)
 ENCODERS.add("dense_sift", DenseSIFT)
 ENCODERS.add("dinov2", DINOv2)

@@ -1,5 +1,6 @@
 """Fixed-grid integration of a velocity from noise to data (METHOD section 5)."""
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -24,7 +25,7 @@ def integrate(
             velocities: an average velocity is already exact over its step).
     """
     z = noise
-    for start, end in zip(times[:-1], times[1:]):
+    for start, end in pairwise(times):
         t = torch.full((z.shape[0],), start, device=z.device)
         r = torch.full((z.shape[0],), end, device=z.device)
         v = velocity(z, t, r)

@@ -86,7 +86,7 @@ class RestorationModule(L.LightningModule):
         scheduler = {"scheduler": self.lr_scheduler(optimizer), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Trained weights and their average; frozen parts stay out of checkpoints."""
         state = super().state_dict(*args, **kwargs)
         return {k: v for k, v in state.items() if k.startswith(("backbone.", "average."))}
@@ -139,7 +139,13 @@ class RestorationModule(L.LightningModule):
         }
         means = {name: value.mean() for name, value in measures.items()}
         self.log_dict(means, batch_size=len(hq), sync_dist=True)
-        self.log("val/psnr_gain", means["val/psnr_y"] - means["val/psnr_y_input"], prog_bar=True, batch_size=len(hq), sync_dist=True)
+        self.log(
+            "val/psnr_gain",
+            means["val/psnr_y"] - means["val/psnr_y_input"],
+            prog_bar=True,
+            batch_size=len(hq),
+            sync_dist=True,
+        )
         return {"LQ": lq, self.card.kind: restored, **self.extra_pictures(lq, batch.key), "HQ": hq}
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -172,10 +178,11 @@ class RestorationModule(L.LightningModule):
             return batch.lq.float() / 255
         with torch.autocast(hq.device.type, enabled=False):
             pictures = zip(hq.split(1), batch.key)
-            return torch.cat([self.degradation(one, generator_for("validation", key)) for one, key in pictures])
+            return torch.cat(
+                [self.degradation(one, generator_for("validation", key)) for one, key in pictures]
+            )
 
     def step_generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
         """Random numbers of this rank and step alone, so a resumed run draws what the undisturbed one would."""
         step = self.trainer.fit_loop.epoch_loop.total_batch_idx
         return generator_for(purpose, self.seed, self.global_rank, step, device=device)
-

@@ -8,9 +8,10 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from vosr.atomic import write_atomically
 from vosr.checkpoints import save_model
-from vosr.checkpoints.model_folder import write_atomically
 from vosr.imaging.grid import labelled_grid
+from vosr.training.base import RestorationModule
 
 
 class PictureGrid(L.Callback):
@@ -44,7 +45,7 @@ class PictureGrid(L.Callback):
     @rank_zero_only
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         columns, self._columns = self._columns, {}
-        if not columns or trainer.fast_dev_run:
+        if not columns or getattr(trainer, "fast_dev_run", False):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         grid = labelled_grid({title: torch.stack(pictures) for title, pictures in columns.items()})
@@ -67,5 +68,6 @@ class ModelWriter(L.Callback):
 
     @rank_zero_only
     def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.fast_dev_run:
+        assert isinstance(pl_module, RestorationModule)
+        if not getattr(trainer, "fast_dev_run", False):
             save_model(pl_module.released(), self.folder)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vosr.backbones import BACKBONES, Backbone
 from vosr.checkpoints import load_model
-from vosr.conditioning import FrozenModule
 from vosr.degradations import Degradation
+from vosr.frozen import FrozenModule
 from vosr.guidance import Guidance
 from vosr.model import RestorationModel, Sampling
 from vosr.objectives import DistillationObjective, Loss
@@ -59,7 +59,9 @@ class DistillationModule(RestorationModule):
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed)
         loaded = load_model(teacher)
         if loaded.card.kind != "teacher":
-            raise ValueError(f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher.")
+            raise ValueError(
+                f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher."
+            )
         self.conditioner = loaded.conditioner
         self.teacher = FrozenTeacher(loaded.backbone)
         self.objective = objective
@@ -77,7 +79,9 @@ class DistillationModule(RestorationModule):
         missing, unexpected = backbone.load_state_dict(self.teacher.backbone.state_dict(), strict=False)
         new = [key for key in missing if not key.startswith("r_embedder.")]
         if new or unexpected:
-            raise ValueError(f"Teacher weights do not fit the student: missing {new}, unexpected {unexpected}.")
+            raise ValueError(
+                f"Teacher weights do not fit the student: missing {new}, unexpected {unexpected}."
+            )
 
     def objective_loss(self, data: Tensor, condition: Condition, generator: torch.Generator) -> Loss:
         draw = self.guidance.draw(condition.latent, generator)

@@ -40,5 +40,8 @@ class EMA(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.global_step > self._seen:  # not within gradient accumulation
-            update_average(pl_module.average, pl_module.backbone, self.decay, self._seen)
+            average, backbone = pl_module.average, pl_module.backbone
+            assert isinstance(average, nn.Module)
+            assert isinstance(backbone, nn.Module)
+            update_average(average, backbone, self.decay, self._seen)
             self._seen = trainer.global_step

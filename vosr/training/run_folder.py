@@ -10,7 +10,8 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.cli import SaveConfigCallback
+from jsonargparse import Namespace
+from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
 PACKAGES = (
     "vosr", "torch", "lightning", "timm", "torchmetrics", "kornia", "webdataset", "jsonargparse", "diffusers",
@@ -32,7 +33,9 @@ def newest_checkpoint(group: Path) -> Path:
     """
     found = sorted(group.glob("[0-9]*/checkpoints/*.ckpt"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise FileNotFoundError(f"No checkpoint to continue from in {group}; start without --ckpt_path first.")
+        raise FileNotFoundError(
+            f"No checkpoint to continue from in {group}; start without --ckpt_path first."
+        )
     return found[-1]
 
 
@@ -45,9 +48,17 @@ def versions() -> dict[str, Any]:
         except PackageNotFoundError:
             packages[name] = "not installed"
     revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    device = (
+        torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else platform.processor() or platform.machine()
+    )
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -64,8 +75,8 @@ class RunRecord(SaveConfigCallback):
     A continued run adds numbered files and leaves the first ones as they are.
     """
 
-    def __init__(self, *args: Any, run: Path, **kwargs: Any) -> None:
-        super().__init__(*args, save_to_log_dir=False, **kwargs)
+    def __init__(self, parser: LightningArgumentParser, config: Namespace, run: Path) -> None:
+        super().__init__(parser, config, save_to_log_dir=False)
         self.run = run
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -78,6 +89,6 @@ class RunRecord(SaveConfigCallback):
         text = self.parser.dump(self.config, skip_none=False, format="yaml")
         (self.run / f"config{suffix}.yaml").write_text(text)
         (self.run / f"versions{suffix}.json").write_text(json.dumps(versions(), indent=2) + "\n")
-        listing = getattr(trainer.datamodule, "listing", None)
+        listing = getattr(getattr(trainer, "datamodule", None), "listing", None)
         if listing is not None:
             (self.run / f"data{suffix}.json").write_text(json.dumps(listing(), indent=2) + "\n")
