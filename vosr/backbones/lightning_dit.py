@@ -17,6 +17,8 @@ from vosr.backbones.layers import (
 from vosr.backbones.rope import rescaled_angles, rotary_angles
 
 ROTARY_THETA = 10_000.0
+LEAST_TIME = 0.2
+"""Bound of the division by t in data prediction; any value is exact, smaller ones weigh small t more."""
 
 
 class LightningDiT(Backbone):
@@ -35,9 +37,9 @@ class LightningDiT(Backbone):
         rotary: "rescaled" squeezes the positions of another grid into the trained range (the released models);
             "absolute" keeps the distance between neighbours, for models that see several sizes.
         end_time: also take an end time r (a student); identical to the model without it wherever r = t.
-        skip: predict the difference to z_t - lq instead of the velocity itself. At t = 1 that is the difference
-            between the data and the LQ latent, so noise need not pass through the network: small models learn
-            much faster. The released models do without.
+        prediction: "velocity" is what the network gives (the released models); "data" lets it give the clean latent
+            as a difference to the LQ latent, from which the velocity (z_t - data) / max(t, 0.2) follows: noise
+            need not pass through the network, so small models learn much faster.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class LightningDiT(Backbone):
         semantic_ratio: int = 3,
         rotary: Literal["rescaled", "absolute"] = "rescaled",
         end_time: bool = False,
-        skip: bool = False,
+        prediction: Literal["velocity", "data"] = "velocity",
     ) -> None:
         super().__init__()
         if width % heads or (width // heads) % 4:
@@ -66,7 +68,7 @@ class LightningDiT(Backbone):
         self.patch_size = patch_size
         self.end_time = end_time
         self.rotary = rotary
-        self.skip = skip
+        self.prediction = prediction
         self.head_dim = width // heads
         self.trained_tokens = latent_grid // patch_size
         self.x_embedder = PatchEmbed(2 * latent_channels, patch_size, width)
@@ -117,10 +119,10 @@ class LightningDiT(Backbone):
         for block in self.blocks:
             tokens = block(tokens, modulation, z, cos, sin)
         out = self._unpatchify(self.final_layer(tokens, c), height, width)
-        if self.skip:
-            lq, z_t = x.chunk(2, dim=1)
-            return z_t - lq - out
-        return out
+        if self.prediction == "velocity":
+            return out
+        lq, z_t = x.chunk(2, dim=1)
+        return (z_t - lq - out) / t.clamp_min(LEAST_TIME).view(-1, 1, 1, 1)
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:
         c = self.t_embedder(t)

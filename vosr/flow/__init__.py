@@ -2,7 +2,7 @@
 
 from vosr.flow.path import interpolate, per_sample, velocity
 from vosr.flow.solvers import Solver, integrate
-from vosr.flow.times import Schedule, TimeDistribution, sample_times, time_grid
+from vosr.flow.times import Schedule, TimeDistribution, sample_times, shift_times, time_grid
 
 __all__ = [
     "Schedule",
@@ -12,6 +12,7 @@ __all__ = [
     "interpolate",
     "per_sample",
     "sample_times",
+    "shift_times",
     "time_grid",
     "velocity",
 ]

@@ -22,6 +22,11 @@ def sample_times(
     return torch.randn(batch_size, generator=generator, device=device).sigmoid()
 
 
+def shift_times(t: Tensor, shift: float) -> Tensor:
+    """Move times towards noise, t -> s t / (1 + (s - 1) t); 1 leaves them (Esser et al. 2024, section 5.3.2)."""
+    return shift * t / (1 + (shift - 1) * t)
+
+
 def time_grid(steps: int, schedule: Schedule = "linear") -> list[float]:
     """Sampling times from 1 down to 0, ``steps`` + 1 of them.
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vosr.flow import TimeDistribution, interpolate, sample_times, velocity
+from vosr.flow import TimeDistribution, interpolate, sample_times, shift_times, velocity
 from vosr.objectives.base import FlowDraw, Loss, TeacherObjective
 from vosr.types import VelocityFn
 
@@ -14,14 +14,19 @@ class FlowMatching(TeacherObjective):
 
     Args:
         times: distribution of the training times.
+        shift: moves the times towards noise; 1 leaves them, larger suits small models and few steps.
     """
 
-    def __init__(self, times: TimeDistribution = "uniform") -> None:
+    def __init__(self, times: TimeDistribution = "uniform", shift: float = 1.0) -> None:
+        if shift <= 0:
+            raise ValueError(f"shift must be positive, not {shift}.")
         self.times: TimeDistribution = times
+        self.shift = shift
 
     def draw(self, data: Tensor, generator: torch.Generator | None = None) -> FlowDraw:
         noise = torch.randn(data.shape, generator=generator, device=data.device).to(data.dtype)
-        return FlowDraw(noise, sample_times(data.shape[0], self.times, generator, data.device))
+        times = sample_times(data.shape[0], self.times, generator, data.device)
+        return FlowDraw(noise, shift_times(times, self.shift))
 
     def loss(self, velocity_model: VelocityFn, data: Tensor, draw: FlowDraw) -> Loss:
         predicted = velocity_model(interpolate(data, draw.noise, draw.t), draw.t)

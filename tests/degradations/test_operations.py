@@ -1,0 +1,123 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from vosr.degradations.canvas import MODES, edge_repeated, filter2d, resize, whole
+from vosr.degradations.jpeg import jpeg
+from vosr.degradations.kernels import FAMILIES, LARGEST, blur_kernels, sinc_kernels
+from vosr.degradations.noise import mixed_noise, poisson_counts
+from vosr.degradations.random_field import normal_field
+
+
+def one(value):
+    return torch.tensor([value], dtype=torch.float64)
+
+
+@pytest.mark.golden
+def test_golden_degradation_kernels(golden):
+    file = golden("degradation_ops")
+    for name, p in file.meta["parameters"].items():
+        size = p["size"]
+        if name.startswith("kernel"):
+            family = torch.tensor([FAMILIES.index(p["family"])])
+            beta = one(p["beta"] if p["beta"] is not None else 1.0)
+            sigmas = one(p["sigma_x"]), one(p["sigma_y"])
+            kernel = blur_kernels(family, torch.tensor([size]), *sigmas, one(p["theta"]), beta)[0]
+            border = (LARGEST - size) // 2
+            assert float(kernel.sum()) == pytest.approx(1)
+            kernel = kernel[border : border + size, border : border + size]
+        else:
+            kernel = sinc_kernels(torch.tensor([size]), one(p["cutoff"]))[0]
+        assert float((kernel - file[name]).abs().max()) <= 1e-6, name
+
+
+@pytest.mark.golden
+def test_golden_degradation_filter(golden, relative_error):
+    file = golden("degradation_ops")
+    filtered = filter2d(whole(file["filter.image"]), file["filter.kernels"]).image
+    assert relative_error(filtered, file["filter.out"]) <= 1e-5
+
+
+def pillow_jpeg(image, quality):
+    decoded = []
+    for picture, q in zip(image, quality):
+        buffer = io.BytesIO()
+        pixels = (picture * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=int(q))
+        decoded.append(torch.from_numpy(np.array(Image.open(buffer))).permute(2, 0, 1) / 255)
+    return torch.stack(decoded)
+
+
+@pytest.mark.golden
+def test_golden_degradation_jpeg_is_nearer_to_pillow_than_the_golden_codec(golden):
+    """The reference's codec differs from real JPEG in its chroma upsampling; ours follows libjpeg."""
+    file = golden("degradation_ops")
+    image, quality = file["jpeg.image"], file["jpeg.quality"]
+    ours, real = jpeg(image, quality), pillow_jpeg(image, quality)
+    difference = float((ours - real).abs().mean() * 255)
+    assert difference < 1.1
+    assert difference < 0.5 * float((file["jpeg.out"] - real).abs().mean() * 255)
+    assert float((ours - file["jpeg.out"]).abs().mean() * 255) < 4
+
+
+def test_jpeg_of_a_smooth_photograph_is_pillows(golden):
+    ramp = torch.linspace(0, 1, 64)
+    image = torch.stack([ramp.expand(64, 64), ramp.expand(64, 64).T, 1 - ramp.expand(64, 64)])[None]
+    quality = torch.tensor([75.0])
+    assert float((jpeg(image, quality) - pillow_jpeg(image, quality)).abs().max() * 255) <= 3
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2), st.integers(1, 60), st.integers(1, 60), st.integers(5, 40), st.integers(5, 40))
+def test_resize_is_torchs(mode, height, width, in_height, in_width):
+    image = torch.rand(2, 3, in_height, in_width, generator=torch.Generator().manual_seed(height * 61 + width))
+    sizes = torch.tensor([height, 60]), torch.tensor([width, 60])
+    canvas = resize(whole(image), *sizes, torch.tensor([mode, 0]))
+    options = {} if MODES[mode] == "area" else {"align_corners": False}
+    expected = F.interpolate(image[:1], size=(height, width), mode=MODES[mode], **options)
+    torch.testing.assert_close(canvas.image[:1, :, :height, :width], expected, atol=2e-5, rtol=0)
+    repeated = edge_repeated(canvas.image, canvas.height, canvas.width)
+    torch.testing.assert_close(canvas.image, repeated, atol=1e-6, rtol=0)
+
+
+def test_fields_are_normal_independent_and_local():
+    field = normal_field(torch.tensor([1, 2, 2**31 - 2]), 200, 300)
+    assert float(field.mean().abs()) < 0.01
+    assert float(field.var()) == pytest.approx(1, abs=0.01)
+    assert float((field**4).mean()) == pytest.approx(3, abs=0.05)
+    neighbours = {
+        "row": field[:, :, 1:] * field[:, :, :-1],
+        "column": field[..., 1:] * field[..., :-1],
+        "channel": field[:, 0] * field[:, 1],
+        "seed": field[0] * field[1],
+    }
+    for name, product in neighbours.items():
+        assert float(product.mean().abs()) < 0.015, name
+    assert torch.equal(normal_field(torch.tensor([2]), 50, 60)[0], field[1, :, :50, :60])
+    assert bool(field.isfinite().all())
+
+
+@pytest.mark.parametrize("rate", [1.0, 3.0, 20.0, 200.0])
+def test_poisson_counts_have_the_right_moments(rate):
+    normal = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
+    counts = poisson_counts(torch.full_like(normal, rate), normal)
+    assert float(counts.mean()) == pytest.approx(rate, rel=0.025)
+    assert float(counts.var()) == pytest.approx(rate, rel=0.04)
+    assert torch.equal(counts, counts.round())
+    assert not poisson_counts(torch.zeros(10), normal[:10]).any()
+
+
+def test_mixed_noise_follows_the_flags():
+    image = torch.full((2, 3, 64, 64), 0.5)
+    normal = normal_field(torch.tensor([3, 4]), 64, 64)
+    grey, gaussian = torch.tensor([True, False]), torch.tensor([True, True])
+    noisy = mixed_noise(image, normal, gaussian, grey, torch.tensor([10.0, 10.0]), torch.tensor([1.0, 1.0]))
+    assert torch.equal(noisy[0, 0], noisy[0, 1])
+    assert not torch.equal(noisy[1, 0], noisy[1, 1])
+    assert float((noisy - image).std() * 255) == pytest.approx(10, rel=0.05)

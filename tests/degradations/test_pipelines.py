@@ -1,0 +1,127 @@
+import json
+
+import pytest
+import torch
+from conftest import GOLDEN
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vosr.degradations import DEGRADATIONS, GaussianNoise, RealESRGAN
+from vosr.degradations.base import select
+
+
+def picture(batch=1, height=64, width=64, seed=0):
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def flat(params):
+    for value in params.values():
+        yield from flat(value) if isinstance(value, dict) else [value]
+
+
+@pytest.mark.parametrize("name", DEGRADATIONS.names())
+def test_same_parameters_same_picture(name):
+    degradation, hq = DEGRADATIONS.build(name), picture(3)
+    first = degradation.sample(3, torch.Generator().manual_seed(1))
+    again = degradation.sample(3, torch.Generator().manual_seed(1))
+    assert all(torch.equal(a, b) for a, b in zip(flat(first), flat(again)))
+    lq = degradation.apply(hq, first)
+    assert torch.equal(lq, degradation.apply(hq, again))
+    assert lq.shape == hq.shape
+    torch.testing.assert_close(lq * 255, (lq * 255).round())
+    other = degradation.apply(hq, degradation.sample(3, torch.Generator().manual_seed(2)))
+    assert not torch.equal(lq, other)
+
+
+@pytest.mark.parametrize("name", DEGRADATIONS.names())
+def test_a_batch_is_its_pictures(name):
+    """Up to the rounding that a transform of another size leaves before JPEG and 8 bits."""
+    degradation, hq = DEGRADATIONS.build(name), picture(6)
+    params = degradation.sample(6, torch.Generator().manual_seed(3))
+    batch = degradation.apply(hq, params)
+    single = torch.cat([degradation.apply(hq[i : i + 1], select(params, torch.tensor([i]))) for i in range(6)])
+    assert float((batch - single).abs().mean()) < 1e-4
+
+
+def test_pictures_of_a_batch_are_drawn_apart_unless_shared():
+    hq = picture().expand(4, -1, -1, -1)
+    params = RealESRGAN().sample(4, torch.Generator().manual_seed(0))
+    assert len(set(params["first"]["factor"].tolist())) == 4
+    shared = RealESRGAN(per_picture=False).sample(4, torch.Generator().manual_seed(0))
+    assert len(set(shared["first"]["factor"].tolist())) == 1
+    assert torch.equal(shared["first"]["kernel"][0], shared["first"]["kernel"][3])
+    assert len(set(shared["first_quality"].tolist())) == 4
+    lq = RealESRGAN(per_picture=False).apply(hq, shared)
+    assert not torch.equal(lq[0], lq[1])
+
+
+def test_gaussian_noise_has_the_drawn_strength():
+    hq = torch.full((2, 3, 128, 128), 0.5)
+    degradation = GaussianNoise(sigma=(20.0, 20.0))
+    lq = degradation(hq, torch.Generator().manual_seed(0))
+    assert float((lq - hq).std() * 255) == pytest.approx(20, rel=0.02)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(4, 20), st.integers(4, 20), st.integers(0, 10**6))
+def test_any_size_gives_finite_pictures(batch, scale, height, width, seed):
+    hq = picture(batch, height * scale, width * scale, seed)
+    lq = RealESRGAN(scale)(hq, torch.Generator().manual_seed(seed))
+    assert lq.shape == hq.shape
+    assert bool(lq.isfinite().all())
+    assert 0 <= float(lq.min()) <= float(lq.max()) <= 1
+
+
+def test_values_outside_the_range_and_nan_never_leave():
+    hq = picture(1, 64, 64) * 4 - 1
+    hq[0, 0, 3, 3] = float("nan")
+    for name in DEGRADATIONS.names():
+        lq = DEGRADATIONS.build(name)(hq, torch.Generator().manual_seed(0))
+        assert bool(lq.isfinite().all()), name
+        assert 0 <= float(lq.min()) <= float(lq.max()) <= 1, name
+
+
+@pytest.mark.parametrize(
+    ("hq", "message"),
+    [
+        (torch.rand(1, 1, 64, 64), r"\(B, 3, H, W\)"),
+        (torch.rand(3, 64, 64), r"\(B, 3, H, W\)"),
+        (torch.zeros(1, 3, 64, 64, dtype=torch.uint8), "uint8"),
+        (torch.rand(1, 3, 62, 64), "multiple of 4"),
+        (torch.rand(1, 3, 8, 64), "too small"),
+    ],
+)
+def test_bad_pictures(hq, message):
+    with pytest.raises(ValueError, match=message):
+        RealESRGAN(4)(hq)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [({"scale": 0}, "scale"), ({"jpeg_quality": (0, 200)}, "jpeg_quality")])
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RealESRGAN(**arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.golden
+def test_golden_degradation_statistics():
+    """Quantiles over 2 000 draws on the reference's crop, tolerances of the issue."""
+    from skimage import data
+
+    expected = json.loads((GOLDEN / "degradation_statistics.json").read_text())
+    crop = torch.from_numpy(data.astronaut()[0:256, 100:356].copy()).permute(2, 0, 1)[None] / 255
+    degradation, generator = RealESRGAN(), torch.Generator().manual_seed(0)
+    measured = {"psnr_db": [], "gradient_ratio": [], "mean_shift": []}
+    for _ in range(250):
+        lq = degradation(crop.expand(8, -1, -1, -1), generator)
+        measured["psnr_db"].append(-10 * (lq - crop).square().mean((1, 2, 3)).log10())
+        sharpness = lq.diff(dim=-1).abs().mean((1, 2, 3)) / crop.diff(dim=-1).abs().mean()
+        measured["gradient_ratio"].append(sharpness)
+        measured["mean_shift"].append((lq - crop).mean((1, 2, 3)))
+    quantiles = torch.tensor(expected["quantiles"])
+    quartile = (quantiles >= 0.25) & (quantiles <= 0.75)
+    tolerances = {"psnr_db": (0.25, 0.5), "gradient_ratio": (0.03, 0.05), "mean_shift": (0.002, 0.002)}
+    for name, (inner, outer) in tolerances.items():
+        error = (torch.cat(measured[name]).quantile(quantiles) - torch.tensor(expected[name])).abs()
+        assert float(error[quartile].max()) <= inner, name
+        assert float(error.max()) <= outer, name

@@ -1,0 +1,65 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vosr.padding import pad_reflecting
+from vosr.tiling import Tile, blend, starts, tiles, window
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(2, 400), st.integers(2, 40), st.data())
+def test_starts_cover_everything_with_enough_overlap(cells, tile_patches, data):
+    length, tile = 2 * cells, 2 * tile_patches
+    overlap = data.draw(st.integers(0, tile // 2))
+    firsts = starts(length, tile, overlap, step=2)
+    assert firsts[0] == 0
+    assert all(first % 2 == 0 for first in firsts)
+    if length <= tile:
+        assert firsts == [0]
+        return
+    assert firsts[-1] + tile == length
+    assert all(0 < b - a <= tile - overlap + 2 for a, b in zip(firsts, firsts[1:]))
+
+
+def test_blend_of_the_identity_is_the_identity():
+    latent = torch.randn(2, 3, 37, 50)
+    parts = tiles(37, 50, 16, 4)
+    torch.testing.assert_close(blend(latent, parts, lambda i, cut: cut), latent, atol=1e-5, rtol=1e-5)
+
+
+def test_blend_is_smooth_between_two_disagreeing_tiles():
+    """One tile says 0, the other 1: the blend rises steadily over the overlap, without a step."""
+    latent = torch.zeros(1, 1, 16, 24)
+    parts = tiles(16, 24, 16, 8)
+    row = blend(latent, parts, lambda i, cut: torch.full_like(cut, i))[0, 0, 8]
+    assert bool((row.diff() >= 0).all())
+    assert float(row.diff().max()) < 0.35
+    assert float(row[:8].max()) == 0
+    assert float(row[16:].min()) == 1
+
+
+def test_window_is_symmetric_and_positive():
+    weights = window(8, 12)
+    assert float(weights.min()) > 0
+    torch.testing.assert_close(weights, weights.flip(0).flip(1))
+
+
+def test_tile_cuts_pixels_and_cells_alike():
+    tile = Tile(1, 2, 3, 5)
+    latent = torch.arange(36.0).view(1, 1, 6, 6)
+    picture = latent.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    assert torch.equal(tile.of(picture, 4)[..., ::4, ::4], tile.of(latent))
+
+
+@pytest.mark.parametrize(("side", "multiple", "least"), [(5, 8, 0), (16, 8, 0), (3, 4, 32), (1, 2, 6), (17, 8, 20)])
+def test_padding_reflects(side, multiple, least):
+    image = torch.arange(float(side * 9)).view(1, 1, side, 9)
+    padded = pad_reflecting(image, multiple, least)
+    height = padded.shape[2]
+    assert height % multiple == 0
+    assert height >= max(side, least)
+    assert height - max(side, least) < multiple
+    assert torch.equal(padded[:, :, :side, :9], image)
+    if 1 < side < height:
+        assert torch.equal(padded[:, :, side, :9], image[:, :, side - 2])
