@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,6 @@ class Crop:
     def corner(self, width: int, height: int, size: int) -> tuple[int, int]:
         """Left and top of a ``size`` crop in a picture of ``width`` by ``height``."""
         return round(self.x * (width - size)), round(self.y * (height - size))
-
-    def turned(self, cut: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Mirror and turn a square crop (size, size, 3)."""
-        if self.mirror:
-            cut = cut[:, ::-1]
-        return np.ascontiguousarray(np.rot90(cut, self.quarter_turns))
 
 
 def working_scale(width: int, height: int, size: int, shrink_to: int | None) -> float:

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import torch.distributed as dist
@@ -13,7 +14,8 @@ from data_pipelines.failures import Tally
 from data_pipelines.folders import PictureFolder
 from data_pipelines.pictures import PictureSet, collate
 from data_pipelines.stream import Plan, TrainLoader
-from data_pipelines.stream.arrange import Found, epoch_length, find_source, source_plans
+from data_pipelines.stream.arrange import Found, epoch_length, find_source, lengths, source_plans
+from data_pipelines.stream.turning import turned
 from data_pipelines.synthetic import SyntheticData
 
 log = logging.getLogger(__name__)
@@ -99,8 +101,13 @@ class ShardDataModule(LightningDataModule):
         if plan.rank == 0:
             for line in said:
                 log.info(line)
+        self.teardown("fit")
         self._loader = TrainLoader(plan, batches, self.num_workers, self.max_bad_share, group)
         return self._loader
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Mirror and turn the training crops, on their device."""
+        return turned(batch)
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """The validation pictures in fixed order; nothing where there are none."""
@@ -126,22 +133,30 @@ class ShardDataModule(LightningDataModule):
             self._loader.close()
 
     def listing(self) -> dict[str, Any]:
-        """What is read, for the record of a run: shards and their lengths per source, validation pictures."""
-        sources = [
-            {
-                "name": source.name,
-                "weight": source.weight,
-                "samples": source.samples,
-                "shards": [shard.url for shard in source.shards],
-            }
-            for source in (self._loader.plan.sources if self._loader is not None else ())
+        """What is read, for the record of a run: shards and their lengths per source, validation pictures.
+
+        Raises:
+            ValueError: a source is not there or holds nothing.
+        """
+        train = [
+            {"name": name, "weight": weight, "samples": lengths(shards)}
+            for name, weight, shards in self._found_here
         ]
-        return {"train": sources, "validation": self.validation.names() if self.validation else []}
+        return {"train": train, "validation": self.validation.names() if self.validation else []}
+
+    @cached_property
+    def _found_here(self) -> list[Found]:
+        """Shards as this rank sees them."""
+        folder = str(self.synthetic.folder)
+        return [
+            find_source([folder if name == SYNTHETIC else name for name in names], weight)
+            for names, weight in self.train
+        ]
 
     def _plan(self, group: dist.ProcessGroup | None) -> Plan:
         ranks = dist.get_world_size() if group is not None else 1
         rank = dist.get_rank() if group is not None else 0
-        found = self._found(rank, group)
+        found = self._found(group)
         workers = max(1, self.num_workers)
         return Plan(
             sources=source_plans(found, ranks * workers, self.seed),
@@ -155,24 +170,20 @@ class ShardDataModule(LightningDataModule):
             workers=workers,
         )
 
-    def _found(self, rank: int, group: dist.ProcessGroup | None) -> list[Found]:
+    def _found(self, group: dist.ProcessGroup | None) -> list[Found]:
         """Shards as rank 0 sees them: every rank must read the same, whatever its own view of the disk."""
+        if group is None:
+            return self._found_here
         news: list[Any] = [None]
-        if rank == 0:
-            synthetic = str(self.synthetic.folder)
+        if dist.get_rank() == 0:
             try:
-                news = [
-                    find_source([synthetic if name == SYNTHETIC else name for name in names], weight)
-                    for names, weight in self.train
-                ]
+                news = [self._found_here]
             except ValueError as error:
-                news = [error]
-        news = [news]
-        if group is not None:
-            dist.broadcast_object_list(news, src=0, group=group)
+                news = [error]  # for all: a rank that fails alone leaves the others waiting
+        dist.broadcast_object_list(news, src=0, group=group)
+        if isinstance(news[0], ValueError):
+            raise news[0]
         found: list[Found] = news[0]
-        if isinstance(found[0], ValueError):
-            raise found[0]
         return found
 
 

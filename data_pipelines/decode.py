@@ -28,7 +28,7 @@ _JPEG = ImageDecoder()
 
 
 def decode_crop(encoded: bytes, crop: Crop, size: int, shrink_to: int | None = None) -> NDArray[np.uint8]:
-    """Decode a picture and cut (size, size, 3) uint8 sRGB out of it.
+    """Decode a picture and cut (size, size, 3) uint8 sRGB out of it, not turned yet; it may be a view.
 
     Raises:
         PictureError: the picture cannot be used; its ``reason`` says why.
@@ -39,8 +39,8 @@ def decode_crop(encoded: bytes, crop: Crop, size: int, shrink_to: int | None = N
             raise PictureError(Reason.TOO_NARROW, f"{width}x{height} pixels for a crop of {size}")
         scale = working_scale(width, height, size, shrink_to)
         if scale == 1 and _is_plain_jpeg(picture):
-            return crop.turned(_cut(_decode_plain_jpeg(encoded, picture), crop, size))
-        return crop.turned(np.asarray(_crop_picture(picture, crop, size, scale)))
+            return _cut(_decode_plain_jpeg(encoded, picture), crop, size)
+        return np.asarray(_crop_picture(picture, crop, size, scale))
 
 
 def decode(encoded: bytes) -> NDArray[np.uint8]:

@@ -5,14 +5,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import get_worker_info
 
 from data_pipelines.crop import Crop
 from data_pipelines.decode import decode_crop
 from data_pipelines.failures import BadDataError, Fault, PictureError, Reason
-from data_pipelines.pictures import Picture, collate
 from data_pipelines.sources import RawSample
 from data_pipelines.stream.plan import Plan
 from data_pipelines.stream.tape import Mark, tape
+from data_pipelines.stream.turning import UnturnedBatch
 from data_pipelines.stream.window import ShuffleWindow
 from vosr.types import Batch
 
@@ -66,7 +69,7 @@ class Reader:
         """Deliver batches for ever, or until there is nothing to be read."""
         try:
             while True:
-                batch = collate([self._picture() for _ in range(self.plan.batch_size)])
+                batch = self._batch()
                 faults, self._faults = self._faults, []
                 yield Delivery(batch, self.state(), faults)
         except BadDataError as error:
@@ -80,8 +83,24 @@ class Reader:
         ]
         return {"draws": self._draws, "windows": windows}
 
-    def _picture(self) -> Picture:
-        """The next usable sample as a finished crop."""
+    def _batch(self) -> UnturnedBatch:
+        """The next batch, written picture by picture.
+
+        A worker writes into shared memory, from which the training process takes the batch without a copy.
+        """
+        size = self.plan.crop_size
+        pixels = torch.empty((self.plan.batch_size, size, size, 3), dtype=torch.uint8)
+        if get_worker_info() is not None:
+            pixels = pixels.share_memory_()
+        keys, turns = [], []
+        for row in pixels.numpy():
+            key, crop, row[:] = self._picture()
+            keys.append(key)
+            turns.append((crop.mirror, crop.quarter_turns))
+        return UnturnedBatch(hq=pixels.permute(0, 3, 1, 2), lq=None, key=keys, turns=tuple(turns))
+
+    def _picture(self) -> tuple[str, Crop, NDArray[np.uint8]]:
+        """Key and pixels of the next usable sample, cut as the crop says and not turned yet."""
         for _ in range(SAMPLES_WITHOUT_PICTURE):
             rng = np.random.default_rng([self.plan.seed, self.number, self._draws])
             source = int(np.searchsorted(self._thresholds[:-1], rng.random(), side="right"))
@@ -89,12 +108,12 @@ class Reader:
             sample = next(self._window(source))
             self._draws += 1
             try:
-                return Picture(sample.key, self._decoded(sample, crop))
+                return sample.key, crop, self._decoded(sample, crop)
             except PictureError as error:
                 self._faults.append(Fault(error.reason, sample.key, str(error)))
         raise BadDataError(f"{SAMPLES_WITHOUT_PICTURE} samples in a row without a usable picture.")
 
-    def _decoded(self, sample: RawSample, crop: Crop) -> np.ndarray:
+    def _decoded(self, sample: RawSample, crop: Crop) -> NDArray[np.uint8]:
         if sample.picture is None:
             kinds = ", ".join(sample.members) or "nothing"
             raise PictureError(sample.problem or Reason.NO_PICTURE, f"the sample holds {kinds}")

@@ -39,7 +39,8 @@ class Moving(L.LightningModule):
         self.seen = []
 
     def training_step(self, batch, _):
-        assert isinstance(batch, Batch)
+        assert type(batch) is Batch  # turned after the transfer
+        assert batch.hq.is_contiguous()
         return (self.weight - batch.hq.float().mean()).square()
 
     def validation_step(self, batch, _):
@@ -64,7 +65,8 @@ def test_fit_and_validate_through_lightning(tmp_path):
     trainer(max_epochs=2).fit(model, module)
     names = RealPhotographs().names()
     assert model.seen == names + names
-    assert module.listing()["train"][0]["samples"] == 6
+    (source,) = module.listing()["train"]
+    assert source["samples"] == {str(tmp_path / "s000.tar"): 6}
     assert module.listing()["validation"] == names
 
 
@@ -145,3 +147,18 @@ def test_own_picture_sets_can_be_used():
 
     batches = list(ShardDataModule(validation=Blank(batch_size=2)).val_dataloader())
     assert [batch.key for batch in batches] == [["0", "1"], ["2"]]
+
+
+def test_listing_before_the_run_counts_folders_and_shards(tmp_path):
+    write_shards_of(tmp_path / "shards", [2, 3])
+    (tmp_path / "photos").mkdir()
+    for i in range(70):
+        (tmp_path / f"photos/{i}.png").write_bytes(encoded_picture(i))
+    module = ShardDataModule({str(tmp_path / "shards"): 1, str(tmp_path / "photos"): 2})
+    first, second = module.listing()["train"]
+    assert list(first["samples"].values()) == [2, 3]
+    assert second == {
+        "name": str(tmp_path / "photos"),
+        "weight": 2,
+        "samples": {str(tmp_path / "photos"): 70},
+    }

@@ -171,11 +171,6 @@ def test_options_switch_mirroring_and_turning_off():
     assert [(c.x, c.y) for c in draws] == [(c.x, c.y) for c in free]
 
 
-def test_turns_are_those_of_the_picture():
-    cut = NOISE[:32, :32]
-    assert np.array_equal(Crop(0, 0, True, 1).turned(cut), np.rot90(cut[:, ::-1]))
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
 def test_damage_is_always_a_picture_error(kind):
     """Random damage either goes unnoticed by the format or is reported; nothing else is ever raised."""

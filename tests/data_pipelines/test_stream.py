@@ -38,6 +38,7 @@ def test_state_continues_with_the_same_batches(folder, taken):
     for expected, actual in zip(whole[taken:], resumed):
         assert actual.batch.key == expected.batch.key
         assert torch.equal(actual.batch.hq, expected.batch.hq)
+        assert actual.batch.turns == expected.batch.turns
         assert actual.state == expected.state
 
 
@@ -73,9 +74,9 @@ def test_mixture_continues_too(tmp_path):
 def test_crops_differ_between_passes_and_seeds(tmp_path):
     folder = write_shards_of(tmp_path, [1])
     plan = make_plan(folder, shuffle=1)
-    pictures = [d.batch.hq for d in deliveries(plan, 40)]
+    pictures = [d.batch.turned().hq for d in deliveries(plan, 40)]
     assert len({picture.numpy().tobytes() for picture in pictures}) > 20
-    other = [d.batch.hq for d in deliveries(make_plan(folder, shuffle=1, seed=1), 40)]
+    other = [d.batch.turned().hq for d in deliveries(make_plan(folder, shuffle=1, seed=1), 40)]
     assert any(not torch.equal(a, b) for a, b in zip(pictures, other))
 
 

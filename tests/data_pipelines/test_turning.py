@@ -1,0 +1,27 @@
+"""Crops are mirrored and turned after the transfer, as they were drawn."""
+
+import itertools
+
+import numpy as np
+import torch
+
+from data_pipelines.stream.turning import UnturnedBatch, turned
+from vosr.types import Batch
+
+
+def test_every_turn_is_that_of_numpy():
+    turns = tuple(itertools.product((False, True), range(4)))
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
+    batch = UnturnedBatch(torch.from_numpy(pictures).permute(0, 3, 1, 2), None, list("abcdefgh"), turns)
+    out = batch.to("cpu").turned()
+    assert type(out) is Batch
+    assert out.key == batch.key
+    assert out.hq.is_contiguous()
+    for picture, (mirror, quarters), got in zip(pictures, turns, out.hq):
+        expected = np.rot90(picture[:, ::-1] if mirror else picture, quarters)
+        assert np.array_equal(got.permute(1, 2, 0).numpy(), expected)
+
+
+def test_plain_batches_pass():
+    batch = Batch(torch.zeros(1, 3, 2, 2), None, ["a"])
+    assert turned(batch) is batch
