@@ -36,7 +36,9 @@ def test_duplicates_wrong_bases_and_bad_names_leave_no_trace():
 
 
 def test_unknown_names_tell_the_nearest_and_all():
-    with pytest.raises(UnknownNameError, match=r"Did you mean 'restoration'\?.*classifier_free, none, restoration"):
+    with pytest.raises(
+        UnknownNameError, match=r"Did you mean 'restoration'\?.*classifier_free, none, restoration"
+    ):
         GUIDANCE.get("restorations")
     with pytest.raises(UnknownNameError, match="No guidance at"):
         GUIDANCE.get("no.such.Thing")

@@ -12,7 +12,10 @@ RCGM = "vosr.objectives.rcgm.RCGM"
     [
         (["--model.guidance=restoration"], [f"--model.guidance={RESTORATION}"]),
         (["--model.guidance", "restoration"], ["--model.guidance", RESTORATION]),
-        (["--model.init_args.guidance.class_path=restoration"], [f"--model.init_args.guidance.class_path={RESTORATION}"]),
+        (
+            ["--model.init_args.guidance.class_path=restoration"],
+            [f"--model.init_args.guidance.class_path={RESTORATION}"],
+        ),
         (["--model.objective.help", "rcgm"], ["--model.objective.help", RCGM]),
         ([f"--model.guidance={RESTORATION}"], [f"--model.guidance={RESTORATION}"]),
         (["--model.guidance.scale=0.5", "--data.x=none"], ["--model.guidance.scale=0.5", "--data.x=none"]),
@@ -28,7 +31,9 @@ def test_arguments(given, expected):
 
 def test_config_forms_are_equivalent():
     short = expand_config({"model": {"class_path": "X", "init_args": {"guidance": "restoration"}}})
-    long = expand_config({"model": {"class_path": "X", "init_args": {"guidance": {"class_path": RESTORATION}}}})
+    long = expand_config(
+        {"model": {"class_path": "X", "init_args": {"guidance": {"class_path": RESTORATION}}}}
+    )
     nested = expand_config({"fit": {"model": {"class_path": "X", "init_args": {"guidance": "restoration"}}}})
     assert short == long == nested["fit"]
     assert short["model"]["init_args"]["guidance"] == {"class_path": RESTORATION}

