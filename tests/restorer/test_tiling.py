@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ def test_starts_cover_everything_with_enough_overlap(cells, tile_patches, data):
         assert firsts == [0]
         return
     assert firsts[-1] + tile == length
-    assert all(0 < b - a <= tile - overlap + 2 for a, b in zip(firsts, firsts[1:]))
+    assert all(0 < b - a <= tile - overlap + 2 for a, b in pairwise(firsts))
 
 
 def test_blend_of_the_identity_is_the_identity():
