@@ -20,11 +20,19 @@ COUNTS = {
 }
 
 
+class Parsed(Exception):
+    """Ends the command line before anything is built."""
+
+
 def parse(*arguments):
     """The parsed configuration of a fit, without building anything."""
     cli = TrainingCLI.__new__(TrainingCLI)
-    cli.before_instantiate_classes = lambda: (_ for _ in ()).throw(StopIteration)
-    with pytest.raises(StopIteration):
+
+    def stop():
+        raise Parsed
+
+    cli.before_instantiate_classes = stop
+    with pytest.raises(Parsed):
         TrainingCLI.__init__(cli, expand_arguments(["fit", *arguments]))
     return cli
 
