@@ -59,7 +59,7 @@ class TeacherModule(RestorationModule):
         self.backbone_factory = backbone
         self.objective = objective
         self.card = card
-        self.init_from = init_from
+        self.initial = None if init_from is None else load_model(init_from).backbone.state_dict()
 
     def build_backbone(self) -> Backbone:
         return self.backbone_factory(
@@ -67,8 +67,8 @@ class TeacherModule(RestorationModule):
         )
 
     def initialise(self, backbone: Backbone) -> None:
-        if self.init_from is not None:
-            backbone.load_state_dict(load_model(self.init_from).backbone.state_dict())
+        if self.initial is not None:
+            backbone.load_state_dict(self.initial)
 
     def objective_loss(self, data: Tensor, condition: Condition, generator: torch.Generator) -> Loss:
         mixed = self.guidance.mix(condition, self.guidance.draw(condition.latent, generator))
