@@ -32,6 +32,7 @@ from data_pipelines.shards import write_shards
 from data_pipelines.synthetic import DeadLeaves
 
 CROP = 512
+BATCH = 4
 SHARE = "stream / bare loop"
 
 
@@ -116,17 +117,19 @@ def decoders(paths: list[Path], rounds: int) -> dict[str, float]:
 
 
 def stream(paths: list[Path], rounds: int) -> dict[str, float]:
-    """The bare loop (read a file, decode, keep the cut) and the training stream over the same files."""
+    """The bare loop (read a file, decode, cut, into a batch) and the training stream over the same files."""
 
     def bare() -> int:
-        for path in paths:
-            np.array(decode_crop(path.read_bytes(), Crop(0.3, 0.6), CROP))
+        for first in range(0, len(paths), BATCH):
+            batch = np.empty((BATCH, CROP, CROP, 3), np.uint8)
+            for row, path in zip(batch, paths[first : first + BATCH]):
+                row[:] = decode_crop(path.read_bytes(), Crop(0.3, 0.6), CROP)
         return len(paths)
 
     shards = paths[0].parent.with_suffix(".shards")
     write_shards([str(paths[0].parent)], str(shards))
     module = ShardDataModule(
-        str(shards), crop_size=CROP, batch_size=4, num_workers=0, batches_per_epoch=max(1, len(paths) // 4),
+        str(shards), crop_size=CROP, batch_size=BATCH, num_workers=0, batches_per_epoch=max(1, len(paths) // BATCH),
         augmentation=Augmentation(),
     )  # fmt: skip
     loader = module.train_dataloader()

@@ -2,7 +2,7 @@
 
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from data_pipelines.sources.transport import is_remote, open_url
@@ -61,7 +61,7 @@ class Archive:
         """
         while (member := self._tar.next()) is not None:
             self._tar.members = []  # type: ignore[attr-defined]  # else every member is kept for ever
-            if member.isfile() and not PurePosixPath(member.name).name.startswith((".", "__")):
+            if member.isfile() and not member.name.rpartition("/")[2].startswith((".", "__")):
                 yield member
         if not self._bytes.compressed and self._bytes.received < self._tar.offset + tarfile.BLOCKSIZE:
             raise tarfile.ReadError("archive is truncated")

@@ -4,6 +4,7 @@ import contextlib
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from data_pipelines.failures import Reason
@@ -27,7 +28,7 @@ class Shard:
     samples: int | None = None
     files: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Short name for keys and messages: stem of the archive; nothing for plain files."""
         return "" if self.files else PurePosixPath(self.url.split("?")[0].rstrip(" '\"")).name.split(".")[0]

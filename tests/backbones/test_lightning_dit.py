@@ -140,7 +140,7 @@ def test_parameter_counts_of_the_released_models(options, teacher, student):
 def test_state_dict_names_and_shapes_are_the_released_ones():
     import re
 
-    from conftest import GOLDEN
+    from golden_files import GOLDEN
 
     text = (GOLDEN / "keys.md").read_text()
     expected = {

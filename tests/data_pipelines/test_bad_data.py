@@ -8,8 +8,8 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
-from conftest import deliveries, encoded_picture, make_plan, write_shards_of, write_tar
 from PIL import Image
+from shard_files import deliveries, encoded_picture, make_plan, write_shards_of, write_tar
 
 from data_pipelines import BadDataError, DataHealth, ShardDataModule
 from data_pipelines.failures import Reason

@@ -3,8 +3,8 @@
 import lightning as L
 import pytest
 import torch
-from conftest import all_keys, encoded_picture, write_shards_of
 from jsonargparse import ArgumentParser
+from shard_files import all_keys, encoded_picture, write_shards_of
 
 from data_pipelines import PictureSet, RealPhotographs, ShardDataModule, SyntheticData
 from data_pipelines.decode import decode

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from conftest import all_keys, deliveries, make_plan, write_shards_of
+from shard_files import all_keys, deliveries, make_plan, write_shards_of
 
 from data_pipelines.stream.resume import from_state, to_state
 

@@ -5,8 +5,8 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-from conftest import make_plan, write_tar
 from PIL import Image
+from shard_files import make_plan, write_tar
 
 from data_pipelines.stream.reader import Reader
 

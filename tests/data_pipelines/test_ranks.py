@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 import torch
 import torch.distributed as dist
-from conftest import all_keys, clean_processes, write_shards_of
+from shard_files import all_keys, clean_processes, write_shards_of
 
 from data_pipelines import Augmentation, ShardDataModule
 

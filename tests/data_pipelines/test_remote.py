@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from conftest import all_keys, deliveries, make_plan, write_shards_of
+from shard_files import all_keys, deliveries, make_plan, write_shards_of
 
 from data_pipelines.failures import Reason
 from data_pipelines.sources import Shard, ShardFault, locate, read_shard, transport

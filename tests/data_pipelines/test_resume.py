@@ -9,8 +9,8 @@ import signal
 import lightning as L
 import pytest
 import torch
-from conftest import all_keys, clean_processes, write_shards_of
 from lightning.pytorch.callbacks import ModelCheckpoint
+from shard_files import all_keys, clean_processes, write_shards_of
 from torch import nn
 
 from data_pipelines import ShardDataModule

@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from conftest import all_keys, encoded_picture, write_shards_of, write_tar
+from shard_files import all_keys, encoded_picture, write_shards_of, write_tar
 
 from data_pipelines.sources import Shard, locate, read_shard
 from data_pipelines.sources.index import IndexEntry, read_index, write_index

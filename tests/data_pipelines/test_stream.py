@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from conftest import all_keys, deliveries, make_plan, write_shards_of
+from shard_files import all_keys, deliveries, make_plan, write_shards_of
 
 
 def keys_of(given):

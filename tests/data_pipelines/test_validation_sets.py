@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conftest import encoded_picture
 from PIL import Image
+from shard_files import encoded_picture
 
 from data_pipelines import PairedFolders, PictureFolder, RealPhotographs
 from data_pipelines.pictures import collate

@@ -7,10 +7,10 @@ import tarfile
 
 import numpy as np
 import pytest
-from conftest import encoded_picture, write_tar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from shard_files import encoded_picture, write_tar
 
 from data_pipelines.shards import write_shards
 from data_pipelines.shards.duplicates import Duplicates

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import torch
-from conftest import GOLDEN
+from golden_files import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
