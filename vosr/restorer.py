@@ -88,14 +88,17 @@ class Restorer:
         self.device = torch.device(device)
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path, device: str = "auto") -> "Restorer":
-        """Open a shipped model by name, or a model folder or run folder by path.
+    def from_pretrained(
+        cls, name_or_path: str | Path, device: str = "auto", companions: Path | None = None
+    ) -> "Restorer":
+        """Open a shipped model by name, a model folder (ours or a released one) or run folder by path, or a hub id.
 
         Args:
             name_or_path: see :func:`vosr.checkpoints.load_model`.
             device: "auto" takes CUDA, then Apple's MPS, then the CPU.
+            companions: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
         """
-        return cls(load_model(name_or_path), pick_device(device))
+        return cls(load_model(name_or_path, companions=companions), pick_device(device))
 
     def __call__(
         self,

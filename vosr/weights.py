@@ -125,8 +125,12 @@ def read_tensors(path: Path) -> Any:
         raise ValueError(f"{path} is not a readable file of weights: {error}") from error
 
 
-def load_strictly(module: nn.Module, state: State, path: Path) -> None:
-    """Put ``state`` in place of the module's parameters, in float32; every name and shape must agree.
+def load_strictly(
+    module: nn.Module, state: State, path: Path, dtype: torch.dtype | None = torch.float32
+) -> None:
+    """Put ``state`` in place of the module's parameters, as ``dtype`` (None: as stored); all names and shapes must fit.
+
+    Values that have ``dtype`` already are not copied: they stay in the mapped file until they are used.
 
     Raises:
         ValueError: names what is missing, what is unexpected and what has another shape.
@@ -146,7 +150,9 @@ def load_strictly(module: nn.Module, state: State, path: Path) -> None:
         raise ValueError(
             f"{path} does not fit {type(module).__name__}: {'; '.join(sorted(problems)[:3])}{more}."
         )
-    module.load_state_dict({name: value.float() for name, value in state.items()}, assign=True)
+    module.load_state_dict(
+        {name: value if dtype is None else value.to(dtype) for name, value in state.items()}, assign=True
+    )
 
 
 def on_meta() -> bool:

@@ -16,6 +16,9 @@ from data_pipelines.synthetic.leaves import Floats, Surfaces, outlines, surfaces
 from data_pipelines.synthetic.lettering import font, words
 from data_pipelines.synthetic.textures import SIDE, texture_bank
 
+NEAREST = 8.0
+"""Most that a scene is enlarged; photographs hold broad calm areas and close-ups as well as crowds."""
+
 PICTURES_PER_BANK = 64
 """Neighbouring pictures share one texture bank: building it costs as much as ten pictures."""
 
@@ -37,11 +40,14 @@ class DeadLeaves:
         rng = np.random.default_rng([self.seed, index])
         bank = _bank(self.seed, index // PICTURES_PER_BANK)
         side = 2 * self.size  # drawn at twice the size and averaged: antialiased edges
-        scene, _ = _layer(rng, bank, side, cover=3.0)
+        zoom = float(np.exp(rng.uniform(0, np.log(NEAREST))))  # from a distant crowd of leaves to a close-up
+        scene, _ = _layer(rng, bank, side, zoom, cover=3.0)
         if rng.random() < 0.6:
-            scene = _in_front(rng, scene, *_layer(rng, bank, side, cover=rng.uniform(0.3, 1.2)))
+            scene = _in_front(rng, scene, *_layer(rng, bank, side, zoom, cover=rng.uniform(0.3, 1.2)))
         scene = scene.reshape(self.size, 2, self.size, 2, 3)
         scene = (scene[:, 0, :, 0] + scene[:, 0, :, 1] + scene[:, 1, :, 0] + scene[:, 1, :, 1]) / 4
+        if rng.random() < 0.7:  # lenses and demosaicing: photographs are not sharp to the pixel
+            scene = _blurred(np.clip(scene, 0, 1), rng.uniform(0.3, 1.2))
         return _developed(rng, scene)
 
 
@@ -57,13 +63,16 @@ def _in_front(rng: np.random.Generator, back: Floats, front: Floats, mask: Float
     return back + mask * (front - back)
 
 
-def _layer(rng: np.random.Generator, bank: Floats, side: int, cover: float) -> tuple[Floats, Floats]:
+def _layer(
+    rng: np.random.Generator, bank: Floats, side: int, zoom: float, cover: float
+) -> tuple[Floats, Floats]:
     """Paint leaves over each other until they would cover the canvas ``cover`` times.
 
     Returns:
         The picture (side, side, 3) and the mask (side, side, 1) of what is covered by leaves.
     """
-    smallest, largest = np.exp(rng.uniform(np.log(5), np.log(50))), side * rng.uniform(0.2, 0.6)
+    largest = side * rng.uniform(0.2, 0.6) * min(zoom, 2)
+    smallest = min(np.exp(rng.uniform(np.log(5), np.log(50))) * zoom, largest / 2)
     mean_area = 2 * np.pi * np.log(largest / smallest) / (smallest**-2 - largest**-2)
     count = int(min(cover * side * side / mean_area, 1400)) + 1
     draws = rng.uniform(size=count)
@@ -74,17 +83,17 @@ def _layer(rng: np.random.Generator, bank: Floats, side: int, cover: float) -> t
     draw = ImageDraw.Draw(canvas)
     for label, polygon in enumerate(outlines(rng, centre[1:], radius[1:]), start=1):
         draw.polygon(polygon, fill=label)
-    marks = _marks(rng, draw, side, count)
+    marks = _marks(rng, draw, side, zoom, count)
     centre = np.concatenate([centre, rng.uniform(0, side, (marks, 2))]).astype(np.float32)
     radius = np.concatenate([radius, np.full(marks, side / 2)]).astype(np.float32)
     labels = np.asarray(canvas, np.intp)
-    picture = _painted(labels, surfaces(rng, centre, radius, len(bank)), bank)
+    picture = _painted(labels, surfaces(rng, centre, radius, len(bank), zoom), bank)
     return picture, (labels > 0).astype(np.float32)[..., None]
 
 
-def _marks(rng: np.random.Generator, draw: ImageDraw.ImageDraw, side: int, label: int) -> int:
+def _marks(rng: np.random.Generator, draw: ImageDraw.ImageDraw, side: int, zoom: float, label: int) -> int:
     """Draw wires, twigs and words as further surfaces, from ``label`` on; returns how many."""
-    lines = int(rng.poisson(6)) if rng.random() < 0.5 else 0
+    lines = int(rng.poisson(6 / zoom)) if rng.random() < 0.5 else 0
     for line in range(lines):
         start, heading = (
             rng.uniform(0, side, 2),
@@ -92,7 +101,9 @@ def _marks(rng: np.random.Generator, draw: ImageDraw.ImageDraw, side: int, label
         )
         steps = np.exp(rng.normal(np.log(side / 14), 0.6)) * np.stack([np.cos(heading), np.sin(heading)], 1)
         points = start + np.cumsum(steps, axis=0)
-        draw.line(points.ravel().tolist(), fill=label + line, width=int(rng.integers(1, 8)), joint="curve")
+        draw.line(
+            points.ravel().tolist(), fill=label + line, width=int(zoom * rng.uniform(1, 8)), joint="curve"
+        )
     texts = int(rng.integers(1, 5)) if rng.random() < 0.3 else 0
     for text in range(lines, lines + texts):
         size = int(np.exp(rng.uniform(np.log(16), np.log(110))))

@@ -62,15 +62,20 @@ def palette(rng: np.random.Generator, count: int) -> Floats:
     return np.asarray(value * (1 - saturation + saturation * hue), np.float32)
 
 
-def surfaces(rng: np.random.Generator, centre: Floats, radius: Floats, textures: int) -> Surfaces:
-    """Draw the appearance of one surface per row of ``centre`` (N, 2) and ``radius`` (N,)."""
+def surfaces(
+    rng: np.random.Generator, centre: Floats, radius: Floats, textures: int, zoom: float = 1.0
+) -> Surfaces:
+    """Draw the appearance of one surface per row of ``centre`` (N, 2) and ``radius`` (N,), ``zoom`` times as near."""
     count = len(radius)
     colour = palette(rng, count)
-    strength = np.where(rng.random(count) < 0.2, 0, rng.gamma(1.6, 0.09, count))
+    strength = np.where(rng.random(count) < 0.2, 0, rng.gamma(1.6, 0.09, count)) * rng.uniform(0.2, 1)
     tint = strength[:, None] * (1 + rng.normal(0, 0.25, (count, 3))) * (0.25 + colour)
-    angle, zoom = rng.uniform(0, 2 * np.pi, count), np.exp(rng.uniform(-0.5, 0.8, count))
+    angle = rng.uniform(0, 2 * np.pi, count)
+    shrink = (
+        np.exp(rng.uniform(-0.5, 0.8, count)) / zoom**0.5
+    )  # texture has detail at every scale, so half the zoom
     # 0.15 to 1.2 radians per canvas pixel: periods of 2.6 to 21 pixels once the canvas is halved.
-    frequency = np.exp(rng.uniform(np.log(0.15), np.log(1.2), count)) / zoom
+    frequency = np.exp(rng.uniform(np.log(0.15), np.log(1.2), count)) / shrink
     amplitude = np.where(rng.random(count) < 0.12, rng.uniform(0.03, 0.3, count), 0)
     shade = rng.normal(0, 1, (count, 3)) * np.array([0.12, 0.12, 0.1]) * rng.gamma(1, 1, (count, 1))
     shade /= np.stack([radius, radius, radius**2], axis=1)
@@ -78,7 +83,7 @@ def surfaces(rng: np.random.Generator, centre: Floats, radius: Floats, textures:
         colour=colour,
         tint=tint.astype(np.float32),
         texture=rng.integers(textures, size=count, dtype=np.int32),
-        axes=np.stack([np.cos(angle) * zoom, np.sin(angle) * zoom], axis=1).astype(np.float32),
+        axes=np.stack([np.cos(angle) * shrink, np.sin(angle) * shrink], axis=1).astype(np.float32),
         offset=rng.uniform(0, 4096, (count, 2)).astype(np.float32),
         wave=np.stack([frequency, amplitude, rng.uniform(1, 6, count)], axis=1).astype(np.float32),
         centre=centre,

@@ -21,7 +21,7 @@ from data_pipelines.synthetic.dead_leaves import PICTURES_PER_BANK, DeadLeaves
 log = logging.getLogger(__name__)
 
 PICTURES_PER_SHARD = PICTURES_PER_BANK
-_RECIPE = 1
+_RECIPE = 2
 """Raise when the generator changes, so that old caches are not taken for new ones."""
 
 

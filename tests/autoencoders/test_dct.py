@@ -103,3 +103,13 @@ def test_has_no_weights_to_save():
 def test_bad_counts(arguments):
     with pytest.raises(ValueError, match="factor"):
         DCTAutoencoder(**arguments)
+
+
+def test_whitening_sets_the_scale_of_the_coefficients():
+    white, plain, between = (DCTAutoencoder(8, 24, 4, whitening=w) for w in (1.0, 0.0, 0.5))
+    assert (plain.std == white.std[0]).all()
+    torch.testing.assert_close(between.std, (white.std * white.std[0]).sqrt())
+    image = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    torch.testing.assert_close(between.decode(between.encode(image)), white.decode(white.encode(image)))
+    with pytest.raises(ValueError, match="whitening must be in"):
+        DCTAutoencoder(whitening=1.5)

@@ -21,7 +21,7 @@ def model(kind="student", random=True, **card):
         heads=2,
         latent_grid=16,
         rotary="absolute",
-        prediction="data",
+        prediction="residual",
         end_time=kind == "student",
     )
     if random:

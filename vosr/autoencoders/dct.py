@@ -36,6 +36,8 @@ class DCTAutoencoder(Autoencoder):
         factor: block size in pixels, h = H / factor.
         luma: coefficients kept of the grey plane, 1 to factor squared.
         chroma: coefficients kept of each of the two colour planes, same range. C = luma + 2 * chroma.
+        whitening: 1 gives every coefficient unit variance, 0 divides all by the deviation of the block average, so
+            that errors in latents are errors in pixels; between them, a geometric mean.
 
     Raises:
         ValueError: a count outside 1 ... factor squared.
@@ -45,15 +47,18 @@ class DCTAutoencoder(Autoencoder):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, factor: int = 4, luma: int = 10, chroma: int = 3) -> None:
+    def __init__(self, factor: int = 4, luma: int = 10, chroma: int = 3, whitening: float = 1.0) -> None:
         super().__init__()
         if factor < 1 or not all(1 <= count <= factor**2 for count in (luma, chroma)):
             raise ValueError(f"luma and chroma must be 1 to factor^2 = {factor**2}, not {luma} and {chroma}.")
         self.factor = factor
         self.latent_channels = luma + 2 * chroma
         counts = enumerate((luma, chroma, chroma))
+        if not 0 <= whitening <= 1:
+            raise ValueError(f"whitening must be in [0, 1], not {whitening}.")
         kept = [(plane, u, v) for plane, count in counts for u, v in zigzag(factor)[:count]]
         statistics = torch.tensor([_mean_std(plane, math.hypot(u, v), factor) for plane, u, v in kept])
+        std = statistics[:, 1] ** whitening * statistics[0, 1] ** (1 - whitening)
         wave = dct_matrix(factor)
         color = torch.tensor(_COLORS, dtype=torch.float64)
         color = color / color.norm(dim=1, keepdim=True)
@@ -61,7 +66,7 @@ class DCTAutoencoder(Autoencoder):
         basis = torch.einsum("kc,ki,kj->kcij", color[list(planes)], wave[list(rows)], wave[list(columns)])
         self.register_buffer("basis", basis.float(), persistent=False)
         self.register_buffer("mean", statistics[:, 0].view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", statistics[:, 1].view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", std.view(-1, 1, 1), persistent=False)
 
     def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):

@@ -14,11 +14,10 @@ from vosr.backbones.layers import (
     TimeEmbedder,
     small_linears,
 )
+from vosr.backbones.precondition import network_input, network_velocity
 from vosr.backbones.rope import rescaled_angles, rotary_angles
 
 ROTARY_THETA = 10_000.0
-LEAST_TIME = 0.2
-"""Bound of the division by t in data prediction; any value is exact, smaller ones weigh small t more."""
 
 
 class LightningDiT(Backbone):
@@ -37,9 +36,10 @@ class LightningDiT(Backbone):
         rotary: "rescaled" squeezes the positions of another grid into the trained range (the released models);
             "absolute" keeps the distance between neighbours, for models that see several sizes.
         end_time: also take an end time r (a student); identical to the model without it wherever r = t.
-        prediction: "velocity" is what the network gives (the released models); "data" lets it give the clean latent
-            as a difference to the LQ latent, from which the velocity (z_t - data) / max(t, 0.2) follows: noise
-            need not pass through the network, so small models learn much faster.
+        prediction: "velocity" is what the network gives (the released models); "residual" lets it give the
+            difference of the clean latent to the LQ latent, from which the velocity follows (see
+            :mod:`vosr.backbones.precondition`): small models learn much faster.
+        residual_std: deviation of that difference, for "residual".
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class LightningDiT(Backbone):
         semantic_ratio: int = 3,
         rotary: Literal["rescaled", "absolute"] = "rescaled",
         end_time: bool = False,
-        prediction: Literal["velocity", "data"] = "velocity",
+        prediction: Literal["velocity", "residual"] = "velocity",
+        residual_std: float = 0.5,
     ) -> None:
         super().__init__()
         if width % heads or (width // heads) % 4:
@@ -69,6 +70,7 @@ class LightningDiT(Backbone):
         self.end_time = end_time
         self.rotary = rotary
         self.prediction = prediction
+        self.residual_std = residual_std
         self.head_dim = width // heads
         self.trained_tokens = latent_grid // patch_size
         self.x_embedder = PatchEmbed(2 * latent_channels, patch_size, width)
@@ -115,14 +117,12 @@ class LightningDiT(Backbone):
         c = self._time(t, r)
         modulation = self.t_block(c).unflatten(1, (6, -1))
         z = self.mlp_ca(self.layer_norm(semantics))
-        tokens = self.x_embedder(x)
+        residual = self.prediction == "residual"
+        tokens = self.x_embedder(network_input(x, t, self.residual_std) if residual else x)
         for block in self.blocks:
             tokens = block(tokens, modulation, z, cos, sin)
         out = self._unpatchify(self.final_layer(tokens, c), height, width)
-        if self.prediction == "velocity":
-            return out
-        lq, z_t = x.chunk(2, dim=1)
-        return (z_t - lq - out) / t.clamp_min(LEAST_TIME).view(-1, 1, 1, 1)
+        return network_velocity(x, t, out, self.residual_std) if residual else out
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:
         c = self.t_embedder(t)

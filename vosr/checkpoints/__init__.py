@@ -2,5 +2,6 @@
 
 from vosr.checkpoints.model_folder import save_model
 from vosr.checkpoints.open import load_model
+from vosr.checkpoints.released import save_released
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["load_model", "save_model", "save_released"]

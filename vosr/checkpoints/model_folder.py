@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from vosr.atomic import write_atomically
 from vosr.conditioning import Conditioner
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.registries import describe, rebuild
+from vosr.weights import empty_module, load_strictly, read_tensors
 
 FORMAT = "vosr/1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -44,19 +44,19 @@ def save_model(model: RestorationModel, folder: Path, dtype: torch.dtype | None 
     write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
 
 
-def load_folder(folder: Path) -> RestorationModel:
-    """Read what :func:`save_model` wrote; float32, on the CPU, eval mode.
+def load_folder(folder: Path, dtype: torch.dtype | None = torch.float32) -> RestorationModel:
+    """Read what :func:`save_model` wrote; on the CPU, eval mode.
+
+    Args:
+        folder: to be read.
+        dtype: of the backbone's weights; None keeps what the file has.
 
     Raises:
         ValueError: the folder is of another format, or the weights do not fit the record.
     """
     record = _read_record(folder / CONFIG)
-    backbone = rebuild("backbone", record["backbone"])
-    try:
-        backbone.load_state_dict(load_file(folder / WEIGHTS))
-    except (SafetensorError, FileNotFoundError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ValueError(f"{folder / WEIGHTS} does not fit {CONFIG}: {reason}") from error
+    backbone = empty_module(lambda: rebuild("backbone", record["backbone"]))
+    load_strictly(backbone, read_tensors(folder / WEIGHTS), folder / WEIGHTS, dtype)
     model = RestorationModel(
         Conditioner(rebuild("autoencoder", record["autoencoder"]), rebuild("encoder", record["encoder"])),
         backbone,

@@ -25,6 +25,10 @@ NOISE = (  # remarks of libraries that no user of ours can act on
 )
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
+    "export": (
+        "vosr.cli.export",
+        "Write a run's averaged weights as a model folder, ours or the released layout.",
+    ),
     "components": ("vosr.cli.components", "List every registered component by kind."),
 }
 

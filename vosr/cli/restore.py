@@ -18,7 +18,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("photos", nargs="+", type=Path, help="Pictures or folders of pictures.")
     parser.add_argument("-o", "--output", type=Path, default=Path("restored"), help="Output folder, or file.")
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="Shipped name, model folder or run folder.")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder, or hub id."
+    )
+    parser.add_argument(
+        "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
+    )
     parser.add_argument("--scale", type=float, default=4.0, help="Enlargement, at least 1.")
     parser.add_argument(
         "--steps", type=int | None, help="Evaluations of the model; its own default if not given."
@@ -36,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     jobs = plan(options.photos, options.output)
-    restorer = Restorer.from_pretrained(options.model, options.device)
+    restorer = Restorer.from_pretrained(options.model, options.device, options.companions)
     failures: list[str] = []
     names = ("scale", "steps", "guidance_scale", "weak_strength", "seed", "tile", "color_fix")
     settings = {name: options[name] for name in names}

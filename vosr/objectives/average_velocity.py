@@ -3,10 +3,10 @@
 from abc import abstractmethod
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from vosr.flow import interpolate
+from vosr.flow import interpolate, shift_times
+from vosr.objectives.adaptive import adaptive_mse
 from vosr.objectives.base import DistillationObjective, FlowDraw, Loss
 from vosr.types import AverageVelocityFn, VelocityFn
 
@@ -16,16 +16,22 @@ class AverageVelocityObjective(DistillationObjective):
 
     Args:
         u_weight: weight of L_u.
+        shift: moves the start times towards noise; 1 leaves them, larger suits small models and few steps.
+        adaptive: power of the per-sample weights, see :func:`vosr.objectives.adaptive.adaptive_mse`.
     """
 
-    def __init__(self, u_weight: float) -> None:
+    def __init__(self, u_weight: float, shift: float, adaptive: float) -> None:
+        if shift <= 0:
+            raise ValueError(f"shift must be positive, not {shift}.")
         self.u_weight = u_weight
+        self.shift = shift
+        self.adaptive = adaptive
 
     def draw(self, data: Tensor, generator: torch.Generator | None = None) -> FlowDraw:
-        """T = max of two uniforms, r = t * (1 - g) with g ~ Beta(1, 1), which is the uniform distribution."""
+        """T = max of two uniforms, shifted; r = t * (1 - g) with g ~ Beta(1, 1), which is the uniform distribution."""
         batch, device = data.shape[0], data.device
         uniform = torch.rand(3, batch, generator=generator, device=device)
-        t = torch.maximum(uniform[0], uniform[1])
+        t = shift_times(torch.maximum(uniform[0], uniform[1]), self.shift)
         noise = torch.randn(data.shape, generator=generator, device=device).to(data.dtype)
         return FlowDraw(noise, t, t * (1 - uniform[2]))
 
@@ -35,12 +41,12 @@ class AverageVelocityObjective(DistillationObjective):
         z_t = interpolate(data, draw.noise, t)
         with torch.no_grad():
             v_target = teacher(z_t, t)
-        loss_v = F.mse_loss(student(z_t, t, t).float(), v_target.float())
+        loss_v, error_v = adaptive_mse(student(z_t, t, t), v_target, self.adaptive)
         u = student(z_t, t, r)
         with torch.no_grad():
             u_target = self.target(student, u.detach(), v_target, z_t, t, r)
-        loss_u = F.mse_loss(u.float(), u_target.float())
-        terms = {"velocity": loss_v.detach(), "average_velocity": loss_u.detach()}
+        loss_u, error_u = adaptive_mse(u, u_target, self.adaptive)
+        terms = {"velocity": error_v, "average_velocity": error_u}
         return Loss(loss_v + self.u_weight * loss_u, terms)
 
     @abstractmethod

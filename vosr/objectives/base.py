@@ -12,7 +12,7 @@ from vosr.types import AverageVelocityFn, VelocityFn
 
 @dataclass(frozen=True)
 class Loss:
-    """A scalar to minimise and its terms, detached, by name."""
+    """A scalar to minimise and its unweighted terms, detached, by name; their sum is what logs show."""
 
     total: Tensor
     terms: dict[str, Tensor]

@@ -18,12 +18,20 @@ class RCGM(AverageVelocityObjective):
         delta: length of the teacher's step.
         substeps: equal student steps over the rest.
         clamp: bound of the correction's magnitude per element.
+        shift: moves the start times towards noise.
+        adaptive: power of the per-sample weights.
     """
 
     def __init__(
-        self, u_weight: float = 1.0, delta: float = 0.01, substeps: int = 2, clamp: float = 1.0
+        self,
+        u_weight: float = 1.0,
+        delta: float = 0.01,
+        substeps: int = 2,
+        clamp: float = 1.0,
+        shift: float = 1.0,
+        adaptive: float = 0.0,
     ) -> None:
-        super().__init__(u_weight)
+        super().__init__(u_weight, shift, adaptive)
         if not 0 < delta < 1:
             raise ValueError(f"delta must be in (0, 1), not {delta}.")
         if substeps < 1:

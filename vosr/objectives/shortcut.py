@@ -12,10 +12,12 @@ class Shortcut(AverageVelocityObjective):
 
     Args:
         u_weight: weight of the average-velocity loss.
+        shift: moves the start times towards noise.
+        adaptive: power of the per-sample weights.
     """
 
-    def __init__(self, u_weight: float = 1.0) -> None:
-        super().__init__(u_weight)
+    def __init__(self, u_weight: float = 1.0, shift: float = 1.0, adaptive: float = 0.0) -> None:
+        super().__init__(u_weight, shift, adaptive)
 
     def target(
         self, student: AverageVelocityFn, u: Tensor, v_target: Tensor, z_t: Tensor, t: Tensor, r: Tensor

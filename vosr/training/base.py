@@ -122,7 +122,7 @@ class RestorationModule(L.LightningModule):
             lq = self.degraded(batch, hq, self.step_generator("degradation"))
         data, condition = self.conditioner.encode_pair(hq, lq, generator)
         loss = self.objective_loss(data, condition, generator)
-        self.log("loss", loss.total.detach(), prog_bar=True, batch_size=len(hq))
+        self.log("loss", sum(loss.terms.values()), prog_bar=True, batch_size=len(hq))
         self.log_dict({f"loss/{name}": value for name, value in loss.terms.items()}, batch_size=len(hq))
         return loss.total
 
