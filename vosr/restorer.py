@@ -103,7 +103,7 @@ class Restorer:
     def __call__(
         self,
         image: Picture,
-        scale: float = 4.0,
+        scale: float | None = None,
         steps: int | None = None,
         guidance_scale: float | None = None,
         weak_strength: float | None = None,
@@ -116,7 +116,7 @@ class Restorer:
         Args:
             image: PIL picture of any mode; (H, W, 3) array, uint8 or float in [0, 1]; or (3, H, W) float tensor in
                 [0, 1].
-            scale: enlargement, at least 1; 1 restores without enlarging.
+            scale: enlargement, at least 1; 1 restores without enlarging; by default the one of the training.
             steps: evaluations of the model.
             guidance_scale: teachers only.
             weak_strength: teachers only.
@@ -127,6 +127,7 @@ class Restorer:
         Raises:
             ValueError: an option out of range, one that this model does not have, or not a colour picture.
         """
+        scale = self.model.card.scale if scale is None else scale
         settings = Settings(steps, guidance_scale, weak_strength, tile, color_fix)
         if isinstance(image, Image.Image):
             return self._restore_pil(image, scale, seed, settings)

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from vosr import Restorer
 from vosr.checkpoints import load_model, save_released
 from vosr.cli import main
+from vosr.degradations import GaussianNoise
 from vosr.training import DistillationModule, TeacherModule
 from vosr.types import Condition
 from vosr.weights import MissingWeightsError
@@ -170,7 +171,9 @@ def test_export_in_our_layout(tmp_path):
 def test_distilling_a_release_starts_as_its_teacher(released):
     folder, _ = released
     teacher = load_model(folder / "VOSR_0.5B_ms")
-    module = DistillationModule(folder / "VOSR_0.5B_ms", teacher.guidance, objective=None, degradation=None)
+    module = DistillationModule(
+        folder / "VOSR_0.5B_ms", teacher.guidance, objective=None, degradation=GaussianNoise()
+    )
     module.configure_model()
     generator = torch.Generator().manual_seed(0)
     condition = Condition(
@@ -191,8 +194,8 @@ def test_finetuning_starts_from_a_release(released):
         lambda channels, dim: backbone_of(ARGS | VARIANTS["VOSR_1.4B_ms"]),
         loaded.guidance,
         objective=None,
-        degradation=None,
-        card=loaded.card,
+        degradation=GaussianNoise(),
+        training_size=64,
         init_from=folder / "VOSR_1.4B_ms",
     )
     module.configure_model()

@@ -19,9 +19,17 @@ def flat(params):
         yield from flat(value) if isinstance(value, dict) else [value]
 
 
+def build(name):
+    """A component with its defaults; compositions get steps."""
+    steps = {
+        "steps": [DEGRADATIONS.build(part) for part in ("gaussian_blur", "resize", "poisson_noise", "jpeg")]
+    }
+    return DEGRADATIONS.build(name, **(steps if name in ("sequence", "shuffle", "choice") else {}))
+
+
 @pytest.mark.parametrize("name", DEGRADATIONS.names())
 def test_same_parameters_same_picture(name):
-    degradation, hq = DEGRADATIONS.build(name), picture(3)
+    degradation, hq = build(name), picture(3)
     first = degradation.sample(3, torch.Generator().manual_seed(1))
     again = degradation.sample(3, torch.Generator().manual_seed(1))
     assert all(torch.equal(a, b) for a, b in zip(flat(first), flat(again)))
@@ -30,12 +38,12 @@ def test_same_parameters_same_picture(name):
     assert lq.shape == hq.shape
     torch.testing.assert_close(lq * 255, (lq * 255).round())
     other = degradation.apply(hq, degradation.sample(3, torch.Generator().manual_seed(2)))
-    assert not torch.equal(lq, other)
+    assert name == "grayscale" or not torch.equal(lq, other)
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS.names())
 def test_a_batch_is_its_pictures(name):
-    degradation, hq = DEGRADATIONS.build(name), picture(6)
+    degradation, hq = build(name), picture(6)
     params = degradation.sample(6, torch.Generator().manual_seed(3))
     batch = degradation.apply(hq, params)
     single = torch.cat(
@@ -77,7 +85,7 @@ def test_values_outside_the_range_and_nan_never_leave():
     hq = picture(1, 64, 64) * 4 - 1
     hq[0, 0, 3, 3] = float("nan")
     for name in DEGRADATIONS.names():
-        lq = DEGRADATIONS.build(name)(hq, torch.Generator().manual_seed(0))
+        lq = build(name)(hq, torch.Generator().manual_seed(0))
         assert bool(lq.isfinite().all()), name
         assert 0 <= float(lq.min()) <= float(lq.max()) <= 1, name
 

@@ -8,8 +8,8 @@ from doubles import Dim, MeanEncoder, PictureData, ShuffleAutoencoder, collate
 from vosr.backbones import LightningDiT
 from vosr.checkpoints import load_model, save_model
 from vosr.guidance import NoGuidance, RestorationGuidance
-from vosr.model import ModelCard, Sampling
-from vosr.objectives import RCGM, FlowMatching, Shortcut
+from vosr.model import Sampling
+from vosr.objectives import RCGM, FidelitySharpness, FlowMatching, Shortcut
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.ema import update_average
 
@@ -27,7 +27,7 @@ def teacher(**overrides):
         "objective": FlowMatching(),
         "degradation": Dim(),
         "sampling": Sampling(steps=2),
-        "card": ModelCard("teacher", training_size=16),
+        "training_size": 16,
         "optimizer": lambda p: torch.optim.AdamW(p, lr=1e-2),
         "ema_decay": 0.9,
     }
@@ -192,3 +192,15 @@ def test_checkpoint_of_another_model_is_refused(tmp_path):
 def test_bad_ema_decay():
     with pytest.raises(ValueError, match="ema_decay"):
         teacher(ema_decay=1.0).configure_callbacks()
+
+
+def test_picture_loss_pulls_the_one_step_picture_to_the_original(teacher_folder, tmp_path):
+    errors = []
+    module = student(
+        teacher_folder,
+        picture_loss=FidelitySharpness(fidelity=1.0, sharpness=0.0),
+        optimizer=lambda p: torch.optim.AdamW(p, lr=1e-2),
+    )
+    module.log_dict = lambda values, **_: errors.extend(float(values[k]) for k in ["loss/mse"] if k in values)
+    trainer(tmp_path, max_steps=60).fit(module, PictureData(count=64))
+    assert sum(errors[-5:]) < 0.5 * sum(errors[:5])

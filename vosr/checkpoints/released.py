@@ -160,6 +160,7 @@ def describe_released(model: RestorationModel) -> ReleasedArgs:
         raise ValueError(
             f"The released layout has no word for {'; '.join(problems)}; export without --layout vosr."
         )
+    assert isinstance(encoder, DINOv2)  # for the type checker: a problem otherwise
     b, e, g = backbone.init_args, encoder.init_args, guidance.init_args
     enc_type = f"dinov2{e['size']}"
     if enc_type not in ENC_TYPES or e["registers"]:
@@ -177,7 +178,7 @@ def describe_released(model: RestorationModel) -> ReleasedArgs:
         mlp_ratio=b["mlp_ratio"],
         enc_type=enc_type,
         enc_dim=encoder.dim,
-        layer=encoder.block,  # type: ignore[union-attr]
+        layer=encoder.block,
         dinov2_size=e["input_size"],
         encdim_ratio=b["semantic_ratio"],
         cfg_scale=g["scale"],

@@ -24,7 +24,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
-    parser.add_argument("--scale", type=float, default=4.0, help="Enlargement, at least 1.")
+    parser.add_argument(
+        "--scale",
+        type=float | None,
+        help="Enlargement, at least 1; the trained one if not given.",
+    )
     parser.add_argument(
         "--steps", type=int | None, help="Evaluations of the model; its own default if not given."
     )

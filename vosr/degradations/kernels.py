@@ -61,3 +61,37 @@ def _grid(size: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
 
 def _normalised(kernel: Tensor) -> Tensor:
     return kernel / kernel.sum(dim=(1, 2), keepdim=True)
+
+
+def gaussian_kernels(side: int, sigma_x: Tensor, sigma_y: Tensor, theta: Tensor) -> Tensor:
+    """Gaussians (B, side, side) of two deviations in pixels, turned by ``theta`` radians, (B,) each."""
+    along, across = _turned(side, theta)
+    q = (along / sigma_x.view(-1, 1, 1)).square() + (across / sigma_y.view(-1, 1, 1)).square()
+    return _normalised(torch.exp(-0.5 * q))
+
+
+def motion_kernels(side: int, length: Tensor, theta: Tensor) -> Tensor:
+    """Segments (B, side, side) through the centre, one pixel thick with soft ends.
+
+    Args:
+        side: odd.
+        length: in pixels, (B,).
+        theta: direction in radians, (B,).
+    """
+    along, across = _turned(side, theta)
+    inside = (length.view(-1, 1, 1) / 2 + 0.5 - along.abs()).clamp(0, 1)
+    return _normalised(inside * (1 - across.abs()).clamp_min(0))
+
+
+def disk_kernels(side: int, radius: Tensor) -> Tensor:
+    """Disks (B, side, side) of a radius in pixels, (B,), with an edge that is one pixel soft."""
+    along, across = _turned(side, torch.zeros_like(radius))
+    distance = (along.square() + across.square()).sqrt()
+    return _normalised((radius.view(-1, 1, 1) + 0.5 - distance).clamp(0, 1))
+
+
+def _turned(side: int, theta: Tensor) -> tuple[Tensor, Tensor]:
+    axis = torch.arange(side, dtype=theta.dtype) - side // 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    cos, sin = (f(theta).view(-1, 1, 1) for f in (torch.cos, torch.sin))
+    return cos * x + sin * y, cos * y - sin * x

@@ -112,8 +112,10 @@ class RestorationModule(L.LightningModule):
     # -- steps ------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def objective_loss(self, data: Tensor, condition: Condition, generator: torch.Generator) -> Loss:
-        """Loss of one batch of clean latents and LQ conditions."""
+    def objective_loss(
+        self, hq: Tensor, data: Tensor, condition: Condition, generator: torch.Generator
+    ) -> Loss:
+        """Loss of one batch of clean pictures in [0, 1], their latents and the LQ conditions."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         generator = self.step_generator("flow", self.device)
@@ -121,7 +123,7 @@ class RestorationModule(L.LightningModule):
         with torch.no_grad():
             lq = self.degraded(batch, hq, self.step_generator("degradation"))
         data, condition = self.conditioner.encode_pair(hq, lq, generator)
-        loss = self.objective_loss(data, condition, generator)
+        loss = self.objective_loss(hq, data, condition, generator)
         self.log("loss", sum(loss.terms.values()), prog_bar=True, batch_size=len(hq))
         self.log_dict({f"loss/{name}": value for name, value in loss.terms.items()}, batch_size=len(hq))
         return loss.total

@@ -13,7 +13,7 @@ from vosr.degradations import Degradation
 from vosr.frozen import FrozenModule
 from vosr.guidance import Guidance
 from vosr.model import RestorationModel, Sampling
-from vosr.objectives import DistillationObjective, Loss
+from vosr.objectives import DistillationObjective, Loss, PictureLoss
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.types import Condition
 
@@ -34,6 +34,7 @@ class DistillationModule(RestorationModule):
         teacher: model folder, run folder or shipped name of the teacher; brings autoencoder and encoder with it.
         guidance: target of the distillation is the teacher's velocity under this guidance.
         objective: distillation objective.
+        picture_loss: added on the decoded one-step picture; none by default, as in the paper.
         degradation: HQ -> LQ, on the batch's device.
         sampling: of the student.
         optimizer: of the student.
@@ -49,6 +50,7 @@ class DistillationModule(RestorationModule):
         guidance: Guidance,
         objective: DistillationObjective,
         degradation: Degradation,
+        picture_loss: PictureLoss | None = None,
         sampling: Sampling = Sampling(steps=1),  # noqa: B008  (immutable)
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -65,8 +67,9 @@ class DistillationModule(RestorationModule):
         self.conditioner = loaded.conditioner
         self.teacher = FrozenTeacher(loaded.backbone)
         self.objective = objective
+        self.picture_loss = picture_loss
         self.teacher_card = loaded.card
-        self.card = replace(loaded.card, kind="student")
+        self.card = replace(loaded.card, kind="student", scale=degradation.scale)
         self.teacher_sampling = replace(loaded.sampling, steps=teacher_steps)
         self._teacher_pictures: dict[str, Tensor] = {}
 
@@ -83,16 +86,25 @@ class DistillationModule(RestorationModule):
                 f"Teacher weights do not fit the student: missing {new}, unexpected {unexpected}."
             )
 
-    def objective_loss(self, data: Tensor, condition: Condition, generator: torch.Generator) -> Loss:
+    def objective_loss(
+        self, hq: Tensor, data: Tensor, condition: Condition, generator: torch.Generator
+    ) -> Loss:
         draw = self.guidance.draw(condition.latent, generator)
         mixed = self.guidance.mix(condition, draw)
         full, weak = self.guidance.augment(condition, draw), self.guidance.weaken(condition)
-        return self.objective.loss(
+        loss = self.objective.loss(
             student=lambda z, t, r: self.backbone.velocity(z, t, mixed, r),
             teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, weak),
             data=data,
             draw=self.objective.draw(data, generator),
         )
+        if self.picture_loss is None:
+            return loss
+        noise = self.objective.draw(data, generator).noise
+        start, end = data.new_ones(len(data)), data.new_zeros(len(data))
+        latent = noise - self.backbone.velocity(noise, start, condition, end)
+        picture = self.picture_loss((self.conditioner.autoencoder.decode(latent) + 1) / 2, hq)
+        return Loss(loss.total + picture.total, loss.terms | picture.terms)
 
     def teacher_model(self) -> RestorationModel:
         """The teacher under this run's guidance, on this module's frozen parts."""

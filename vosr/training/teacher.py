@@ -13,7 +13,7 @@ from vosr.conditioning import Conditioner
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
 from vosr.guidance import Guidance
-from vosr.model import ModelCard, Sampling
+from vosr.model import ColorFix, ModelCard, Sampling
 from vosr.objectives import Loss, TeacherObjective
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.types import Condition
@@ -30,7 +30,8 @@ class TeacherModule(RestorationModule):
         objective: training objective.
         degradation: HQ -> LQ, on the batch's device.
         sampling: sampling in validation and default of the released model.
-        card: what the released model says of itself.
+        training_size: side of the training crops in pixels, for the restorer.
+        color_fix: colour correction that suits the model.
         optimizer: of the backbone.
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
@@ -47,7 +48,8 @@ class TeacherModule(RestorationModule):
         objective: TeacherObjective,
         degradation: Degradation,
         sampling: Sampling = Sampling(),  # noqa: B008  (immutable)
-        card: ModelCard = ModelCard("teacher"),  # noqa: B008
+        training_size: int = 512,
+        color_fix: ColorFix = "adain",
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
         ema_decay: float = 0.9999,
@@ -58,7 +60,7 @@ class TeacherModule(RestorationModule):
         self.conditioner = Conditioner(autoencoder, encoder)
         self.backbone_factory = backbone
         self.objective = objective
-        self.card = card
+        self.card = ModelCard("teacher", training_size, degradation.scale, color_fix)
         self.initial = None if init_from is None else load_model(init_from).backbone.state_dict()
 
     def build_backbone(self) -> Backbone:
@@ -70,7 +72,9 @@ class TeacherModule(RestorationModule):
         if self.initial is not None:
             backbone.load_state_dict(self.initial)
 
-    def objective_loss(self, data: Tensor, condition: Condition, generator: torch.Generator) -> Loss:
+    def objective_loss(
+        self, hq: Tensor, data: Tensor, condition: Condition, generator: torch.Generator
+    ) -> Loss:
         mixed = self.guidance.mix(condition, self.guidance.draw(condition.latent, generator))
         draw = self.objective.draw(data, generator)
         return self.objective.loss(lambda z, t: self.backbone.velocity(z, t, mixed), data, draw)

@@ -1,0 +1,82 @@
+"""Changes of colour: jitter and loss of colour."""
+
+import kornia
+import torch
+from torch import Tensor
+
+from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.checks import check_probability, check_range
+from vosr.degradations.draws import Draws
+from vosr.degradations.noise import luma
+
+
+class ColorJitter(Degradation):
+    """Brightness, contrast, saturation and hue, in this order.
+
+    Args:
+        brightness: range of the factor on the picture.
+        contrast: range of the factor on the distance to the picture's mean luma.
+        saturation: range of the factor on the distance to each pixel's luma.
+        hue: range of the turn in degrees.
+    """
+
+    def __init__(
+        self,
+        brightness: tuple[float, float] = (0.8, 1.2),
+        contrast: tuple[float, float] = (0.8, 1.2),
+        saturation: tuple[float, float] = (0.6, 1.4),
+        hue: tuple[float, float] = (-10.0, 10.0),
+    ) -> None:
+        check_range("brightness", brightness)
+        check_range("contrast", contrast)
+        check_range("saturation", saturation)
+        check_range("hue", hue)
+        self.brightness = brightness
+        self.contrast = contrast
+        self.saturation = saturation
+        self.hue = hue
+
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        draws = Draws(batch_size, generator)
+        return {
+            "brightness": draws.uniform(*self.brightness),
+            "contrast": draws.uniform(*self.contrast),
+            "saturation": draws.uniform(*self.saturation),
+            "hue": draws.uniform(*self.hue),
+        }
+
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        check_pictures(hq)
+        image = to_8_bits(hq)
+        moved = {
+            name: value.to(hq.device, non_blocking=True).view(-1, 1, 1, 1) for name, value in params.items()
+        }
+        image = (image * moved["brightness"]).clamp(0, 1)
+        mean = luma(image).mean(dim=(2, 3), keepdim=True)
+        image = (mean + moved["contrast"] * (image - mean)).clamp(0, 1)
+        grey = luma(image)
+        image = (grey + moved["saturation"] * (image - grey)).clamp(0, 1)
+        hsv = kornia.color.rgb_to_hsv(image)
+        hsv[:, :1] += torch.deg2rad(moved["hue"])
+        return to_8_bits(kornia.color.hsv_to_rgb(hsv))
+
+
+class Grayscale(Degradation):
+    """Loses its colour: luma in all channels.
+
+    Args:
+        probability: of losing it, per picture.
+    """
+
+    def __init__(self, probability: float = 1.0) -> None:
+        check_probability("probability", probability)
+        self.probability = probability
+
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        return {"grey": Draws(batch_size, generator).happens(self.probability)}
+
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        check_pictures(hq)
+        image = to_8_bits(hq)
+        grey = params["grey"].to(hq.device, non_blocking=True).view(-1, 1, 1, 1)
+        return to_8_bits(torch.where(grey, luma(image), image))

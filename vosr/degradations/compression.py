@@ -1,0 +1,70 @@
+"""Lossy compression by itself: JPEG on the device, WebP through Pillow."""
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image, features
+from torch import Tensor
+
+from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.checks import check_range
+from vosr.degradations.draws import Draws
+from vosr.degradations.jpeg import jpeg
+
+
+class Compression(Degradation):
+    """Compresses each picture at a quality of its own.
+
+    Args:
+        quality: range of the encoder's quality, 1 to 100.
+    """
+
+    def __init__(self, quality: tuple[float, float] = (10.0, 90.0)) -> None:
+        check_range("quality", quality, above=0)
+        if quality[1] > 100:
+            raise ValueError(f"quality must lie within 1 to 100, not {tuple(quality)}.")
+        self.quality = quality
+
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        return {"quality": Draws(batch_size, generator).uniform(*self.quality)}
+
+
+class JPEG(Compression):
+    """JPEG as libjpeg writes it by default, computed on the picture's device.
+
+    Args:
+        quality: range of libjpeg's quality, 1 to 100.
+    """
+
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        check_pictures(hq)
+        return to_8_bits(jpeg(to_8_bits(hq), params["quality"].to(hq.device, non_blocking=True)))
+
+
+class WebP(Compression):
+    """WebP by Pillow's encoder: picture by picture on the host, so slower than the others on a GPU.
+
+    Args:
+        quality: range of libwebp's quality, 1 to 100.
+
+    Raises:
+        ValueError: this Pillow was built without WebP.
+    """
+
+    def __init__(self, quality: tuple[float, float] = (10.0, 90.0)) -> None:
+        super().__init__(quality)
+        if not features.check("webp"):
+            raise ValueError("This Pillow was built without WebP; install one with it, or use jpeg.")
+
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        check_pictures(hq)
+        bytes_ = (to_8_bits(hq) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        coded = [_webp(picture, float(q)) for picture, q in zip(bytes_, params["quality"])]
+        return torch.from_numpy(np.stack(coded)).to(hq.device).permute(0, 3, 1, 2).to(hq.dtype) / 255
+
+
+def _webp(picture: np.ndarray, quality: float) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "WEBP", quality=round(quality))
+    return np.asarray(Image.open(buffer).convert("RGB"))

@@ -1,0 +1,69 @@
+"""Signal-dependent noise: Poisson and speckle."""
+
+import torch
+from torch import Tensor
+
+from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.checks import check_probability, check_range
+from vosr.degradations.draws import Draws
+from vosr.degradations.noise import luma, poisson_noise
+from vosr.degradations.random_field import normal_field
+
+
+class PoissonNoise(Degradation):
+    """Photon noise, stronger in brighter places.
+
+    Args:
+        scale: range of the strength; 1 is the noise of as many photons as the picture has levels.
+        grey_probability: of one noise field for all channels.
+    """
+
+    def __init__(self, scale: tuple[float, float] = (0.05, 3.0), grey_probability: float = 0.0) -> None:
+        check_range("scale", scale)
+        check_probability("grey_probability", grey_probability)
+        self.strength = scale
+        self.grey_probability = grey_probability
+
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        draws = Draws(batch_size, generator)
+        return {
+            "strength": draws.uniform(*self.strength),
+            "grey": draws.happens(self.grey_probability),
+            "seed": draws.seeds(),
+        }
+
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        check_pictures(hq)
+        image = to_8_bits(hq)
+        moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
+        grey = moved["grey"].view(-1, 1, 1, 1)
+        normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)
+        noise = poisson_noise(
+            torch.where(grey, luma(image), image),
+            torch.where(grey, normal[:, :1], normal),
+            moved["strength"],
+        )
+        return to_8_bits(image + noise)
+
+
+class SpeckleNoise(Degradation):
+    """Multiplicative Gaussian noise, as of coherent light.
+
+    Args:
+        sigma: range of the standard deviation relative to the signal.
+    """
+
+    def __init__(self, sigma: tuple[float, float] = (0.05, 0.3)) -> None:
+        check_range("sigma", sigma)
+        self.sigma = sigma
+
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        draws = Draws(batch_size, generator)
+        return {"sigma": draws.uniform(*self.sigma), "seed": draws.seeds()}
+
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        check_pictures(hq)
+        image = to_8_bits(hq)
+        moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
+        normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)
+        return to_8_bits(image * (1 + moved["sigma"].view(-1, 1, 1, 1) * normal))
