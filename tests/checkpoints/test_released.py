@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,8 @@ from vosr.degradations import GaussianNoise
 from vosr.training import DistillationModule, TeacherModule
 from vosr.types import Condition
 from vosr.weights import MissingWeightsError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +239,61 @@ def test_loading_the_real_size_takes_little_more_memory_than_its_weights(tmp_pat
     peak, parameters = map(int, result.stdout.split())
     assert parameters == 485_623_616
     assert 0.9 < peak / (2 * parameters) <= 1.2
+
+
+def test_a_release_is_distilled_exported_and_used_through_the_command_line(released, tmp_path, monkeypatch):
+    folder, _ = released
+    monkeypatch.chdir(tmp_path)
+    options = ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--trainer.precision=32"]
+    data = ["--data=doubles.PictureData", "--data.count=8", "--data.size=64"]
+    teacher = [
+        "--model.teacher",
+        str(folder / "VOSR_0.5B_ms"),
+        "--model.teacher_steps=2",
+        "--model.degradation=doubles.Dim",
+    ]
+    config = str(ROOT / "configs/vosr_0.5b/distill.yaml")
+    assert main(["fit", "--config", config, *options, *data, *teacher, "--trainer.val_check_interval=2"]) == 0
+    run = "runs/vosr_0.5b_distill/001"
+    assert main(["export", "--model", run, "-o", "VOSR_0.5B_os", "--layout", "vosr"]) == 0
+    trained, exported = load_model(run), load_model("VOSR_0.5B_os", companions=folder)
+    assert exported.card.kind == "student"
+    pairs = zip(trained.backbone.state_dict().values(), exported.backbone.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    Image.linear_gradient("L").convert("RGB").resize((24, 16)).save("photo.png")
+    arguments = [
+        "restore",
+        "photo.png",
+        "-o",
+        "out.png",
+        "--model",
+        "VOSR_0.5B_os",
+        "--companions",
+        str(folder),
+    ]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    assert Image.open("out.png").size == (96, 64)
+
+
+def test_finetuning_a_release_through_the_command_line(released, tmp_path, monkeypatch):
+    folder, weights = released
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOSR_WEIGHTS", str(folder))
+    small = {"width": ARGS["dim"], "depth": ARGS["depth"], "heads": ARGS["num_heads"], "latent_grid": 8}
+    arguments = [
+        *["fit", "--config", str(ROOT / "configs/vosr_0.5b/teacher.yaml"), "--trainer.max_steps=1"],
+        *[
+            "--trainer.accelerator=cpu",
+            "--trainer.precision=32",
+            "--data=doubles.PictureData",
+            "--data.count=8",
+        ],
+        *["--data.size=64", "--model.degradation=doubles.Dim", "--model.sampling.steps=2"],
+        *["--model.encoder.block=0", "--model.encoder.input_size=56", "--model.ema_decay=0"],
+        *[f"--model.backbone.{name}={value}" for name, value in small.items()],
+        *["--model.optimizer.lr=0", "--model.init_from", str(folder / "VOSR_0.5B_ms"), "--name=tuned"],
+    ]
+    assert main(arguments) == 0
+    state = load_model("runs/tuned/001").backbone.state_dict()
+    for key, value in weights["VOSR_0.5B_ms"].items():
+        torch.testing.assert_close(state[key], value, rtol=0, atol=1e-6)

@@ -81,6 +81,22 @@ def test_any_size_gives_finite_pictures(batch, scale, height, width, seed):
     assert 0 <= float(lq.min()) <= float(lq.max()) <= 1
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([name for name in DEGRADATIONS.names() if name != "real_esrgan"]),
+    st.integers(1, 3),
+    st.integers(1, 24),
+    st.integers(1, 24),
+    st.integers(0, 10**6),
+)
+def test_blocks_take_any_size(name, batch, height, width, seed):
+    hq = picture(batch, height, width, seed)
+    lq = build(name)(hq, torch.Generator().manual_seed(seed))
+    assert lq.shape == hq.shape
+    assert bool(lq.isfinite().all())
+    assert 0 <= float(lq.min()) <= float(lq.max()) <= 1
+
+
 def test_values_outside_the_range_and_nan_never_leave():
     hq = picture(1, 64, 64) * 4 - 1
     hq[0, 0, 3, 3] = float("nan")

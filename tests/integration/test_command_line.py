@@ -7,10 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from data_pipelines import ShardDataModule
 from vosr.cli import main
 from vosr.registries import REGISTRIES
 
@@ -186,7 +188,8 @@ def test_restore_with_the_trained_teacher(project):
     for name in ("a.jpg", "a.png", "sub/b.png"):
         Image.effect_noise((20, 14), 60).convert("RGB").save(folder / "photos" / name)
     (folder / "photos/broken.png").write_bytes(b"not a picture")
-    status, out, err = run("restore", "photos", "-o", "out", "--model", "runs/teacher/001", folder=folder)
+    options = ("--model", "runs/teacher/001", "--scale", "4")  # this model's own scale is 1
+    status, out, err = run("restore", "photos", "-o", "out", *options, folder=folder)
     assert status == 1
     assert "error: Cannot read photos/broken.png" in err
     assert "Restored 3 of 4" in " ".join(out.split())
@@ -222,6 +225,76 @@ def test_restoring_mistakes(project, arguments, message, monkeypatch, capfd):
     assert status == 2
     assert message in capfd.readouterr().err
     assert not (folder / "restored").exists()
+
+
+def test_degrade_writes_a_contact_sheet(tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (70, 90, 3), np.uint8)).save(tmp_path / "photo.png")
+    options = [
+        "--degradation=gaussian_noise",
+        "--degradation.sigma=[9,9]",
+        "--rows=2",
+        "--columns=3",
+        "--size=64",
+    ]
+    sheets = [tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png"]
+    for sheet, seed in zip(sheets, (0, 0, 1)):
+        assert (
+            main(["degrade", str(tmp_path / "photo.png"), "-o", str(sheet), *options, f"--seed={seed}"]) == 0
+        )
+    first, again, other = (np.array(Image.open(sheet).convert("RGB")).astype(float) for sheet in sheets)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert first.shape[1] == 3 * 64 + 2 * 4
+    clean = np.array(Image.open(tmp_path / "photo.png"))[3:67, 13:77]
+    assert np.array_equal(first[:64, :64], clean)
+    inside = (clean > 40) & (clean < 215)  # no clipping
+    assert (first[:64, 68:132] - clean)[inside].std() == pytest.approx(9, rel=0.05)
+    assert first[64:90].min() < 128  # the parameters' text
+
+
+def test_shards_packs_a_folder_that_training_reads(tmp_path, capfd):
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos/sub").mkdir(parents=True)
+    for name in ("a", "sub/b"):
+        pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"photos/{name}.png")
+    (tmp_path / "photos/c.png").write_text("not a picture")
+    assert main(["shards", str(tmp_path / "photos"), "-o", str(tmp_path / "out"), "--processes=1"]) == 0
+    assert "not a picture" in capfd.readouterr().out
+    data = ShardDataModule(train=str(tmp_path / "out"), batch_size=2, crop_size=32, num_workers=0)
+    data.prepare_data()
+    data.setup("fit")
+    assert next(iter(data.train_dataloader())).hq.shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["degrade", "photo.png", "--degradation=gausian_noise"], "Did you mean 'gaussian_noise'?"),
+        (
+            ["degrade", "photo.png", "--degradation=jpeg", "--degradation.quality=[0,5]"],
+            "quality must be 0 <",
+        ),
+        (["degrade", "photo.png", "--rows=0"], "at least two tiles"),
+        (["degrade", "nowhere.png"], "Cannot read nowhere.png"),
+        (["degrade", "photo.png", "-o", "sheet.txt"], "sheet.txt must end in one of"),
+        (["shards", "nowhere", "-o", "out"], "No data at"),
+        (["shards", "photo.png"], "output"),
+    ],
+)
+def test_mistakes_with_data(tmp_path, arguments, message, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64)).save("photo.png")
+    try:
+        status = main(arguments)
+    except SystemExit as stopped:
+        status = stopped.code
+    error = capfd.readouterr().err
+    assert status == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
 
 
 def test_overview(capfd):

@@ -29,6 +29,8 @@ OTHERS = {
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",
     ),
+    "shards": ("vosr.cli.shards", "Pack pictures into WebDataset shards, leaving out what is unfit."),
+    "degrade": ("vosr.cli.degrade", "Show what a degradation does to a photograph, draw by draw."),
     "components": ("vosr.cli.components", "List every registered component by kind."),
 }
 
@@ -69,9 +71,12 @@ def _train(arguments: list[str]) -> int:
 def _call(command: str, arguments: list[str]) -> int:
     module_name, description = OTHERS[command]
     module = importlib.import_module(module_name)
+    from vosr.cli.names import expand_arguments
+
     parser = OneLineParser(prog=f"main.py {command}", description=description, allow_abbrev=False)
     module.add_arguments(parser)
-    return int(module.run(parser.parse_args(arguments)))
+    parsed = parser.parse_args(expand_arguments(arguments))
+    return int(module.run(parser.instantiate_classes(parsed)))
 
 
 def _unknown(command: str) -> str:

@@ -45,11 +45,12 @@ SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 
 def _slot(flag: str) -> str | None:
-    """Kind of component that a command-line flag names: --model.encoder, --model.init_args.encoder.class_path."""
-    parts = flag.removeprefix("--").split(".")
-    if not flag.startswith("--") or parts[0] != "model":
+    """Kind of component that a flag names: --model.encoder, --model.init_args.encoder.class_path, --degradation."""
+    if not flag.startswith("--"):
         return None
-    parts = [part for part in parts[1:] if part != "init_args"]
+    parts = [
+        part for part in flag.removeprefix("--").removeprefix("model.").split(".") if part != "init_args"
+    ]
     if parts and parts[-1] in ("class_path", "help"):
         parts = parts[:-1]
     return parts[0] if len(parts) == 1 and parts[0] in REGISTRIES else None

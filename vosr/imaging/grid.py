@@ -1,10 +1,10 @@
-"""Labelled picture grids."""
+"""Labelled picture grids and contact sheets."""
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-GAP, LABEL = 4, 20
+GAP, LABEL, LINE = 4, 20, 13
 
 
 def labelled_grid(columns: dict[str, Tensor]) -> Image.Image:
@@ -25,6 +25,42 @@ def labelled_grid(columns: dict[str, Tensor]) -> Image.Image:
         for j, picture in enumerate(pictures):
             canvas.paste(to_pil(picture), (left, LABEL + j * (height + GAP)))
     return canvas
+
+
+def contact_sheet(tiles: Tensor, labels: list[list[str]], columns: int) -> Image.Image:
+    """Tiles in reading order, each with its lines of text below.
+
+    Args:
+        tiles: (B, 3, H, W) in [0, 1].
+        labels: lines of each tile; a line that is too long goes on in the next.
+        columns: tiles in a row.
+    """
+    font = ImageFont.load_default(11)
+    height, width = tiles.shape[-2:]
+    wrapped = [[part for line in lines for part in _wrap(line, width, font)] for lines in labels]
+    below = LINE * max(map(len, wrapped)) + GAP
+    rows = -(-len(tiles) // columns)
+    canvas = Image.new("RGB", (columns * (width + GAP) - GAP, rows * (height + below + GAP) - GAP), "white")
+    draw = ImageDraw.Draw(canvas)
+    for i, (tile, lines) in enumerate(zip(tiles, wrapped)):
+        left, top = i % columns * (width + GAP), i // columns * (height + below + GAP)
+        canvas.paste(to_pil(tile), (left, top))
+        draw.multiline_text(
+            (left + 1, top + height + 1), "\n".join(lines), fill="black", font=font, spacing=1
+        )
+    return canvas
+
+
+def _wrap(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    """Break a line at spaces so that each part fits ``width`` pixels."""
+    parts = [""]
+    for word in line.split(" "):
+        longer = f"{parts[-1]} {word}" if parts[-1] else word
+        if parts[-1] and font.getlength(longer) > width:
+            parts.append(f"  {word}")
+        else:
+            parts[-1] = longer
+    return parts
 
 
 def to_pil(picture: Tensor) -> Image.Image:

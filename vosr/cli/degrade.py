@@ -1,0 +1,59 @@
+"""``degrade``: what a degradation does to a photograph, as a contact sheet."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+
+from vosr.degradations import Degradation
+from vosr.degradations.describe import describe_params
+from vosr.imaging.files import SUFFIXES, read_photo, write_photo
+from vosr.imaging.grid import contact_sheet
+from vosr.seeds import generator_for
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("photo", type=Path, help="A clean picture.")
+    parser.add_argument("-o", "--output", type=Path, default=Path("degraded.png"), help="Picture to write.")
+    parser.add_argument(
+        "--degradation",
+        type=Degradation,
+        default={"class_path": "vosr.degradations.RealESRGAN"},
+        help="Registered name, class path, or a file or text with class_path and init_args.",
+    )
+    parser.add_argument("--rows", type=int, default=4, help="Rows of tiles.")
+    parser.add_argument("--columns", type=int, default=4, help="Columns of tiles; the first tile is clean.")
+    parser.add_argument("--size", type=int, default=256, help="Side of the central crop in pixels.")
+    parser.add_argument("--seed", type=int, default=0, help="Of the drawn parameters.")
+
+
+def run(options: Namespace) -> int:
+    """Write the sheet: the clean crop, then one tile per draw with its parameters under it."""
+    if options.rows < 1 or options.columns < 1 or options.rows * options.columns < 2:
+        raise ValueError("rows and columns must give at least two tiles: the clean picture and one draw.")
+    if options.output.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{options.output} must end in one of {', '.join(SUFFIXES)}.")
+    degradation: Degradation = options.degradation
+    pixels = np.array(read_photo(options.photo).image.convert("RGB"))
+    photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    hq = central_crop(photo, options.size, degradation.scale)
+    count = options.rows * options.columns - 1
+    params = degradation.sample(count, generator_for("degrade", options.seed))
+    tiles = torch.cat([hq, degradation.apply(hq.expand(count, -1, -1, -1), params)])
+    labels = [["clean"], *(describe_params(params, i) for i in range(count))]
+    sheet = contact_sheet(tiles, labels, options.columns)
+    write_photo(sheet, options.output, {})
+    Console(soft_wrap=True).print(f"{count} draws of {type(degradation).__name__}: {options.output}")
+    return 0
+
+
+def central_crop(image: torch.Tensor, size: int, multiple: int) -> torch.Tensor:
+    """Middle of a picture (1, 3, H, W), at most ``size`` pixels along each axis, sides multiples of ``multiple``."""
+    height, width = (min(size, side) // multiple * multiple for side in image.shape[-2:])
+    if not height or not width:
+        raise ValueError(f"The picture is too small: {tuple(image.shape[-2:])} for scale {multiple}.")
+    top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
+    return image[..., top : top + height, left : left + width]
