@@ -38,7 +38,8 @@ def main() -> None:
         lq = degradation.apply(hq, degradation.sample(1, generator_for("validation", picture.key)))
         noise = noise_for([derive_seed("noise", picture.key)], student.latent_shape(*hq.shape[-2:]))
         rows.append((lq, student.restore(lq, noise), teacher.restore(lq, noise), hq))
-    pictures = dict(zip(("bicubic", "student, 1 step", "teacher, 10 steps", "HQ"), zip(*rows)))
+    titles = (f"{model.card.kind}, steps: {model.sampling.steps}" for model in (student, teacher))
+    pictures = dict(zip(("bicubic", *titles, "HQ"), zip(*rows)))
     columns = {title: torch.cat(images) for title, images in pictures.items()}
     report(columns)
     if options.picture:
@@ -57,12 +58,16 @@ def report(columns: dict[str, torch.Tensor]) -> None:
     """Mean of every measure over the crops."""
     hq = columns["HQ"]
     table = Table(
-        "", "PSNR-Y", "SSIM-Y", "gradient ratio", title=f"{len(hq)} held-out crops, {hq.shape[-1]} px"
+        *("", "PSNR-Y", "SSIM-Y", "gradient ratio", "|1 - ratio|"),
+        title=f"{len(hq)} held-out crops, {hq.shape[-1]} px",
     )
     for title, images in columns.items():
         if title != "HQ":
-            measures = (psnr_y(images, hq), ssim_y(images, hq), gradient_ratio(images, hq))
-            table.add_row(title, *(f"{float(m.mean()):.{digits}f}" for m, digits in zip(measures, (2, 4, 3))))
+            ratio = gradient_ratio(images, hq)
+            measures = (psnr_y(images, hq), ssim_y(images, hq), ratio, (1 - ratio).abs())
+            table.add_row(
+                title, *(f"{float(m.mean()):.{digits}f}" for m, digits in zip(measures, (2, 4, 3, 3)))
+            )
     Console().print(table)
 
 

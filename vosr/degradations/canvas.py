@@ -12,6 +12,7 @@ from torch import Tensor
 
 MODES = ("area", "bilinear", "bicubic")
 BICUBIC_A = -0.75  # torch's
+FFT_MULTIPLE = 32  # sizes of small prime factors transform faster
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ def resize(canvas: Canvas, height: Tensor, width: Tensor, mode: Tensor) -> Canva
         mode: index into :data:`MODES`, (B,).
     """
     image = canvas.image
+    if torch.equal(height, canvas.height) and torch.equal(width, canvas.width):
+        return canvas  # every mode is the identity
     rows = resize_matrices(canvas.height, height, mode, image.shape[2]).to(image, non_blocking=True)
     columns = resize_matrices(canvas.width, width, mode, image.shape[3]).to(image, non_blocking=True)
     return Canvas(rows[:, None] @ image @ columns.mT[:, None], height, width)
@@ -58,10 +61,11 @@ def filter2d(canvas: Canvas, kernels: Tensor) -> Canvas:
     columns = _reflected(canvas.width, image.shape[3], radius).to(image.device, non_blocking=True)
     padded = image.gather(2, rows[:, None, :, None].expand(-1, 3, -1, image.shape[3]))
     padded = padded.gather(3, columns[:, None, None, :].expand(-1, 3, padded.shape[2], -1))
-    size = padded.shape[-2:]
+    size = [-(-side // FFT_MULTIPLE) * FFT_MULTIPLE for side in padded.shape[-2:]]
     kernels = kernels.to(image, non_blocking=True).flip(-2, -1)
-    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels, s=size)[:, None]
+    spectrum = torch.fft.rfft2(padded, s=size) * torch.fft.rfft2(kernels, s=size)[:, None]
     filtered = torch.fft.irfft2(spectrum, s=size)[..., 2 * radius :, 2 * radius :]
+    filtered = filtered[..., : image.shape[2], : image.shape[3]]
     return Canvas(edge_repeated(filtered, canvas.height, canvas.width), canvas.height, canvas.width)
 
 
@@ -71,12 +75,17 @@ def resize_matrices(before: Tensor, after: Tensor, mode: Tensor, canvas: int) ->
     position = torch.minimum(torch.arange(largest)[None], after[:, None] - 1).float()
     ratio = (before / after).float()[:, None]
     last = (before - 1)[:, None]
-    area = _area(position, before, after, canvas)
     centre = (position + 0.5) * ratio - 0.5
-    bilinear = _taps(centre.clamp_min(0), (0, 1), _linear, last, canvas)
-    bicubic = _taps(centre, (-1, 0, 1, 2), _cubic, last, canvas)
-    mode = mode.view(-1, 1, 1)
-    return torch.where(mode == 0, area, torch.where(mode == 1, bilinear, bicubic))
+    weights = (
+        lambda: _area(position, before, after, canvas),
+        lambda: _taps(centre.clamp_min(0), (0, 1), _linear, last, canvas),
+        lambda: _taps(centre, (-1, 0, 1, 2), _cubic, last, canvas),
+    )
+    first, *others = mode.unique().tolist()
+    matrices = weights[first]()
+    for other in others:
+        matrices = torch.where((mode == other).view(-1, 1, 1), weights[other](), matrices)
+    return matrices
 
 
 def _area(position: Tensor, before: Tensor, after: Tensor, canvas: int) -> Tensor:
