@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 
 import torch
+from kornia.color import rgb_to_grayscale
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vosr.component import Component
-from vosr.evaluation import luma
 from vosr.objectives.base import Loss
 
 
@@ -52,7 +52,7 @@ class FidelitySharpness(PictureLoss):
         repetition: float = 30.0,
         window: int = 32,
         period: int = 16,
-        grain: float = 0.01,
+        grain: float = 0.014,
     ) -> None:
         super().__init__()
         if period < 1 or window < period or window % period:
@@ -97,7 +97,7 @@ def edge_strength(image: Tensor, window: int, period: int) -> Tensor:
         window: side of a window in pixels.
         period: side of a patch in pixels.
     """
-    y = luma(image)[:, 0]
+    y = rgb_to_grayscale(image)[:, 0]
     return torch.cat([_along_rows(y, window, period), _along_rows(y.mT, window, period)], dim=2) * 2
 
 
