@@ -51,6 +51,7 @@ def trainer(folder, **overrides):
         "max_steps": 4,
         "accelerator": "cpu",
         "logger": False,
+        "log_every_n_steps": 1,
         "enable_progress_bar": False,
         "enable_model_summary": False,
         "enable_checkpointing": False,
@@ -204,3 +205,14 @@ def test_picture_loss_pulls_the_one_step_picture_to_the_original(teacher_folder,
     module.log_dict = lambda values, **_: errors.extend(float(values[k]) for k in ["loss/mse"] if k in values)
     trainer(tmp_path, max_steps=60).fit(module, PictureData(count=64))
     assert sum(errors[-5:]) < 0.5 * sum(errors[:5])
+
+
+def test_logged_losses_are_means_over_the_logging_interval(tmp_path):
+    single, averaged = [], []
+    for values, interval in ((single, 1), (averaged, 3)):
+        torch.manual_seed(0)
+        module = teacher()
+        module.log = lambda name, value, values=values, **_: values.append(value) if name == "loss" else None
+        trainer(tmp_path, max_steps=7, log_every_n_steps=interval).fit(module, PictureData(count=64))
+    expected = [sum(single[max(0, i - 2) : i + 1]) / min(3, i + 1) for i in range(7)]
+    torch.testing.assert_close(torch.stack(averaged), torch.stack(expected))

@@ -123,7 +123,8 @@ class TrainingCLI(LightningCLI):
     def after_fit(self) -> None:
         if getattr(self.trainer, "fast_dev_run", False) or self.trainer.interrupted:
             return
-        self.trainer.save_checkpoint(self.run / "checkpoints" / "last.ckpt")  # also between two intervals
+        last = self.run / "checkpoints" / "last.ckpt"
+        self.trainer.save_checkpoint(last, weights_only=False)  # also between two intervals
         if not self.trainer.is_global_zero:
             return
         console = Console(soft_wrap=True)

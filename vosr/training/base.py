@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
+from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
 from vosr.conditioning import Conditioner
@@ -55,6 +56,7 @@ class RestorationModule(L.LightningModule):
         self.lr_scheduler = lr_scheduler
         self.ema_decay = ema_decay
         self.seed = seed
+        self._recent: dict[str, RunningMean] = {}
 
     # -- building ---------------------------------------------------------------------------------------------
 
@@ -124,9 +126,20 @@ class RestorationModule(L.LightningModule):
             lq = self.degraded(batch, hq, self.step_generator("degradation"))
         data, condition = self.conditioner.encode_pair(hq, lq, generator)
         loss = self.objective_loss(hq, data, condition, generator)
-        self.log("loss", sum(loss.terms.values()), prog_bar=True, batch_size=len(hq))
-        self.log_dict({f"loss/{name}": value for name, value in loss.terms.items()}, batch_size=len(hq))
+        terms = {f"loss/{name}": value for name, value in loss.terms.items()}
+        means = self.recent_means({"loss": torch.stack(list(terms.values())).sum(), **terms})
+        self.log("loss", means.pop("loss"), prog_bar=True, batch_size=len(hq))
+        self.log_dict(means, batch_size=len(hq))
         return loss.total
+
+    def recent_means(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Means over the logging interval: single batches of few pictures differ more than training changes them."""
+        for name, value in values.items():
+            if name not in self._recent:
+                window = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+                self._recent[name] = RunningMean(window, sync_on_compute=False).to(value.device)
+            self._recent[name].update(value)
+        return {name: self._recent[name].compute() for name in values}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Restore one batch; degradation and noise are fixed by the picture's key, whatever the batch or rank."""
