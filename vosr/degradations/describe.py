@@ -21,15 +21,16 @@ def describe_params(params: DegradationParams, index: int) -> list[str]:
     if "plan" in params:
         names = list(params)
         steps = [names[1 + i] for i in params["plan"][index].tolist() if i >= 0]
-        lines = [_step(name.partition("_")[2], params[name], index) for name in steps]
-        return [line for step in lines for line in step] or ["unchanged"]
-    lines, words = [], []
+        told = [_step(name.partition("_")[2], params[name], index) for name in steps]
+        return [line for step in told for line in step] or ["unchanged"]
+    lines: list[str] = []
+    words: list[str] = []
     for name, value in params.items():
         if isinstance(value, dict):
             lines += _step(INSIDE.get(name, name), value, index)
         elif name not in UNSEEN and (word := _word(name, value[index])):
             words.append(word)
-    return lines + ([", ".join(words)] if words else [])
+    return lines + ([", ".join(words)] if words else []) or ["unchanged"]
 
 
 def _step(title: str, params: DegradationParams, index: int) -> list[str]:
@@ -43,7 +44,7 @@ def _word(name: str, value: Tensor) -> str:
         return f"{name} {long:.2g} x {short:.2g} px" if long > 1e-3 else ""
     label = name.replace("_", " ")
     if value.dtype == torch.bool:
-        return label if value else f"not {label}"
+        return label if value else ""
     return f"{label} {MODES[int(value)]}" if name.endswith("mode") else f"{label} {float(value):.3g}"
 
 
