@@ -159,7 +159,9 @@ def test_a_choice_gives_each_picture_what_its_step_gives():
     params = degradation.sample(16, torch.Generator().manual_seed(0))
     lq, plan = degradation.apply(hq, params), params["plan"][:, 0]
     torch.testing.assert_close(lq[plan == 0], GREY(hq[plan == 0]))
-    torch.testing.assert_close(lq[plan == 1], BLUR(hq[plan == 1]))
+    difference = (lq[plan == 1] - BLUR(hq[plan == 1])).abs() * 255
+    assert float(difference.max()) < 1.01  # the last bits of a sum hang on memory alignment: a tie may round
+    assert float((difference > 0.01).float().mean()) < 1e-3
     assert 0 < int(plan.sum()) < 16
 
 
