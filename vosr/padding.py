@@ -12,12 +12,18 @@ def pad_reflecting(image: Tensor, multiple: int, least: int = 0) -> Tensor:
         multiple: of both sides afterwards.
         least: smallest side afterwards.
     """
-    rows, columns = (_reflected(side, max(side, least), multiple) for side in image.shape[-2:])
+    rows, columns = (reflected(side, padded_side(side, multiple, least)) for side in image.shape[-2:])
     return image[:, :, rows.to(image.device)][..., columns.to(image.device)]
 
 
-def _reflected(side: int, wanted: int, multiple: int) -> Tensor:
-    position = torch.arange(-(-wanted // multiple) * multiple)
+def padded_side(side: int, multiple: int, least: int = 0) -> int:
+    """The smallest multiple of ``multiple`` that is no smaller than ``side`` and ``least``."""
+    return -(-max(side, least) // multiple) * multiple
+
+
+def reflected(side: int, padded: int) -> Tensor:
+    """Which of ``side`` positions each of ``padded`` positions shows, int64 (padded,)."""
+    position = torch.arange(padded)
     period = max(2 * (side - 1), 1)
     folded = position % period
     return torch.minimum(folded, period - folded).clamp_max(side - 1)

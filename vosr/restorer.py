@@ -1,9 +1,8 @@
 """Restores pictures of any size with a loaded model: what users hold in their hands."""
 
-import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -12,60 +11,15 @@ from PIL import Image
 from torch import Tensor
 
 from vosr.checkpoints import load_model
-from vosr.flow import integrate
-from vosr.imaging.color import apply_color_fix
-from vosr.imaging.grid import to_pil
+from vosr.imaging.convert import Single, as_array, open_picture
+from vosr.inference import DTypeName, Engine, Precision, Semantics, Settings
 from vosr.model import ColorFix, RestorationModel
-from vosr.padding import pad_reflecting
-from vosr.seeds import noise_for
-from vosr.tiling import blend, tiles
-from vosr.types import AverageVelocityFn, Condition
 
-Picture = TypeVar("Picture", Image.Image, NDArray, Tensor)
-WHOLE = 2
-"""A picture up to this many training sizes along each side is restored without tiles."""
-OVERLAP = 4
-"""Neighbouring tiles share a quarter of their side."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a picture is restored; None takes the model's own default.
-
-    Args:
-        steps: evaluations of the model.
-        guidance_scale: larger is more faithful, smaller more generative; teachers only.
-        weak_strength: anchor of the weak branch on the LQ; teachers only.
-        tile: side of the tiles in pixels of the output, 0 for none; by default pictures beyond twice the training
-            size are cut into tiles of the training size.
-        color_fix: correction of the colours against the enlarged input.
-    """
-
-    steps: int | None = None
-    guidance_scale: float | None = None
-    weak_strength: float | None = None
-    tile: int | None = None
-    color_fix: ColorFix | None = None
-
-    def check(self, model: RestorationModel) -> None:
-        """Refuse what ``model`` cannot do.
-
-        Raises:
-            ValueError: an option out of range, or one that the model does not have.
-        """
-        if model.card.kind == "student":
-            for name in ("guidance_scale", "weak_strength"):
-                if getattr(self, name) is not None:
-                    raise ValueError(
-                        f"{name} has no effect on a student: its guidance was distilled; leave it out."
-                    )
-            if (self.steps or 1) > 1 and not model.backbone.end_time:
-                raise ValueError("This student was trained for one step and takes no end time; use steps=1.")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps must be at least 1, not {self.steps}.")
-        least = 4 * model.multiple
-        if self.tile is not None and self.tile != 0 and self.tile < least:
-            raise ValueError(f"tile must be 0 (none) or at least {least} pixels, not {self.tile}.")
+Picture = TypeVar("Picture", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
+Size = tuple[int, int]
+"""Width and height in pixels."""
+BATCH = 8
+"""Pictures of a list that run together at most."""
 
 
 class Restorer:
@@ -74,6 +28,8 @@ class Restorer:
     Args:
         model: loaded model.
         device: where it runs.
+        precision: number format of each part.
+        compile: run the backbone through torch.compile; falls back to eager, with a message, where that fails.
 
     Example:
         >>> from PIL import Image
@@ -81,24 +37,47 @@ class Restorer:
         >>> restorer = Restorer.from_pretrained("vosr_small_student", device="cpu")
         >>> restorer(Image.new("RGB", (20, 12), "teal"), scale=4).size
         (80, 48)
+        >>> restorer(Image.new("L", (20, 12)), size=(50, 30)).mode
+        'L'
     """
 
-    def __init__(self, model: RestorationModel, device: torch.device | str = "cpu") -> None:
-        self.model = model.to(device).eval()
-        self.device = torch.device(device)
+    def __init__(
+        self,
+        model: RestorationModel,
+        device: torch.device | str = "cpu",
+        precision: Precision = Precision(),  # noqa: B008  (immutable)
+        compile: bool = False,
+    ) -> None:
+        self.engine = Engine(model, torch.device(device), precision, compile)
+
+    @property
+    def model(self) -> RestorationModel:
+        """The model at work."""
+        return self.engine.model
 
     @classmethod
     def from_pretrained(
-        cls, name_or_path: str | Path, device: str = "auto", companions: Path | None = None
+        cls,
+        name_or_path: str | Path,
+        device: str = "auto",
+        dtype: DTypeName | Precision = "auto",
+        companions: Path | None = None,
+        compile: bool = False,
     ) -> "Restorer":
         """Open a shipped model by name, a model folder (ours or a released one) or run folder by path, or a hub id.
 
         Args:
             name_or_path: see :func:`vosr.checkpoints.load_model`.
-            device: "auto" takes CUDA, then Apple's MPS, then the CPU.
+            device: "auto" takes CUDA, then Apple's MPS, then the CPU; or cpu, cuda, cuda:1 (ROCm likewise), mps.
+            dtype: of backbone and encoder; the autoencoder stays in float32. A :class:`vosr.inference.Precision` sets
+                each part.
             companions: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
+            compile: see the class.
         """
-        return cls(load_model(name_or_path, companions=companions), pick_device(device))
+        precision = Precision(backbone=dtype) if isinstance(dtype, str) else dtype
+        place = pick_device(device)
+        precision.resolve(place)  # a wrong name is told before the model is loaded
+        return cls(load_model(name_or_path, companions=companions), place, precision, compile)
 
     def __call__(
         self,
@@ -110,97 +89,112 @@ class Restorer:
         seed: int | None = None,
         tile: int | None = None,
         color_fix: ColorFix | None = None,
+        size: Size | None = None,
+        semantics: Semantics = "tile",
+        memory: float | None = None,
     ) -> Picture:
-        """Restore one picture; the same type comes back. Options as in :class:`Settings`.
+        """Restore one picture or a batch; the same type comes back. Options as in :class:`vosr.inference.Settings`.
 
         Args:
-            image: PIL picture of any mode; (H, W, 3) array, uint8 or float in [0, 1]; or (3, H, W) float tensor in
-                [0, 1].
+            image: PIL picture of any mode; array (H, W, 3), uint8, uint16 or floating point in [0, 1]; tensor
+                (3, H, W), floating point in [0, 1] or uint8; a batch of those, (B, H, W, 3) or (B, 3, H, W); or a list
+                of pictures, also of different sizes.
             scale: enlargement, at least 1; 1 restores without enlarging; by default the one of the training.
             steps: evaluations of the model.
-            guidance_scale: teachers only.
+            guidance_scale: teachers only; larger is more faithful.
             weak_strength: teachers only.
-            seed: of the noise; by default made from the picture's content, so that order does not matter.
-            tile: side of the tiles in pixels of the output; 0 for none.
-            color_fix: "adain", "wavelet" or "none".
+            seed: of the noise; by default made from each picture's content, so that order and batch do not matter.
+            tile: side of the tiles in pixels of the output; 0 for none; by default the training size where needed.
+            color_fix: "adain", "wavelet" or "none"; by default what suits the model.
+            size: width and height of the output, instead of ``scale``.
+            semantics: what the encoder reads for a tile: "tile", "picture" or "both".
+            memory: GiB to work with; by default half of what is free.
 
         Raises:
             ValueError: an option out of range, one that this model does not have, or not a colour picture.
+
+        Example:
+            >>> import numpy as np
+            >>> from vosr import Restorer
+            >>> restorer = Restorer.from_pretrained("vosr_small_student", device="cpu")
+            >>> restorer(np.zeros((8, 10, 3), np.uint8), scale=1.5).shape
+            (12, 15, 3)
+        """
+        settings = Settings(steps, guidance_scale, weak_strength, tile, semantics, color_fix, memory)
+        if scale is not None and size is not None:
+            raise ValueError("Give scale or size, not both.")
+        batched = not isinstance(image, list | Image.Image) and image.ndim == 4
+        items = cast(list[Single], image if batched or isinstance(image, list) else [image])
+        opened = [open_picture(each) for each in items]
+        arrays = [each.array for each in opened]
+        sizes = [size or self.output_size(array.shape[1], array.shape[0], scale) for array in arrays]
+        restored: list[NDArray] = []
+        for start in range(0, len(arrays), BATCH):
+            part = slice(start, start + BATCH)
+            restored += self.restore_batch(arrays[part], sizes[part], settings, [seed] * len(arrays[part]))
+        results: Any = [each.close(array) for each, array in zip(opened, restored)]
+        if batched:
+            results = torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
+        return cast(Picture, results if batched or isinstance(image, list) else results[0])
+
+    def restore_batch(
+        self,
+        pictures: list[NDArray],
+        sizes: list[Size],
+        settings: Settings,
+        seeds: list[int | None],
+    ) -> list[NDArray]:
+        """Restored arrays of the same types; neighbours of one shape, type and output size run as one batch.
+
+        Args:
+            pictures: (H, W, 3); uint8, uint16, or floating point in [0, 1].
+            sizes: of the outputs.
+            settings: for all of them.
+            seeds: one a picture; None makes it from the picture.
+        """
+        done: list[NDArray] = []
+        while len(done) < len(pictures):
+            first = len(done)
+            kind = pictures[first].shape, pictures[first].dtype, sizes[first]
+            last = first
+            while last < len(pictures) and (pictures[last].shape, pictures[last].dtype, sizes[last]) == kind:
+                last += 1
+            done += self._gathered(pictures[first:last], sizes[first], settings, seeds[first:last])
+        return done
+
+    def restore_rows(
+        self, picture: NDArray, size: Size, settings: Settings, seed: int | None = None
+    ) -> Iterator[NDArray]:
+        """Strips (rows, W, 3) of the restored picture from top to bottom, of the picture's type.
+
+        For pictures that are better not held whole: memory beyond the strips does not grow with the picture but for
+        its latents.
+        """
+        for strip in self.engine.rows([picture], size, settings, [seed]):
+            yield as_array(strip[0], picture.dtype)
+
+    def output_size(self, width: int, height: int, scale: float | None = None) -> Size:
+        """Width and height of a restored picture.
+
+        Raises:
+            ValueError: a scale below 1.
         """
         scale = self.model.card.scale if scale is None else scale
-        settings = Settings(steps, guidance_scale, weak_strength, tile, color_fix)
-        if isinstance(image, Image.Image):
-            return self._restore_pil(image, scale, seed, settings)
-        array = image.permute(1, 2, 0).cpu().numpy() if isinstance(image, Tensor) else image
-        if array.ndim != 3 or array.shape[2] != 3:
-            raise ValueError(
-                f"Expected an (H, W, 3) array or a (3, H, W) tensor, not shape {tuple(image.shape)}."
-            )
-        restored = self._restore_rgb(Image.fromarray(_to_uint8(array)), scale, seed, settings)
-        if isinstance(image, Tensor):
-            return restored.to(image)
-        values = restored.permute(1, 2, 0).cpu().numpy()
-        return cast(Picture, _to_uint8(values) if array.dtype == np.uint8 else values.astype(array.dtype))
-
-    def _restore_pil(
-        self, image: Image.Image, scale: float, seed: int | None, settings: Settings
-    ) -> Image.Image:
-        """Colour is restored; alpha is enlarged; grey stays grey."""
-        restored = to_pil(self._restore_rgb(image.convert("RGB"), scale, seed, settings))
-        if image.mode in ("L", "1", "I", "I;16", "F"):
-            return restored.convert("L")
-        if "A" in image.getbands() or "transparency" in image.info:
-            alpha = image.convert("RGBA").getchannel("A")
-            restored.putalpha(alpha.resize(restored.size, Image.Resampling.BICUBIC))
-        return restored
-
-    @torch.no_grad()
-    def _restore_rgb(self, image: Image.Image, scale: float, seed: int | None, settings: Settings) -> Tensor:
-        """Restored picture (3, H, W) in [0, 1] of an 8-bit RGB picture."""
-        settings.check(self.model)
-        if scale < 1:
+        if not 1 <= scale < float("inf"):
             raise ValueError(f"scale must be at least 1, not {scale}.")
-        if seed is None:
-            seed = int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=7).digest(), "little")
-        width, height = (max(1, round(side * scale)) for side in image.size)
-        # The resize is a part of the model: Pillow's bicubic, not torch's (METHOD section 5).
-        enlarged = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
-        lq = torch.from_numpy(enlarged.copy()).permute(2, 0, 1)[None].float().to(self.device) / 255
-        padded = pad_reflecting(lq, self.model.multiple, least=self.model.card.training_size)
-        noise = noise_for([seed], self.model.latent_shape(*padded.shape[-2:]), self.device)
-        restored = self._restore_padded(padded, noise, settings)[..., :height, :width]
-        return apply_color_fix(settings.color_fix or self.model.card.color_fix, restored, lq)[0]
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
-    def _restore_padded(self, lq: Tensor, noise: Tensor, settings: Settings) -> Tensor:
-        size = self.model.card.training_size
-        automatic = size if max(lq.shape[-2:]) > WHOLE * size else 0
-        tile = automatic if settings.tile is None else settings.tile
-        sampling = self.model.sampling
-        if settings.steps is not None:
-            sampling = replace(sampling, steps=settings.steps)
-        if tile == 0:
-            scales = settings.guidance_scale, settings.weak_strength
-            return self.model.restore(lq, noise, sampling, *scales)
-        latent = integrate(self._tiled_velocity(lq, tile, settings), noise, sampling.times(), sampling.solver)
-        return self.model.conditioner.decode(latent)
-
-    def _tiled_velocity(self, lq: Tensor, tile: int, settings: Settings) -> AverageVelocityFn:
-        """Velocities of overlapping tiles, each with the semantics of its own crop, blended at every step."""
-        model, conditioner = self.model, self.model.conditioner
-        factor, patch = conditioner.autoencoder.factor, model.backbone.patch_size
-        latent = conditioner.autoencoder.encode(lq * 2 - 1)
-        side = tile // (factor * patch) * patch
-        height, width = latent.shape[-2:]
-        parts = tiles(height, width, side, side // OVERLAP, patch)
-        fields = [
-            model.velocity(
-                Condition(part.of(latent), conditioner.encoder(part.of(lq, factor))),
-                settings.guidance_scale,
-                settings.weak_strength,
-            )
-            for part in parts
-        ]
-        return lambda z, t, r: blend(z, parts, lambda i, cut: fields[i](cut, t, r))
+    def _gathered(
+        self, pictures: list[NDArray], size: Size, settings: Settings, seeds: list[int | None]
+    ) -> list[NDArray]:
+        dtype = pictures[0].dtype
+        restored = [np.empty((size[1], size[0], 3), dtype) for _ in pictures]
+        top = 0
+        for strip in self.engine.rows(pictures, size, settings, seeds):
+            for whole, part in zip(restored, strip):
+                whole[top : top + part.shape[1]] = as_array(part, dtype)
+            top += strip.shape[2]
+        return restored
 
 
 def pick_device(name: str) -> torch.device:
@@ -219,7 +213,3 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"Device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
     return device
-
-
-def _to_uint8(array: NDArray) -> NDArray[np.uint8]:
-    return array if array.dtype == np.uint8 else np.round(np.clip(array, 0, 1) * 255).astype(np.uint8)

@@ -16,6 +16,11 @@ class Tile:
     bottom: int
     right: int
 
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """Top, left, bottom, right."""
+        return self.top, self.left, self.bottom, self.right
+
     def of(self, latent: Tensor, factor: int = 1) -> Tensor:
         """Cut from (…, h, w); ``factor`` pixels a cell for a picture."""
         return latent[..., self.top * factor : self.bottom * factor, self.left * factor : self.right * factor]
@@ -47,6 +52,23 @@ def tiles(height: int, width: int, tile: int, overlap: int, step: int = 1) -> li
     ]
 
 
+def spread(height: int, width: int, side: int, count: int) -> list[Tile]:
+    """About ``count`` tiles of at most ``side`` cells, spread evenly over a latent grid; they need not cover it."""
+    tall, wide = min(side, height), min(side, width)
+    rows = max(1, min(round((count * height / width) ** 0.5), -(-height // tall), count))
+    columns = max(1, min(count // rows, -(-width // wide)))
+
+    def firsts(length: int, size: int, number: int) -> list[int]:
+        middles = [(i + 0.5) * length / number for i in range(number)]
+        return [min(max(0, round(middle - size / 2)), length - size) for middle in middles]
+
+    return [
+        Tile(top, left, top + tall, left + wide)
+        for top in firsts(height, tall, rows)
+        for left in firsts(width, wide, columns)
+    ]
+
+
 def window(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
     """Gaussian weights (height, width), positive, largest in the middle; sigma is a fifth of the side."""
 
@@ -57,12 +79,39 @@ def window(height: int, width: int, device: torch.device | str = "cpu") -> Tenso
     return axis(height)[:, None] * axis(width)
 
 
-def blend(latent: Tensor, parts: list[Tile], value: Callable[[int, Tensor], Tensor]) -> Tensor:
-    """Weighted mean of ``value(i, tile of latent)`` over overlapping tiles, (B, C, h, w)."""
+def feather(length: int, before: int, after: int, margin: int) -> Tensor:
+    """Weights (length,) of a tile that meets neighbours over ``before`` and ``after`` cells.
+
+    Zero in the outermost ``margin`` cells of an overlap, where the tile lacks context, then rising evenly to one.
+    """
+    weights = torch.ones(length)
+    for overlap, flip in ((before, False), (after, True)):
+        if overlap:
+            ramp = (torch.arange(overlap) + 0.5 - margin) / max(overlap - 2 * margin, 1)
+            side = torch.ones(length)
+            side[:overlap] = ramp.clamp(0, 1)
+            weights = weights * (side.flip(0) if flip else side)
+    return weights
+
+
+def blend(
+    latent: Tensor, parts: list[Tile], values: Callable[[list[Tile]], list[Tensor]], batch: int = 1
+) -> Tensor:
+    """Weighted mean over overlapping tiles, (B, C, h, w).
+
+    Args:
+        latent: gives shape, type and device.
+        parts: tiles of one size that cover it.
+        values: of up to ``batch`` tiles at a time, each (B, C, tile height, tile width).
+        batch: tiles at a time.
+    """
     total = torch.zeros_like(latent)
     weight = latent.new_zeros(latent.shape[-2:])
-    for i, part in enumerate(parts):
-        importance = window(part.bottom - part.top, part.right - part.left, latent.device).to(latent)
-        part.of(total).add_(value(i, part.of(latent)) * importance)
-        part.of(weight).add_(importance)
+    first = parts[0]
+    importance = window(first.bottom - first.top, first.right - first.left, latent.device).to(latent)
+    for start in range(0, len(parts), batch):
+        group = parts[start : start + batch]
+        for part, value in zip(group, values(group)):
+            part.of(total).add_(value * importance)
+            part.of(weight).add_(importance)
     return total / weight

@@ -4,32 +4,8 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from vosr.imaging.color import adain, apply_color_fix, wavelet
 from vosr.imaging.files import find_photos, read_photo, write_photo
 from vosr.imaging.grid import labelled_grid
-
-
-def test_adain_matches_mean_and_deviation():
-    image, reference = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8) * 0.3
-    fixed = adain(image, reference)
-    torch.testing.assert_close(fixed.mean((2, 3)), reference.mean((2, 3)))
-    torch.testing.assert_close(fixed.std((2, 3)), reference.std((2, 3)))
-    torch.testing.assert_close(adain(image, image), image)
-
-
-def test_wavelet_takes_the_low_frequencies_and_keeps_the_detail():
-    image = torch.rand(1, 3, 64, 64)
-    torch.testing.assert_close(wavelet(image, image), image)
-    torch.testing.assert_close(wavelet(image, image + 0.25), image + 0.25)
-    checkers = (torch.arange(128) % 2).float().expand(1, 3, 128, 128)
-    fixed = wavelet(checkers, torch.full_like(checkers, 0.5))
-    middle = slice(60, 68)  # out of reach of the border
-    torch.testing.assert_close(fixed[..., middle, middle], checkers[..., middle, middle], atol=1e-4, rtol=0)
-
-
-def test_unknown_color_fix():
-    with pytest.raises(ValueError, match="adain, wavelet or none"):
-        apply_color_fix("sepia", torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4))
 
 
 def test_photographs_come_upright_and_keep_profile_and_exif(tmp_path):

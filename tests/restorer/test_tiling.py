@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vosr.padding import pad_reflecting
-from vosr.tiling import Tile, blend, starts, tiles, window
+from vosr.tiling import Tile, blend, feather, spread, starts, tiles, window
 
 
 @settings(max_examples=200, deadline=None)
@@ -24,21 +24,42 @@ def test_starts_cover_everything_with_enough_overlap(cells, tile_patches, data):
     assert all(0 < b - a <= tile - overlap + 2 for a, b in pairwise(firsts))
 
 
-def test_blend_of_the_identity_is_the_identity():
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_blend_of_the_identity_is_the_identity(batch):
     latent = torch.randn(2, 3, 37, 50)
     parts = tiles(37, 50, 16, 4)
-    torch.testing.assert_close(blend(latent, parts, lambda i, cut: cut), latent, atol=1e-5, rtol=1e-5)
+    blended = blend(latent, parts, lambda group: [tile.of(latent) for tile in group], batch)
+    torch.testing.assert_close(blended, latent, atol=1e-5, rtol=1e-5)
 
 
 def test_blend_is_smooth_between_two_disagreeing_tiles():
     """One tile says 0, the other 1: the blend rises steadily over the overlap, without a step."""
     latent = torch.zeros(1, 1, 16, 24)
     parts = tiles(16, 24, 16, 8)
-    row = blend(latent, parts, lambda i, cut: torch.full_like(cut, i))[0, 0, 8]
+    row = blend(latent, parts, lambda group: [torch.full((1, 1, 16, 16), parts.index(group[0]))])[0, 0, 8]
     assert bool((row.diff() >= 0).all())
     assert float(row.diff().max()) < 0.35
     assert float(row[:8].max()) == 0
     assert float(row[16:].min()) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 64), st.integers(1, 12))
+def test_spread_pieces_lie_inside_and_are_no_more_than_asked(height, width, side, count):
+    pieces = spread(height, width, side, count)
+    assert 1 <= len(pieces) <= count
+    for piece in pieces:
+        assert 0 <= piece.top < piece.bottom <= height
+        assert 0 <= piece.left < piece.right <= width
+        assert (piece.bottom - piece.top, piece.right - piece.left) == (min(side, height), min(side, width))
+
+
+def test_feather_has_a_margin_then_rises_to_one():
+    weights = feather(20, before=9, after=0, margin=3)
+    assert weights[:3].tolist() == [0, 0, 0]
+    assert bool((weights[3:6].diff() > 0).all())
+    assert weights[6:].tolist() == [1] * 14
+    assert torch.equal(feather(20, 0, 9, 3), weights.flip(0))
 
 
 def test_window_is_symmetric_and_positive():

@@ -14,10 +14,15 @@ class Autoencoder(Component, nn.Module, ABC):
     Attributes:
         latent_channels: C.
         factor: pixels per latent cell along each axis (h = H / factor).
+        context: latent cells from a border within which a piece cut out of a picture comes out clearly different than
+            inside the whole; 0 where cells are independent. Tiles overlap by three times as many.
+        working_bytes: memory per pixel that encoding or decoding takes at its peak, in float32.
     """
 
     latent_channels: int
     factor: int
+    context: int = 8
+    working_bytes: int = 4000
 
     @abstractmethod
     def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:

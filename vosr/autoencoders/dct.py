@@ -43,6 +43,8 @@ class DCTAutoencoder(Autoencoder):
         ValueError: a count outside 1 ... factor squared.
     """
 
+    context = 0
+    working_bytes = 64
     basis: Tensor
     mean: Tensor
     std: Tensor

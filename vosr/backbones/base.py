@@ -17,11 +17,13 @@ class Backbone(Component, nn.Module, ABC):
         latent_channels: C.
         patch_size: height and width of the latent must be multiples of it.
         end_time: whether the model takes an end time r (a student that may take any step length).
+        width: D, numbers per token inside; what memory is planned by.
     """
 
     latent_channels: int
     patch_size: int
     end_time: bool
+    width: int = 1024
 
     @abstractmethod
     def forward(self, x: Tensor, t: Tensor, semantics: Tensor, r: Tensor | None = None) -> Tensor:

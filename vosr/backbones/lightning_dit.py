@@ -66,6 +66,7 @@ class LightningDiT(Backbone):
         if latent_grid % patch_size:
             raise ValueError(f"latent_grid {latent_grid} must be a multiple of patch_size {patch_size}.")
         self.latent_channels = latent_channels
+        self.width = width
         self.patch_size = patch_size
         self.end_time = end_time
         self.rotary = rotary

@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     jobs = plan(options.photos, options.output)
-    restorer = Restorer.from_pretrained(options.model, options.device, options.companions)
+    restorer = Restorer.from_pretrained(options.model, options.device, companions=options.companions)
     failures: list[str] = []
     names = ("scale", "steps", "guidance_scale", "weak_strength", "seed", "tile", "color_fix")
     settings = {name: options[name] for name in names}

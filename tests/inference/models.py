@@ -1,0 +1,35 @@
+"""Tiny complete models for the engine."""
+
+import torch
+from doubles import MeanEncoder, ShuffleAutoencoder
+
+from vosr.backbones import LightningDiT
+from vosr.conditioning import Conditioner
+from vosr.guidance import RestorationGuidance
+from vosr.model import ModelCard, RestorationModel, Sampling
+
+
+def tiny_model(kind="student", autoencoder=None, encoder=None, std=0.02, size=32, **card):
+    """A model whose result depends on latent, noise and semantics; ``std`` of its last layer says how much."""
+    torch.manual_seed(0)
+    autoencoder = autoencoder or ShuffleAutoencoder()
+    encoder = encoder or MeanEncoder()
+    backbone = LightningDiT(
+        autoencoder.latent_channels,
+        encoder.dim,
+        width=32,
+        depth=1,
+        heads=2,
+        latent_grid=16,
+        rotary="absolute",
+        prediction="residual",
+        end_time=kind == "student",
+    )
+    torch.nn.init.normal_(backbone.final_layer.linear.weight, std=std)
+    return RestorationModel(
+        Conditioner(autoencoder, encoder),
+        backbone,
+        RestorationGuidance(),
+        Sampling(1 if kind == "student" else 3),
+        ModelCard(kind, **({"training_size": size, "color_fix": "none"} | card)),
+    )

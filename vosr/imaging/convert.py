@@ -1,0 +1,79 @@
+"""Pictures of every type as colour arrays, and back to the same type."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+Single = Image.Image | NDArray | Tensor
+
+
+class Opened(NamedTuple):
+    """A picture ready to be restored.
+
+    Attributes:
+        array: colours (H, W, 3); uint8, uint16, or floating point in [0, 1].
+        close: turns a restored array, of any size, into a picture of the original's type.
+    """
+
+    array: NDArray
+    close: Callable[[NDArray], Single]
+
+
+def open_picture(image: Single) -> Opened:
+    """Colours of a PIL picture, an array (H, W, 3) or a tensor (3, H, W).
+
+    Raises:
+        ValueError: not a colour picture.
+    """
+    if isinstance(image, Image.Image):
+        return _open_pil(image)
+    array = image.detach().movedim(0, -1).cpu().numpy() if isinstance(image, Tensor) else image
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(
+            "Expected a PIL picture, an (H, W, 3) array, a (3, H, W) tensor or a batch of them, not shape "
+            f"{tuple(image.shape)}."
+        )
+    if isinstance(image, Tensor):
+        return Opened(array, lambda result: torch.from_numpy(result).movedim(-1, 0).to(image.device))
+    return Opened(array, lambda result: result)
+
+
+def _open_pil(image: Image.Image) -> Opened:
+    """Colour is restored; alpha is enlarged; grey stays grey, 16-bit grey stays 16-bit."""
+    if image.mode == "F":
+        raise ValueError("A picture of mode F has no agreed range; give an array in [0, 1].")
+    if image.mode.startswith("I"):
+        grey = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+        return Opened(np.repeat(grey[..., None], 3, axis=2), lambda result: Image.fromarray(_grey(result)))
+    colours = np.array(image.convert("RGB"))
+    if image.mode in ("L", "1"):
+        return Opened(colours, lambda result: Image.fromarray(_grey(result)))
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return Opened(colours, Image.fromarray)
+    alpha = image.convert("RGBA").getchannel("A")
+
+    def close(result: NDArray) -> Image.Image:
+        restored = Image.fromarray(result)
+        restored.putalpha(alpha.resize(restored.size, Image.Resampling.BICUBIC))
+        return restored
+
+    return Opened(colours, close)
+
+
+def _grey(result: NDArray) -> NDArray:
+    """Rec. 601 luma of a restored grey picture, whose channels differ by little."""
+    luma = result.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return luma.round().astype(result.dtype)
+
+
+def as_array(picture: Tensor, dtype: np.dtype) -> NDArray:
+    """(3, H, W) in [0, 1] -> (H, W, 3): uint8 and uint16 over their whole range, floating point as it is."""
+    values = picture.movedim(0, -1).numpy()
+    if np.issubdtype(dtype, np.floating):
+        return values.astype(dtype)
+    return np.round(values * np.iinfo(dtype).max).astype(dtype)

@@ -1,0 +1,255 @@
+"""Restores pictures of any size: encode, integrate, decode, colour, each in pieces that fit the memory."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vosr.flow import integrate
+from vosr.inference.autoencode import decode_rows, encode
+from vosr.inference.colour_rows import fixed_rows
+from vosr.inference.compile import compile_forward
+from vosr.inference.enlarge import Enlarged
+from vosr.inference.memory import Plan, least_block, make_plan, working_memory
+from vosr.inference.precision import Part, Precision
+from vosr.inference.settings import Settings
+from vosr.inference.velocities import TiledField
+from vosr.model import RestorationModel
+from vosr.padding import padded_side
+from vosr.seeds import noise_for
+from vosr.tiling import Tile, tiles
+
+log = logging.getLogger("vosr")
+T = TypeVar("T")
+OVERLAP = 4
+"""Neighbouring tiles share a quarter of their side."""
+OVERVIEW = 1024
+"""Longest side at which the vision encoder is shown a whole picture; it resizes that to its own input size."""
+BUCKET = 64
+"""With ``compile``, whole pictures are padded to multiples of this: few shapes, few compilations."""
+
+
+class Engine:
+    """A model at work on one device.
+
+    Args:
+        model: moved to ``device`` and cast in place.
+        device: where it runs.
+        precision: number format of each part.
+        compile: run the backbone through torch.compile; falls back to eager with a message.
+    """
+
+    def __init__(
+        self,
+        model: RestorationModel,
+        device: torch.device,
+        precision: Precision = Precision(),  # noqa: B008  (immutable)
+        compile: bool = False,
+    ) -> None:
+        self.model = model.to(device).eval()
+        self.device = device
+        backbone, encoder, autoencoder = precision.resolve(device)
+        self.backbone = Part("backbone", model.backbone, backbone)
+        self.encoder = Part("vision encoder", model.conditioner.encoder, encoder)
+        self.autoencoder = Part("autoencoder", model.conditioner.autoencoder, autoencoder)
+        self.compiled = compile
+        if compile:
+            compile_forward(model.backbone)
+
+    def rows(
+        self,
+        pictures: list[NDArray],
+        size: tuple[int, int],
+        settings: Settings,
+        seeds: list[int | None],
+        advance: Callable[[float], None] = lambda share: None,
+    ) -> Iterator[Tensor]:
+        """Restored pictures as strips from top to bottom, (B, 3, rows, W) in [0, 1], float32 on the CPU.
+
+        Args:
+            pictures: (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
+            size: width and height of the output, no smaller than the input.
+            settings: see :class:`Settings`.
+            seeds: of each picture's noise; None makes it from the picture's content.
+            advance: told the share of the work that each piece was; the shares add up to about one.
+
+        Raises:
+            ValueError: a setting that the model does not have or that is out of range, an output smaller than the
+                input, or too little memory.
+        """
+        settings.check(self.model)
+        self._check_size(pictures, size)
+        width, height = size
+        least = self.model.card.training_size
+        multiple = self.model.multiple
+        if self.compiled:
+            multiple *= max(1, BUCKET // multiple)
+        padded = padded_side(width, multiple, least), padded_side(height, multiple, least)
+        if min(size) < least:
+            log.info(
+                "The output is smaller than the training size, %d px: padded to it by reflection.", least
+            )
+        enlarged = Enlarged(pictures, size, padded)
+        noise_seeds = [picture_seed(p) if seed is None else seed for p, seed in zip(pictures, seeds)]
+        memory = working_memory(self.device, settings.memory)
+        plan = make_plan(self.model, padded[1], padded[0], settings.tile, memory, len(pictures))
+        log.debug("Plan for %d x %d: %s", *padded, plan)
+        strips = self._strips(enlarged, plan, settings, noise_seeds, advance)
+        reference = partial(_reference, enlarged)
+        color_fix = settings.color_fix or self.model.card.color_fix
+        yield from fixed_rows(color_fix, _cropped(strips, height, width), reference)
+
+    def _strips(
+        self,
+        enlarged: Enlarged,
+        plan: Plan,
+        settings: Settings,
+        seeds: list[int],
+        advance: Callable[[float], None],
+    ) -> Iterator[Tensor]:
+        """Decoded strips of the padded pictures; where memory runs out, once more with a smaller plan."""
+        plan, latent = self._fitting(plan, lambda p: self._latent(enlarged, p, settings, seeds, advance))
+        plan, (strips, first) = self._fitting(plan, lambda p: self._begun(latent, p))
+        yield first
+        yield from strips
+
+    def _fitting(self, plan: Plan, work: Callable[[Plan], T]) -> tuple[Plan, T]:
+        try:
+            return plan, work(plan)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+        autoencoder, patch = self.model.conditioner.autoencoder, self.model.backbone.patch_size
+        size = self.model.card.training_size // autoencoder.factor // patch * patch
+        smaller = plan.smaller(max(4 * patch, size // 2), least_block(autoencoder.context), size)
+        log.warning("Memory ran out; once more with tiles of %d px.", smaller.tile * autoencoder.factor)
+        try:
+            return smaller, work(smaller)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            advice = f"tile={4 * self.model.multiple} or more, memory=1, or device='cpu'"
+            raise ValueError(
+                f"Out of memory on {self.device} even with small tiles; set {advice}."
+            ) from error
+
+    def _begun(self, latent: Tensor, plan: Plan) -> tuple[Iterator[Tensor], Tensor]:
+        """The decoded strips, of which the first is made here, where running out of memory can be answered."""
+        pictures = [
+            decode_rows(self.model.conditioner.autoencoder, self.autoencoder.run, one, plan.block)
+            for one in latent.split(1)
+        ]
+        strips = self._together(pictures)
+        return strips, next(strips)
+
+    @torch.no_grad()
+    def _together(self, pictures: list[Iterator[Tensor]]) -> Iterator[Tensor]:
+        for parts in zip(*pictures):
+            yield torch.cat(parts)
+
+    @torch.no_grad()
+    def _latent(
+        self,
+        enlarged: Enlarged,
+        plan: Plan,
+        settings: Settings,
+        seeds: list[int],
+        advance: Callable[[float], None],
+    ) -> Tensor:
+        """Restored latent of the padded pictures, (B, C, h, w)."""
+        lq = self._encoded(enlarged, plan)
+        sampling = self.model.sampling
+        if settings.steps is not None:
+            sampling = replace(sampling, steps=settings.steps)
+        height, width = lq.shape[-2:]
+        patch = self.model.backbone.patch_size
+        side = plan.tile or max(height, width)
+        parts = tiles(height, width, side, side // OVERLAP // patch * patch, patch)
+        evaluations = sampling.steps * len(parts)
+        field = TiledField(
+            self.model,
+            self.backbone,
+            lq,
+            self._semantics(enlarged, settings),
+            parts,
+            plan.batch,
+            settings.guidance_scale,
+            settings.weak_strength,
+            lambda done: advance(done / evaluations),
+        )
+        noise = noise_for(seeds, tuple(lq.shape[1:]), self.device)
+        return integrate(field, noise, sampling.times(), sampling.solver)
+
+    def _encoded(self, enlarged: Enlarged, plan: Plan) -> Tensor:
+        autoencoder = self.model.conditioner.autoencoder
+        height, width = (side // autoencoder.factor for side in enlarged.padded)
+        latents = []
+        for i in range(len(enlarged.planes)):
+            cut = partial(self._cut, enlarged, slice(i, i + 1))
+            latents.append(encode(autoencoder, self.autoencoder.run, cut, height, width, plan.block))
+        return torch.cat(latents)
+
+    def _semantics(self, enlarged: Enlarged, settings: Settings) -> Callable[[Tile], Tensor]:
+        """Tokens (B, M, Z) for a tile."""
+        encoder, factor = self.model.conditioner.encoder, self.model.conditioner.autoencoder.factor
+
+        def of_tile(tile: Tile) -> Tensor:
+            crop = self._cut(enlarged, slice(None), *(factor * at for at in tile.corners))
+            return self.encoder.run(lambda: encoder(crop))
+
+        if settings.semantics == "tile":
+            return of_tile
+        overview = enlarged.overview(OVERVIEW).to(self.device)
+        whole = self.encoder.run(lambda: encoder(overview))
+        if settings.semantics == "picture":
+            return lambda tile: whole
+        return lambda tile: torch.cat([of_tile(tile), whole], dim=1)
+
+    def _cut(self, enlarged: Enlarged, which: slice, top: int, left: int, bottom: int, right: int) -> Tensor:
+        return enlarged.cut(top, left, bottom, right, which).to(self.device)
+
+    def _check_size(self, pictures: list[NDArray], size: tuple[int, int]) -> None:
+        height, width = pictures[0].shape[:2]
+        if size[0] < width or size[1] < height:
+            raise ValueError(
+                f"The output, {size[0]} x {size[1]}, would be smaller than the input, {width} x {height}: "
+                "scale must be at least 1."
+            )
+
+
+def picture_seed(picture: NDArray) -> int:
+    """Seed of a picture's noise from its content in 8 bits, so that neither name, order nor number format matters."""
+    if picture.dtype == np.uint16:
+        picture = np.round(picture / np.float32(257)).astype(np.uint8)
+    elif picture.dtype != np.uint8:
+        picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return int.from_bytes(hashlib.blake2b(picture.tobytes(), digest_size=7).digest(), "little")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; the CPU's allocator raises a plain RuntimeError."""
+    said = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or ("memory" in said and "alloc" in said)
+
+
+def _reference(enlarged: Enlarged, top: int, bottom: int) -> Tensor:
+    return enlarged.cut(top, 0, bottom, enlarged.width)
+
+
+def _cropped(strips: Iterator[Tensor], height: int, width: int) -> Iterator[Tensor]:
+    """The strips without the padding."""
+    done = 0
+    for strip in strips:
+        rows = min(strip.shape[2], height - done)
+        if rows > 0:
+            yield strip[:, :, :rows, :width]
+        done += rows
+        if done == height:
+            return

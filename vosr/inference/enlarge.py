@@ -1,0 +1,93 @@
+"""Pictures enlarged to the output size, cut out where they are needed and never held whole."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from vosr.padding import reflected
+
+REACH = 3
+"""Input pixels around a cut that Pillow's bicubic may read (its kernel reaches two)."""
+
+
+class Enlarged:
+    """Pictures of one shape under Pillow's bicubic (a = -0.5): that resize is a part of the model (METHOD section 5).
+
+    8-bit pictures are enlarged in 8 bits, as the released models are fed; others in float32.
+
+    Args:
+        pictures: arrays (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
+        size: width and height of the output.
+        padded: width and height after padding by reflection at the right and the bottom; at least ``size``.
+    """
+
+    def __init__(self, pictures: list[NDArray], size: tuple[int, int], padded: tuple[int, int]) -> None:
+        self.planes = [_planes(picture) for picture in pictures]
+        self.source_size = self.planes[0][0].size
+        self.width, self.height = size
+        self.columns, self.rows = (reflected(side, whole) for side, whole in zip(size, padded))
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width after padding."""
+        return len(self.rows), len(self.columns)
+
+    def cut(self, top: int, left: int, bottom: int, right: int, which: slice = slice(None)) -> Tensor:
+        """Rows [top, bottom) and columns [left, right) of the padded pictures, (B, 3, ·, ·) float32 in [0, 1]."""
+        rows, columns = self.rows[top:bottom], self.columns[left:right]
+        box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+        picture = torch.stack([self._enlarge(planes, box) for planes in self.planes[which]])
+        return picture[:, :, rows - box[1]][..., columns - box[0]]
+
+    def overview(self, side: int) -> Tensor:
+        """The whole pictures at most ``side`` pixels long and no larger than the output, (B, 3, ·, ·) in [0, 1]."""
+        shrink = min(1.0, side / max(self.width, self.height))
+        size = max(1, round(self.width * shrink)), max(1, round(self.height * shrink))
+        return torch.stack(
+            [
+                _tensor([plane.resize(size, Image.Resampling.BICUBIC) for plane in planes])
+                for planes in self.planes
+            ]
+        )
+
+    def _enlarge(self, planes: list[Image.Image], box: tuple[int, int, int, int]) -> Tensor:
+        """Output pixels [left, right) x [top, bottom), enlarged with enough surroundings to equal the whole."""
+        left, top, right, bottom = box
+        x0, x1, from_x, to_x = _region(left, right, self.width, self.source_size[0])
+        y0, y1, from_y, to_y = _region(top, bottom, self.height, self.source_size[1])
+        region, size = (from_x, from_y, to_x, to_y), (x1 - x0, y1 - y0)
+        resized = _tensor([plane.resize(size, Image.Resampling.BICUBIC, box=region) for plane in planes])
+        return resized[:, top - y0 : bottom - y0, left - x0 : right - x0]
+
+
+def _region(low: int, high: int, whole: int, source: int) -> tuple[int, int, float, float]:
+    """Output pixels [low, high) of one axis with a margin, and the part of the input that they come from."""
+    margin = math.ceil(REACH * whole / source)
+    start, end = max(0, low - margin), min(whole, high + margin)
+    return start, end, start * source / whole, min(float(source), end * source / whole)
+
+
+def _planes(picture: NDArray) -> list[Image.Image]:
+    """One 8-bit RGB image, or three images of floating-point values in [0, 1]."""
+    if picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"Expected a colour picture (H, W, 3), not shape {picture.shape}.")
+    if picture.dtype == np.uint8:
+        return [Image.fromarray(np.ascontiguousarray(picture))]
+    if picture.dtype == np.uint16:
+        picture = picture / np.float32(65535)
+    elif not np.issubdtype(picture.dtype, np.floating):
+        raise ValueError(f"Pictures must be uint8, uint16 or floating point, not {picture.dtype}.")
+    if not np.isfinite(picture).all():
+        raise ValueError("The picture holds values that are not finite.")
+    values = np.clip(picture, 0, 1).astype(np.float32)
+    return [Image.fromarray(np.ascontiguousarray(values[..., channel])) for channel in range(3)]
+
+
+def _tensor(planes: list[Image.Image]) -> Tensor:
+    if len(planes) == 1:
+        return torch.from_numpy(np.array(planes[0])).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(np.stack([np.asarray(plane) for plane in planes])).clamp(0, 1)

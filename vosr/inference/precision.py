@@ -1,0 +1,95 @@
+"""Number formats of a model's parts, and what happens when a format is too small."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+log = logging.getLogger("vosr")
+
+DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Number format of each part.
+
+    Half precision shows in the picture: docs/restoring.md has the measured differences.
+
+    Args:
+        backbone: velocities. "auto" is float16 on CUDA and float32 elsewhere.
+        encoder: semantics; "auto" follows the backbone. Encoders without weights stay in float32.
+        autoencoder: pixels <-> latents; "auto" is float32 everywhere: in half precision, decoders overflow or band.
+    """
+
+    backbone: DTypeName = "auto"
+    encoder: DTypeName = "auto"
+    autoencoder: DTypeName = "auto"
+
+    def resolve(self, device: torch.device) -> tuple[torch.dtype, torch.dtype, torch.dtype]:
+        """Formats of backbone, encoder and autoencoder on ``device``.
+
+        Raises:
+            ValueError: a name that is none of the formats.
+        """
+        for name in (self.backbone, self.encoder, self.autoencoder):
+            if name != "auto" and name not in DTYPES:
+                raise ValueError(f"Unknown dtype {name!r}; choose auto, {', '.join(DTYPES)}.")
+        automatic = "float16" if device.type == "cuda" else "float32"
+        backbone = automatic if self.backbone == "auto" else self.backbone
+        encoder = backbone if self.encoder == "auto" else self.encoder
+        autoencoder = "float32" if self.autoencoder == "auto" else self.autoencoder
+        return DTYPES[backbone], DTYPES[encoder], DTYPES[autoencoder]
+
+
+class Part:
+    """One network in its number format.
+
+    A result that is not finite is computed again in float32, and the part stays in float32 from there on: values that
+    overflowed once will again.
+
+    Args:
+        name: for messages.
+        module: its weights are cast in place; vectors (biases, gains of norms) stay in float32.
+        dtype: wanted format.
+    """
+
+    def __init__(self, name: str, module: nn.Module, dtype: torch.dtype) -> None:
+        self.name = name
+        self.module = module
+        weightless = next(module.parameters(), None) is None
+        self.dtype = torch.float32 if weightless else dtype
+        _cast(module, self.dtype)
+
+    def run(self, function: Callable[[], Tensor]) -> Tensor:
+        """Result of ``function``, which calls the module, as float32.
+
+        Raises:
+            ValueError: not finite even in float32.
+        """
+        result = self._run(function)
+        if not bool(torch.isfinite(result).all()) and self.dtype != torch.float32:
+            short = str(self.dtype).removeprefix("torch.")
+            log.warning("The %s overflows in %s; it goes on in float32.", self.name, short)
+            self.dtype = torch.float32
+            _cast(self.module, self.dtype)
+            result = self._run(function)
+        if not bool(torch.isfinite(result).all()):
+            raise ValueError(f"The {self.name} gives values that are not finite: are its weights damaged?")
+        return result
+
+    def _run(self, function: Callable[[], Tensor]) -> Tensor:
+        device = next((tensor.device.type for tensor in self.module.parameters()), "cpu")
+        half = self.dtype != torch.float32
+        with torch.autocast(device, dtype=self.dtype if half else None, enabled=half):
+            return function().float()
+
+
+def _cast(module: nn.Module, dtype: torch.dtype) -> None:
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            parameter.data = parameter.data.to(dtype)
