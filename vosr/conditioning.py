@@ -6,7 +6,7 @@ from torch import Tensor
 from vosr.autoencoders import Autoencoder
 from vosr.encoders import Encoder
 from vosr.frozen import FrozenModule
-from vosr.types import Condition
+from vosr.types import Condition, RandomSource
 
 
 class Conditioner(FrozenModule):
@@ -32,14 +32,14 @@ class Conditioner(FrozenModule):
 
     @torch.no_grad()
     def encode_pair(
-        self, hq: Tensor, lq: Tensor, generator: torch.Generator | None = None
+        self, hq: Tensor, lq: Tensor, generator: RandomSource | None = None
     ) -> tuple[Tensor, Condition]:
         """HQ latent (B, C, h, w) and LQ condition for training: posterior samples, both pictures in one batch.
 
         Args:
             hq: (B, 3, H, W) in [0, 1].
             lq: same shape and range.
-            generator: source of the posterior draws.
+            generator: source of the posterior draws; a sequence has a stream for each HQ, then for each LQ.
         """
         latents = self.autoencoder.encode(torch.cat([hq, lq]) * 2 - 1, True, generator)
         clean, degraded = latents.chunk(2)

@@ -4,11 +4,14 @@ Shape legend, used in every docstring: B batch, C latent channels, H W pixels, h
 N backbone tokens, M semantic tokens, Z semantic width, D backbone width. Time: t = 1 is noise, t = 0 is data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+RandomSource = torch.Generator | Sequence[torch.Generator]
+"""One random stream for a batch, or one for each of its samples."""
 
 VelocityFn = Callable[[Tensor, Tensor], Tensor]
 """(z_t (B, C, h, w), t (B,)) -> velocity (B, C, h, w): the field at one time."""

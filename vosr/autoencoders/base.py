@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 from vosr.component import Component
+from vosr.types import RandomSource
 
 
 class Autoencoder(Component, nn.Module, ABC):
@@ -25,13 +25,13 @@ class Autoencoder(Component, nn.Module, ABC):
     working_bytes: int = 4000
 
     @abstractmethod
-    def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:
+    def encode(self, image: Tensor, sample: bool = False, generator: RandomSource | None = None) -> Tensor:
         """Latents of ``image``.
 
         Args:
             image: (B, 3, H, W) in [-1, 1]; H and W multiples of ``factor``.
             sample: draw from the posterior (training) instead of taking its mode (inference).
-            generator: source of the posterior draw.
+            generator: source of the posterior draw; a sequence has one stream for each picture.
 
         Returns:
             Normalised latents, (B, C, H / factor, W / factor), about unit variance.

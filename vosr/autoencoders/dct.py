@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vosr.autoencoders.base import Autoencoder
+from vosr.types import RandomSource
 
 # Orthonormal opponent colours: grey, red - blue, red + blue - 2 green.
 _COLORS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
@@ -70,7 +71,7 @@ class DCTAutoencoder(Autoencoder):
         self.register_buffer("mean", statistics[:, 0].view(-1, 1, 1), persistent=False)
         self.register_buffer("std", std.view(-1, 1, 1), persistent=False)
 
-    def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:
+    def encode(self, image: Tensor, sample: bool = False, generator: RandomSource | None = None) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):
             return (F.conv2d(image.float(), self.basis, stride=self.factor) - self.mean) / self.std
 

@@ -1,16 +1,20 @@
 """Diagonal Gaussian posterior of a variational autoencoder."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from vosr.types import RandomSource
 
-def draw_latent(moments: Tensor, sample: bool, generator: torch.Generator | None = None) -> Tensor:
+
+def draw_latent(moments: Tensor, sample: bool, generator: RandomSource | None = None) -> Tensor:
     """Mode or a sample of the posterior.
 
     Args:
         moments: means, then log variances along the channels, (B, 2C, h, w).
         sample: draw instead of taking the mode.
-        generator: source of the draw, on any device.
+        generator: source of the draw, on any device; a sequence has one for each sample.
 
     Returns:
         (B, C, h, w).
@@ -18,6 +22,11 @@ def draw_latent(moments: Tensor, sample: bool, generator: torch.Generator | None
     mean, log_variance = moments.chunk(2, dim=1)
     if not sample:
         return mean
-    device = mean.device if generator is None else generator.device
-    noise = torch.randn(mean.shape, generator=generator, device=device, dtype=mean.dtype).to(mean.device)
-    return mean + (log_variance.clamp(-30, 20) / 2).exp() * noise
+    return mean + (log_variance.clamp(-30, 20) / 2).exp() * _noise(mean, generator)
+
+
+def _noise(like: Tensor, generator: RandomSource | None) -> Tensor:
+    if isinstance(generator, Sequence):
+        return torch.cat([_noise(one, stream) for one, stream in zip(like.split(1), generator, strict=True)])
+    device = like.device if generator is None else generator.device
+    return torch.randn(like.shape, generator=generator, device=device, dtype=like.dtype).to(like.device)

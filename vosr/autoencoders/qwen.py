@@ -11,6 +11,7 @@ from vosr.autoencoders.base import Autoencoder
 from vosr.autoencoders.posterior import draw_latent
 from vosr.autoencoders.qwen_layers import QwenNetwork
 from vosr.frozen import FrozenModule
+from vosr.types import RandomSource
 from vosr.weights import State, Weights, empty_module, load_strictly, on_meta, random_module, read_tensors
 
 QWEN_VAE = Weights(
@@ -85,7 +86,7 @@ class QwenVAE(FrozenModule, Autoencoder):
             self.register_buffer(name, values, persistent=False)
         self.freeze()
 
-    def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:
+    def encode(self, image: Tensor, sample: bool = False, generator: RandomSource | None = None) -> Tensor:
         latent = draw_latent(self.network.encode(image), sample, generator)
         return (latent - self.mean) / self.std
 

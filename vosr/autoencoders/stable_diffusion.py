@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from vosr.autoencoders.base import Autoencoder
 from vosr.autoencoders.light_decoder import LIGHT_DECODER, build_light_decoder, load_light_decoder
 from vosr.autoencoders.posterior import draw_latent
 from vosr.frozen import FrozenModule
+from vosr.types import RandomSource
 from vosr.weights import State, Weights, empty_module, load_strictly, on_meta, random_module, read_tensors
 
 _FOLDER = "stable-diffusion-2-1-base/vae"
@@ -90,7 +90,7 @@ class StableDiffusionVAE(FrozenModule, Autoencoder):
             self.vae.decoder = self.vae.post_quant_conv = None
         self.freeze()
 
-    def encode(self, image: Tensor, sample: bool = False, generator: torch.Generator | None = None) -> Tensor:
+    def encode(self, image: Tensor, sample: bool = False, generator: RandomSource | None = None) -> Tensor:
         moments = self.vae.encode(image).latent_dist.parameters
         return draw_latent(moments, sample, generator) * self.scale
 

@@ -1,6 +1,7 @@
 """Interface of a degradation: clean picture -> degraded picture, drawn apart from applied."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,6 +29,10 @@ class Degradation(Component, ABC):
     @abstractmethod
     def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
         """Draw the parameters of ``batch_size`` independent degradations with a CPU generator."""
+
+    def sample_each(self, generators: Sequence[torch.Generator]) -> DegradationParams:
+        """Draw the parameters of one degradation from each CPU generator, whatever else is in the batch."""
+        return _together([self.sample(1, generator) for generator in generators])
 
     @abstractmethod
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
@@ -60,6 +65,15 @@ def check_pictures(hq: Tensor, multiple: int = 1) -> None:
 def to_8_bits(image: Tensor) -> Tensor:
     """Clamp to [0, 1] and round to multiples of 1/255; not-a-number becomes 0."""
     return (image.nan_to_num(0.0).clamp(0, 1) * 255).round() / 255
+
+
+def _together(params: list[DegradationParams]) -> DegradationParams:
+    return {
+        name: _together([one[name] for one in params])
+        if isinstance(value, dict)
+        else torch.cat([one[name] for one in params])
+        for name, value in params[0].items()
+    }
 
 
 def select(params: DegradationParams, index: Tensor) -> DegradationParams:

@@ -1,12 +1,14 @@
 """Vectorised draws on the CPU: one value per picture, or one for the whole batch."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from vosr.degradations.kernels import blur_kernels, identity_kernels, sinc_kernels
+from vosr.types import RandomSource
 
 
 @dataclass(frozen=True)
@@ -15,18 +17,18 @@ class Draws:
 
     Attributes:
         batch_size: B.
-        generator: CPU generator, or None for torch's own.
+        generator: CPU generator, one for each picture, or None for torch's own.
         shared: one draw for the whole batch, as the reference makes for kernels, factors and modes.
     """
 
     batch_size: int
-    generator: torch.Generator | None
+    generator: RandomSource | None
     shared: bool = False
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
         """U(low, high), (B,)."""
         count = 1 if self.shared else self.batch_size
-        drawn = low + (high - low) * torch.rand(count, generator=self.generator)
+        drawn = low + (high - low) * self._each(lambda n, stream: torch.rand(n, generator=stream), count)
         return drawn.expand(self.batch_size).clone()
 
     def choice(self, probabilities: tuple[float, ...]) -> Tensor:
@@ -40,7 +42,14 @@ class Draws:
 
     def seeds(self) -> Tensor:
         """Seeds of noise fields, (B,): always one per picture."""
-        return torch.randint(0, 2**31 - 1, (self.batch_size,), generator=self.generator)
+        return self._each(
+            lambda n, stream: torch.randint(0, 2**31 - 1, (n,), generator=stream), self.batch_size
+        )
+
+    def _each(self, draw: Callable[[int, torch.Generator | None], Tensor], count: int) -> Tensor:
+        if isinstance(self.generator, Sequence):
+            return torch.cat([draw(1, stream) for stream in self.generator[:count]])
+        return draw(count, self.generator)
 
     def resize_factor(self, probabilities: tuple[float, float, float], bounds: tuple[float, float]) -> Tensor:
         """Factor of a random resize: up, down or keep."""

@@ -1,5 +1,6 @@
 """Second-order degradation of Real-ESRGAN, drawn per picture (METHOD section 7)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from vosr.degradations.jpeg import jpeg
 from vosr.degradations.kernels import identity_kernels
 from vosr.degradations.noise import mixed_noise
 from vosr.degradations.random_field import normal_field
+from vosr.types import RandomSource
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,12 @@ class RealESRGAN(Degradation):
         self.per_picture = per_picture
 
     def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+        return self._drawn(batch_size, generator)
+
+    def sample_each(self, generators: Sequence[torch.Generator]) -> DegradationParams:
+        return self._drawn(len(generators), generators)
+
+    def _drawn(self, batch_size: int, generator: RandomSource | None) -> DegradationParams:
         shared = Draws(batch_size, generator, shared=not self.per_picture)
         single = Draws(batch_size, generator)
         final_sinc = shared.happens(self.final_sinc_probability)

@@ -66,15 +66,17 @@ class Guidance(Component, ABC):
         """Strength of the weak condition for one training step."""
         return 0.0
 
-    def draw(self, latent: Tensor, generator: torch.Generator | None = None) -> ConditionDraw:
-        """Random numbers for a batch of LQ latents."""
+    def draw(
+        self, latent: Tensor, generator: torch.Generator | None = None, weak_strength: float | None = None
+    ) -> ConditionDraw:
+        """Random numbers for a batch of LQ latents; ``weak_strength`` is drawn too where it is not given."""
         batch, device = latent.shape[0], latent.device
         logit = torch.randn(batch, generator=generator, device=device) + self.fidelity_logit
         return ConditionDraw(
             noise=torch.randn(latent.shape, generator=generator, device=device).to(latent.dtype),
             fidelity=logit.sigmoid(),
             weak=torch.rand(batch, generator=generator, device=device) < self.weak_probability,
-            weak_strength=self.draw_strength(generator),
+            weak_strength=self.draw_strength(generator) if weak_strength is None else weak_strength,
         )
 
     def augment(self, condition: Condition, draw: ConditionDraw) -> Condition:

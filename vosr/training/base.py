@@ -14,10 +14,12 @@ from vosr.conditioning import Conditioner
 from vosr.degradations import Degradation
 from vosr.evaluation import gradient_ratio, psnr_y
 from vosr.guidance import Guidance
+from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.objectives import Loss
 from vosr.seeds import derive_seed, generator_for, noise_for
 from vosr.training.ema import EMA
+from vosr.training.randomness import StepRandom
 from vosr.types import Batch, Condition
 
 
@@ -114,18 +116,17 @@ class RestorationModule(L.LightningModule):
     # -- steps ------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def objective_loss(
-        self, hq: Tensor, data: Tensor, condition: Condition, generator: torch.Generator
-    ) -> Loss:
+    def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         """Loss of one batch of clean pictures in [0, 1], their latents and the LQ conditions."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        generator = self.step_generator("flow", self.device)
+        random = StepRandom(self.seed, self.global_step, batch.key, self.device)
         hq = batch.hq.float() / 255
         with torch.no_grad():
-            lq = self.degraded(batch, hq, self.step_generator("degradation"))
-        data, condition = self.conditioner.encode_pair(hq, lq, generator)
-        loss = self.objective_loss(hq, data, condition, generator)
+            lq = self.degraded(batch, hq, random)
+        posterior = random.samples("hq posterior") + random.samples("lq posterior")
+        data, condition = self.conditioner.encode_pair(hq, lq, posterior)
+        loss = self.objective_loss(hq, data, condition, random)
         terms = {f"loss/{name}": value for name, value in loss.terms.items()}
         means = self.recent_means({"loss": torch.stack(list(terms.values())).sum(), **terms})
         self.log("loss", means.pop("loss"), prog_bar=True, batch_size=len(hq))
@@ -180,12 +181,13 @@ class RestorationModule(L.LightningModule):
         shape = model.latent_shape(*lq.shape[-2:])
         return model.restore(lq, noise_for([derive_seed("noise", key) for key in keys], shape, lq.device))
 
-    def degraded(self, batch: Batch, hq: Tensor, generator: torch.Generator) -> Tensor:
+    def degraded(self, batch: Batch, hq: Tensor, random: StepRandom) -> Tensor:
         """The batch's own LQ, or a fresh degradation of the HQ; 8-bit steps need full precision."""
         if batch.lq is not None:
             return batch.lq.float() / 255
         with torch.autocast(hq.device.type, enabled=False):
-            return self.degradation(hq, generator)
+            params = self.degradation.sample_each(random.samples("degradation", "cpu"))
+            return self.degradation.apply(hq, params)
 
     def validation_input(self, batch: Batch, hq: Tensor) -> Tensor:
         """LQ of a validation batch, each picture degraded by its key alone."""
@@ -197,7 +199,10 @@ class RestorationModule(L.LightningModule):
                 [self.degradation(one, generator_for("validation", key)) for one, key in pictures]
             )
 
-    def step_generator(self, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
-        """Random numbers of this rank and step alone, so a resumed run draws what the undisturbed one would."""
-        step = self.trainer.fit_loop.epoch_loop.total_batch_idx
-        return generator_for(purpose, self.seed, self.global_rank, step, device=device)
+    def mixed_condition(self, condition: Condition, random: StepRandom) -> tuple[Condition, ConditionDraw]:
+        """Training condition of a batch, each sample full or weak, and the numbers that were drawn for it."""
+        strength = self.guidance.draw_strength(random.shared("weak strength"))
+        draw = random.draw(
+            "condition", lambda one, stream: self.guidance.draw(one, stream, strength), condition.latent
+        )
+        return self.guidance.mix(condition, draw), draw

@@ -15,6 +15,7 @@ from vosr.guidance import Guidance
 from vosr.model import RestorationModel, Sampling
 from vosr.objectives import DistillationObjective, Loss, PictureLoss
 from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.training.randomness import StepRandom
 from vosr.types import Condition
 
 
@@ -86,21 +87,18 @@ class DistillationModule(RestorationModule):
                 f"Teacher weights do not fit the student: missing {new}, unexpected {unexpected}."
             )
 
-    def objective_loss(
-        self, hq: Tensor, data: Tensor, condition: Condition, generator: torch.Generator
-    ) -> Loss:
-        draw = self.guidance.draw(condition.latent, generator)
-        mixed = self.guidance.mix(condition, draw)
+    def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
+        mixed, draw = self.mixed_condition(condition, random)
         full, weak = self.guidance.augment(condition, draw), self.guidance.weaken(condition)
         loss = self.objective.loss(
             student=lambda z, t, r: self.backbone.velocity(z, t, mixed, r),
             teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, weak),
             data=data,
-            draw=self.objective.draw(data, generator),
+            draw=random.draw("flow", self.objective.draw, data),
         )
         if self.picture_loss is None:
             return loss
-        noise = self.objective.draw(data, generator).noise
+        noise = random.draw("picture", self.objective.draw, data).noise
         start, end = data.new_ones(len(data)), data.new_zeros(len(data))
         latent = noise - self.backbone.velocity(noise, start, condition, end)
         picture = self.picture_loss((self.conditioner.autoencoder.decode(latent) + 1) / 2, hq)

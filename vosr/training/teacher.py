@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from vosr.guidance import Guidance
 from vosr.model import ColorFix, ModelCard, Sampling
 from vosr.objectives import Loss, TeacherObjective
 from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.training.randomness import StepRandom
 from vosr.types import Condition
 
 
@@ -72,9 +72,7 @@ class TeacherModule(RestorationModule):
         if self.initial is not None:
             backbone.load_state_dict(self.initial)
 
-    def objective_loss(
-        self, hq: Tensor, data: Tensor, condition: Condition, generator: torch.Generator
-    ) -> Loss:
-        mixed = self.guidance.mix(condition, self.guidance.draw(condition.latent, generator))
-        draw = self.objective.draw(data, generator)
+    def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
+        mixed, _ = self.mixed_condition(condition, random)
+        draw = random.draw("flow", self.objective.draw, data)
         return self.objective.loss(lambda z, t: self.backbone.velocity(z, t, mixed), data, draw)
