@@ -10,10 +10,12 @@ class Component:
     """Mixin that remembers the constructor arguments, so that a checkpoint can rebuild the object.
 
     ``component.init_args`` is the complete mapping of argument names to the values used, defaults included.
-    Values are kept as given; :func:`vosr.registry.describe` turns them into JSON.
+    Values are kept as given; :func:`vosr.registry.describe` turns them into JSON. ``component.built_as`` is the class
+    that was constructed: FSDP later puts one of its own in place.
     """
 
     init_args: dict[str, Any]
+    built_as: type
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -30,6 +32,7 @@ def _recording(init: Callable[..., None]) -> Callable[..., None]:
             bound = signature.bind(self, *args, **kwargs)
             bound.apply_defaults()
             object.__setattr__(self, "init_args", dict(list(bound.arguments.items())[1:]))
+            object.__setattr__(self, "built_as", type(self))
         init(self, *args, **kwargs)
 
     return wrapper

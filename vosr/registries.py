@@ -24,7 +24,7 @@ def describe(component: Component) -> dict[str, Any]:
     for registry in REGISTRIES.values():
         if isinstance(component, registry.base):
             args = {key: _plain(value) for key, value in component.init_args.items()}
-            return {"name": registry.name_of(type(component)), "args": args}
+            return {"name": registry.name_of(component.built_as), "args": args}
     raise ValueError(f"{type(component).__name__} belongs to no registry: {', '.join(REGISTRIES)}.")
 
 

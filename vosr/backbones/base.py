@@ -18,12 +18,16 @@ class Backbone(Component, nn.Module, ABC):
         patch_size: height and width of the latent must be multiples of it.
         end_time: whether the model takes an end time r (a student that may take any step length).
         width: D, numbers per token inside; what memory is planned by.
+        blocks: the repeated submodules, called by ``forward`` one after the other: units of activation checkpointing,
+            compilation and sharding. Needed for these alone, as is a method ``reset_parameters`` that draws initial
+            weights and fills buffers.
     """
 
     latent_channels: int
     patch_size: int
     end_time: bool
     width: int = 1024
+    blocks: nn.ModuleList
 
     @abstractmethod
     def forward(self, x: Tensor, t: Tensor, semantics: Tensor, r: Tensor | None = None) -> Tensor:

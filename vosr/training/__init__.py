@@ -1,6 +1,7 @@
 """LightningModules and callbacks."""
 
 from vosr.training.distillation import DistillationModule
+from vosr.training.sharded import FullySharded
 from vosr.training.teacher import TeacherModule
 
-__all__ = ["DistillationModule", "TeacherModule"]
+__all__ = ["DistillationModule", "FullySharded", "TeacherModule"]

@@ -7,6 +7,7 @@ import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
@@ -17,10 +18,12 @@ from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.objectives import Loss
+from vosr.parallel import Parallelism, load_weights, parallelise
 from vosr.seeds import derive_seed, generator_for, noise_for
 from vosr.training.ema import EMA
 from vosr.training.randomness import StepRandom
 from vosr.types import Batch, Condition
+from vosr.weights import empty_module
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
@@ -49,6 +52,7 @@ class RestorationModule(L.LightningModule):
         lr_scheduler: LRSchedulerCallable | None,
         ema_decay: float,
         seed: int,
+        parallel: Parallelism,
     ) -> None:
         super().__init__()
         self.guidance = guidance
@@ -58,6 +62,7 @@ class RestorationModule(L.LightningModule):
         self.lr_scheduler = lr_scheduler
         self.ema_decay = ema_decay
         self.seed = seed
+        self.parallel = parallel
         self._recent: dict[str, RunningMean] = {}
 
     # -- building ---------------------------------------------------------------------------------------------
@@ -68,17 +73,34 @@ class RestorationModule(L.LightningModule):
 
     @abstractmethod
     def initialise(self, backbone: Backbone) -> None:
-        """Give a fresh backbone the weights that training starts from."""
+        """Give a fresh backbone the weights that training starts from; it may be sharded."""
+
+    @property
+    def shards(self) -> DeviceMesh | None:
+        """What backbones are sharded over; None where every rank has all of them."""
+        return None if self.device_mesh is None else self.device_mesh["data_parallel"]
 
     def configure_model(self) -> None:
-        """Make the trainable parts where Lightning wants them: on the right device, or on meta to be sharded."""
+        """Make the trainable parts where Lightning wants them: on the right device, or on meta and then sharded."""
         if getattr(self, "backbone", None) is not None:
             return
-        backbone, average = self.build_backbone(), self.build_backbone()
+        backbone, average = self.fresh_backbone(), self.fresh_backbone(trained=False)
         self.initialise(backbone)
-        average.load_state_dict(backbone.state_dict())
-        average.requires_grad_(False)
+        load_weights(average, backbone.state_dict())
         self.backbone, self.average = backbone, average
+
+    def fresh_backbone(self, trained: bool = True) -> Backbone:
+        """A backbone without meaningful weights, parallelised; where it is sharded no rank ever holds all of it."""
+        if self.shards is None:
+            backbone = self.build_backbone()
+            backbone.requires_grad_(trained)
+            parallelise(backbone, self.parallel, None)
+            return backbone
+        backbone = empty_module(self.build_backbone)
+        backbone.requires_grad_(trained)
+        parallelise(backbone, self.parallel, self.shards)
+        backbone.to_empty(device=self.device)
+        return backbone
 
     def configure_callbacks(self) -> list[L.Callback]:
         return [EMA(self.ema_decay)]

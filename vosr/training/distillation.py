@@ -14,6 +14,7 @@ from vosr.frozen import FrozenModule
 from vosr.guidance import Guidance
 from vosr.model import RestorationModel, Sampling
 from vosr.objectives import DistillationObjective, Loss, PictureLoss
+from vosr.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.randomness import StepRandom
 from vosr.types import Condition
@@ -42,7 +43,8 @@ class DistillationModule(RestorationModule):
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
         teacher_steps: steps of the teacher in the validation pictures.
-        seed: of degradations, times and noise.
+        seed: of initial weights, degradations, times and noise.
+        parallel: activation checkpointing, compilation and sharding of the backbones.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class DistillationModule(RestorationModule):
         ema_decay: float = 0.9999,
         teacher_steps: int = 25,
         seed: int = 0,
+        parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
     ) -> None:
-        super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed)
-        loaded = load_model(teacher)
+        super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
+        loaded = load_model(teacher, dtype=None)  # mapped files stay mapped until configure_model
         if loaded.card.kind != "teacher":
             raise ValueError(
                 f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher."
@@ -74,13 +77,22 @@ class DistillationModule(RestorationModule):
         self.teacher_sampling = replace(loaded.sampling, steps=teacher_steps)
         self._teacher_pictures: dict[str, Tensor] = {}
 
+    def configure_model(self) -> None:
+        if getattr(self, "backbone", None) is None:
+            parallelise(self.teacher.backbone, self.parallel, self.shards)
+            self.teacher.to(torch.get_default_dtype())
+        super().configure_model()
+
     def build_backbone(self) -> Backbone:
         teacher = self.teacher.backbone
-        return BACKBONES.build(BACKBONES.name_of(type(teacher)), **(teacher.init_args | {"end_time": True}))
+        return BACKBONES.build(
+            BACKBONES.name_of(teacher.built_as), **(teacher.init_args | {"end_time": True})
+        )
 
     def initialise(self, backbone: Backbone) -> None:
         """Start as the teacher: only the end-time embedder is new, and it has no effect at r = t."""
-        missing, unexpected = backbone.load_state_dict(self.teacher.backbone.state_dict(), strict=False)
+        reset_weights(backbone, self.seed)
+        missing, unexpected = load_weights(backbone, self.teacher.backbone.state_dict())
         new = [key for key in missing if not key.startswith("r_embedder.")]
         if new or unexpected:
             raise ValueError(

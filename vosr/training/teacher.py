@@ -14,6 +14,7 @@ from vosr.encoders import Encoder
 from vosr.guidance import Guidance
 from vosr.model import ColorFix, ModelCard, Sampling
 from vosr.objectives import Loss, TeacherObjective
+from vosr.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.randomness import StepRandom
 from vosr.types import Condition
@@ -36,7 +37,8 @@ class TeacherModule(RestorationModule):
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
         init_from: model folder or run whose weights training starts from.
-        seed: of degradations, times and noise.
+        seed: of initial weights, degradations, times and noise.
+        parallel: activation checkpointing, compilation and sharding of the backbones.
     """
 
     def __init__(
@@ -55,13 +57,14 @@ class TeacherModule(RestorationModule):
         ema_decay: float = 0.9999,
         init_from: Path | None = None,
         seed: int = 0,
+        parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
     ) -> None:
-        super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed)
+        super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
         self.conditioner = Conditioner(autoencoder, encoder)
         self.backbone_factory = backbone
         self.objective = objective
         self.card = ModelCard("teacher", training_size, degradation.scale, color_fix)
-        self.initial = None if init_from is None else load_model(init_from).backbone.state_dict()
+        self.initial = None if init_from is None else load_model(init_from, dtype=None).backbone.state_dict()
 
     def build_backbone(self) -> Backbone:
         return self.backbone_factory(
@@ -69,8 +72,12 @@ class TeacherModule(RestorationModule):
         )
 
     def initialise(self, backbone: Backbone) -> None:
-        if self.initial is not None:
-            backbone.load_state_dict(self.initial)
+        if self.initial is None:
+            reset_weights(backbone, self.seed)
+            return
+        missing, unexpected = load_weights(backbone, self.initial)
+        if missing or unexpected:
+            raise ValueError(f"Weights of init_from do not fit: missing {missing}, unexpected {unexpected}.")
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         mixed, _ = self.mixed_condition(condition, random)

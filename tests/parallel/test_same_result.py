@@ -1,0 +1,62 @@
+"""One process, DDP, FSDP2 and accumulation are the same training."""
+
+import pytest
+import torch
+from layouts import train
+
+from vosr.parallel import Parallelism
+
+LAYOUTS = {
+    "single": {},
+    "ddp": {"name": "ddp", "ranks": 2, "batch_size": 2},
+    "fsdp": {"name": "fsdp", "ranks": 2, "batch_size": 2},
+    "accumulation": {"batch_size": 2, "accumulate_grad_batches": 2},
+    "fsdp_accumulation": {"name": "fsdp", "ranks": 2, "batch_size": 1, "accumulate_grad_batches": 2},
+}
+OPTIMISED = Parallelism(activation_checkpointing=True, compile=True, reshard_after_forward=False)
+TASKS = ("scratch", "teacher", "rcgm", "shortcut")
+
+
+@pytest.fixture(scope="module")
+def trained(trained_teacher, tmp_path_factory):
+    """Results of every task by layout, each layout trained once."""
+    folder = tmp_path_factory.mktemp("results")
+    tasks = {
+        "scratch": ("teacher", ()),
+        "teacher": ("teacher", (trained_teacher,)),
+        "rcgm": ("student", (trained_teacher, "rcgm")),
+        "shortcut": ("student", (trained_teacher, "shortcut")),
+    }
+    results = {}
+
+    def of(layout):
+        if layout not in results:
+            more = (
+                {"optimised": ("student", (trained_teacher, "rcgm", OPTIMISED))} if layout == "fsdp" else {}
+            )
+            results[layout] = train(folder / f"{layout}.pt", tasks | more, **LAYOUTS[layout])
+        return results[layout]
+
+    return of
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout != "single"])
+def test_layouts_agree(trained, layout, task):
+    check(trained("single")[task], trained(layout)[task], layout)
+
+
+def test_checkpointed_and_compiled_shards_agree(trained):
+    check(trained("single")["rcgm"], trained("fsdp")["optimised"], "fsdp")
+
+
+def check(expected, actual, layout):
+    assert actual["step"] == expected["step"] == 2
+    losses = torch.tensor([actual["losses"], expected["losses"]])
+    torch.testing.assert_close(losses[0], losses[1], atol=1e-5, rtol=1e-5)
+    assert actual["weights"].keys() == expected["weights"].keys()
+    for name, value in expected["weights"].items():
+        torch.testing.assert_close(actual["weights"][name], value, atol=1e-5, rtol=1e-5, msg=name)
+    total = sum(v.numel() for k, v in expected["weights"].items() if k.startswith("backbone."))
+    share = 0.5 if layout.startswith("fsdp") else 1.0
+    assert actual["held"] == pytest.approx(share * total, rel=0.02)
