@@ -1,7 +1,10 @@
 """Tiled encoding and decoding against the whole."""
 
 import itertools
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +17,7 @@ from vosr.inference.autoencode import decode_rows, encode, spans
 from vosr.inference.normalisation import Statistics, normalise
 from vosr.tiling import Tile
 
+ROOT = Path(__file__).parents[2]
 MAKERS = {"dct": small_dct, "qwen": small_qwen, "sd2": small_sd2}
 
 
@@ -162,3 +166,29 @@ def test_normalise_is_group_norm_by_its_own_statistics():
     groups = x.view(3, -1)
     result = normalise(norm, x, groups.mean(1), groups.var(1, correction=0))
     torch.testing.assert_close(result, norm(x))
+
+
+ATTENTION = """
+import re, sys
+import torch
+sys.path.insert(0, "tests/inference")
+from pictures import small_qwen, small_sd2
+sd2, qwen = small_sd2(), small_qwen()
+layers = [sd2.vae.decoder.mid_block.attentions[0], qwen.network.decoder.mid_block.attentions[0]]
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(1)) // 1024
+with torch.no_grad():
+    for layer in layers:
+        before = peak()
+        layer(torch.randn(1, 16, 128, 160))
+        print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_attention_never_builds_all_scores():
+    """20 480 tokens: the scores alone would take 1600 MiB."""
+    result = subprocess.run(
+        [sys.executable, "-c", ATTENTION], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert max(map(int, result.stdout.split())) < 200

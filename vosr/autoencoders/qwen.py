@@ -60,6 +60,7 @@ class QwenVAE(FrozenModule, Autoencoder):
         MissingWeightsError: no weights to be had.
     """
 
+    working_bytes = 2900
     mean: Tensor
     std: Tensor
 

@@ -55,6 +55,8 @@ class StableDiffusionVAE(FrozenModule, Autoencoder):
         MissingWeightsError: no weights to be had.
     """
 
+    working_bytes = 4200
+
     def __init__(
         self,
         weights: str | None = None,

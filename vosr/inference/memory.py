@@ -66,7 +66,8 @@ def make_plan(
     # Two branches of a guided teacher, and as many keys of semantics as tokens.
     per_tile = 2 * 2 * tokens * LIVE * 4 * backbone.width
     batch = min(MOST_TILES, max(1, memory // (per_tile * pictures)))
-    block = int((memory / autoencoder.working_bytes) ** 0.5) // autoencoder.factor
+    # The pieces that the statistics of group norms come from are as large as two tiles.
+    block = int((memory / (2 * autoencoder.working_bytes)) ** 0.5) // autoencoder.factor
     return Plan(cells, batch, max(least_block(autoencoder.context), block))
 
 
