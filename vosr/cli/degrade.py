@@ -9,8 +9,10 @@ from rich.console import Console
 
 from vosr.degradations import Degradation
 from vosr.degradations.describe import describe_params
-from vosr.imaging.files import SUFFIXES, read_photo, write_photo
+from vosr.imaging.formats import FORMATS, format_of
 from vosr.imaging.grid import contact_sheet
+from vosr.imaging.reading import read_photo
+from vosr.imaging.writing import write_picture
 from vosr.seeds import generator_for
 
 
@@ -34,18 +36,20 @@ def run(options: Namespace) -> int:
     """Write the sheet: the clean crop, then one tile per draw with its parameters under it."""
     if options.rows < 1 or options.columns < 1 or options.rows * options.columns < 2:
         raise ValueError("rows and columns must give at least two tiles: the clean picture and one draw.")
-    if options.output.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{options.output} must end in one of {', '.join(SUFFIXES)}.")
+    if format_of(options.output) is None:
+        endings = ", ".join(known.suffixes[0] for known in FORMATS.values())
+        raise ValueError(f"{options.output} must end in one of {endings}.")
     degradation: Degradation = options.degradation
-    pixels = np.array(read_photo(options.photo).image.convert("RGB"))
-    photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    pixels = read_photo(options.photo).pixels
+    values = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
+    photo = torch.from_numpy(values).permute(2, 0, 1)[None]
     hq = central_crop(photo, options.size, degradation.scale)
     count = options.rows * options.columns - 1
     params = degradation.sample(count, generator_for("degrade", options.seed))
     tiles = torch.cat([hq, degradation.apply(hq.expand(count, -1, -1, -1), params)])
     labels = [["clean"], *(describe_params(params, i) for i in range(count))]
     sheet = contact_sheet(tiles, labels, options.columns)
-    write_photo(sheet, options.output, {})
+    write_picture(sheet, options.output)
     Console(soft_wrap=True).print(f"{count} draws of {type(degradation).__name__}: {options.output}")
     return 0
 

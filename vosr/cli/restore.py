@@ -2,12 +2,18 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from jsonargparse import ArgumentParser, Namespace
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vosr.imaging.files import SUFFIXES, find_photos, read_photo, write_photo
+from vosr.imaging.formats import SUFFIXES, format_of
+from vosr.imaging.photo import Photo
+from vosr.imaging.reading import read_photo
+from vosr.imaging.writing import write_photo
 from vosr.model import ColorFix
 from vosr.restorer import Restorer
 
@@ -58,7 +64,8 @@ def run(options: Namespace) -> int:
             except ValueError as error:
                 failures.append(str(error))
             else:
-                write_photo(restorer(photo.image, **settings), target, photo.extras)
+                restored = restore(restorer, photo, settings)
+                write_photo(photo, [restored], (restored.shape[1], restored.shape[0]), target)
             progress.advance(task)
     for failure in failures:
         sys.stderr.write(f"error: {failure}\n")
@@ -67,6 +74,30 @@ def run(options: Namespace) -> int:
     if done:
         Console(soft_wrap=True).print(f"Restored {done} of {len(jobs)} pictures: {where}")
     return (1 if done else 2) if failures else 0
+
+
+def restore(restorer: Restorer, photo: Photo, settings: dict[str, Any]) -> NDArray:
+    """Restored colours of one photo, of the same type."""
+    if photo.pixels.dtype == np.uint8:
+        return restorer(photo.pixels, **settings)
+    values = restorer(photo.pixels.astype(np.float32) / 65535, **settings)
+    return np.round(values * 65535).astype(np.uint16)
+
+
+def find_photos(source: Path) -> list[Path]:
+    """The file itself, or every picture below a folder, sorted.
+
+    Raises:
+        ValueError: nothing there, or a folder without pictures.
+    """
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise ValueError(f"No file or folder {source}.")
+    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise ValueError(f"No pictures in {source}; looked for {', '.join(SUFFIXES)}.")
+    return found
 
 
 def plan(photos: list[Path], output: Path) -> list[tuple[Path, Path]]:
@@ -83,7 +114,7 @@ def plan(photos: list[Path], output: Path) -> list[tuple[Path, Path]]:
         for root in photos
         for path in find_photos(root)
     ]
-    if output.suffix.lower() in SUFFIXES:
+    if format_of(output) is not None:
         if len(found) > 1:
             raise ValueError(f"{output} is one file, but there are {len(found)} pictures; give a folder.")
         return [(found[0][0], output)]
