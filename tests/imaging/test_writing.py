@@ -1,6 +1,7 @@
 """Files that are written hold what the input held, read back by other libraries where one can."""
 
 import io
+import tracemalloc
 
 import imagecodecs
 import numpy as np
@@ -68,6 +69,19 @@ def test_16_bits_grey_and_alpha_in_strips_of_any_height(tmp_path, suffix, rows):
             assert np.array_equal(read.reshape(60, 80, -1), np.concatenate(expected, -1))
             again = read_photo(path)
             assert (again.grey, again.deep, again.alpha is None) == (grey, True, alpha is None)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize(("height", "rows"), [(150, 150), (150, 7), (128, 64), (130, 100), (1, 1)])
+def test_tall_pictures(tmp_path, suffix, height, rows):
+    """More rows than one strip of the file has, in 8 and 16 bits, by Pillow or tifffile."""
+    for dtype in (np.uint8, np.uint16):
+        pixels = RNG.integers(0, np.iinfo(dtype).max, (height, 9, 3), dtype=dtype, endpoint=True)
+        path = tmp_path / f"a.{suffix}"
+        write_photo(Photo(pixels, deep=dtype == np.uint16), strips(pixels, rows), (9, height), path)
+        assert np.array_equal(read_photo(path).pixels, pixels)
+        if dtype == np.uint8:
+            assert np.array_equal(np.asarray(Image.open(path)), pixels)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "avif"])
@@ -209,3 +223,14 @@ def test_png_files_pass_libpng_and_are_not_larger_than_pillows(tmp_path):
     buffer = io.BytesIO()
     Image.fromarray(COLOURS).save(buffer, "PNG")
     assert len(encoded) < 1.05 * len(buffer.getvalue())
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_memory_is_that_of_a_strip(tmp_path, suffix):
+    """36 MB of pixels pass through a fifth of that."""
+    strip = np.broadcast_to(np.arange(1000, dtype=np.uint8)[:, None], (60, 1000, 3))
+    tracemalloc.start()
+    write_photo(small_photo(), (strip.copy() for _ in range(200)), (1000, 12_000), tmp_path / f"a.{suffix}")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 7.2e6

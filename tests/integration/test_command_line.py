@@ -194,7 +194,7 @@ def test_restore_with_the_trained_teacher(project):
     assert "error: Cannot read photos/broken.png" in err
     assert "Restored 3 of 4" in " ".join(out.split())
     written = sorted(str(p.relative_to(folder / "out")) for p in (folder / "out").rglob("*") if p.is_file())
-    assert written == ["a.png", "a_png.png", "sub/b.png"]
+    assert written == ["a_jpg.png", "a_png.png", "manifest.jsonl", "sub/b.png"]
     assert Image.open(folder / "out/sub/b.png").size == (80, 56)
 
 

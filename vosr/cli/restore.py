@@ -1,131 +1,155 @@
 """``restore``: photographs from files or folders."""
 
-import sys
+import os
+import signal
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import numpy as np
 from jsonargparse import ArgumentParser, Namespace
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vosr.imaging.formats import SUFFIXES, format_of
-from vosr.imaging.photo import Photo
-from vosr.imaging.reading import read_photo
-from vosr.imaging.writing import write_photo
-from vosr.model import ColorFix
-from vosr.restorer import Restorer
+from vosr.cli.engine import EngineRecipe, add_engine_arguments
+from vosr.cli.errors import fail
+from vosr.cli.progress import Display
+from vosr.imaging.finishing import Profile
+from vosr.imaging.formats import format_of
+from vosr.imaging.writing import Encoding
+from vosr.jobs.devices import Work, run_on_devices
+from vosr.jobs.files import Frames, Writing
+from vosr.jobs.job import Done, Event, OutputError
+from vosr.jobs.manifest import Manifest
+from vosr.jobs.plan import Plan, Shard
 
-DEFAULT_MODEL = "vosr_small_student"
+FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("photos", nargs="+", type=Path, help="Pictures or folders of pictures.")
     parser.add_argument("-o", "--output", type=Path, default=Path("restored"), help="Output folder, or file.")
+    add_engine_arguments(parser)
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder, or hub id."
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, cuda:1, mps, …; several with commas (cuda:0,cuda:1) share the pictures.",
     )
-    parser.add_argument(
-        "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
+    _add_file_arguments(parser)
+    _add_folder_arguments(parser)
+
+
+def _add_file_arguments(parser: ArgumentParser) -> None:
+    files = parser.add_argument_group("Files")
+    files.add_argument(
+        "--format",
+        type=FormatName | None,
+        help="Of the results; by default PNG, or what the output file's name says. same: as the input.",
     )
-    parser.add_argument(
-        "--scale",
-        type=float | None,
-        help="Enlargement, at least 1; the trained one if not given.",
+    files.add_argument(
+        "--quality", type=int, default=95, help="Of JPEG, WebP and AVIF; WebP is lossless at 100."
     )
-    parser.add_argument(
-        "--steps", type=int | None, help="Evaluations of the model; its own default if not given."
+    files.add_argument("--profile", type=Profile, default="input", help="Colour profile of the results.")
+    files.add_argument("--frames", type=Frames, default="first", help="Of files that hold several pictures.")
+
+
+def _add_folder_arguments(parser: ArgumentParser) -> None:
+    folders = parser.add_argument_group("Folders")
+    folders.add_argument(
+        "--skip_existing",
+        "--skip-existing",
+        type=bool,
+        default=True,
+        help="Leave out pictures whose output exists; false restores them again.",
     )
-    parser.add_argument("--guidance_scale", type=float | None, help="Teachers: larger is more faithful.")
-    parser.add_argument("--weak_strength", type=float | None, help="Teachers: anchor of the weak branch.")
-    parser.add_argument("--seed", type=int | None, help="Of the noise; made from each picture if not given.")
-    parser.add_argument("--tile", type=int | None, help="Side of tiles in output pixels; 0 for none.")
-    parser.add_argument(
-        "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
+    folders.add_argument("--batch_size", type=int, default=1, help="Pictures of one size restored together.")
+    folders.add_argument(
+        "--workers", type=int | None, help="Processes that read and write for each device; 0 for none."
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, …")
+    folders.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts, for n machines.")
+    folders.add_argument(
+        "--manifest",
+        type=Path | None,
+        help="JSON lines; by default manifest.jsonl in the output of a folder.",
+    )
+    folders.add_argument("--quiet", action="store_true", help="Show errors only.")
 
 
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
-    jobs = plan(options.photos, options.output)
-    restorer = Restorer.from_pretrained(options.model, options.device, companions=options.companions)
-    failures: list[str] = []
-    names = ("scale", "steps", "guidance_scale", "weak_strength", "seed", "tile", "color_fix")
-    settings = {name: options[name] for name in names}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Restoring", total=len(jobs))
-        for source, target in jobs:
-            try:
-                photo = read_photo(source)
-            except ValueError as error:
-                failures.append(str(error))
-            else:
-                restored = restore(restorer, photo, settings)
-                write_photo(photo, [restored], (restored.shape[1], restored.shape[0]), target)
-            progress.advance(task)
-    for failure in failures:
-        sys.stderr.write(f"error: {failure}\n")
-    done = len(jobs) - len(failures)
-    where = jobs[0][1] if len(jobs) == 1 else options.output
-    if done:
-        Console(soft_wrap=True).print(f"Restored {done} of {len(jobs)} pictures: {where}")
-    return (1 if done else 2) if failures else 0
+    plan, devices = _plan(options), options.device.split(",")
+    encoding = Encoding(options.profile, options.quality)
+    workers = _workers(plan, len(devices)) if options.workers is None else options.workers
+    work = Work(
+        EngineRecipe.of(options), plan, Writing(encoding, options.frames), options.batch_size, workers
+    )
+    plan.check()
+    work.check()
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
+    display = Display(plan, options.quiet)
+    with Manifest(options.manifest or _manifest(plan)) as manifest, display:
+        try:
+            _run(work, devices, display, manifest, asdict(encoding))
+        except KeyboardInterrupt:
+            fail(
+                f"Interrupted after {display.tally.restored} pictures; run the same command again to go on.",
+                130,
+            )
+        except OutputError:  # its picture was told like any that failed
+            display.complain("Stopped, as nothing more can be written; run the same command again to go on.")
+        except ValueError as error:
+            if not display.tally.restored:
+                raise
+            display.complain(str(error))
+    display.conclude(manifest)
+    return display.status
 
 
-def restore(restorer: Restorer, photo: Photo, settings: dict[str, Any]) -> NDArray:
-    """Restored colours of one photo, of the same type."""
-    if photo.pixels.dtype == np.uint8:
-        return restorer(photo.pixels, **settings)
-    values = restorer(photo.pixels.astype(np.float32) / 65535, **settings)
-    return np.round(values * 65535).astype(np.uint16)
+def _run(
+    work: Work, devices: list[str], display: Display, manifest: Manifest, written: dict[str, object]
+) -> None:
+    def opened(settings: dict[str, object]) -> None:
+        manifest.begin(settings | written)
+
+    def tell(event: Event) -> None:
+        display.add(event)
+        if isinstance(event, Done):
+            manifest.add(event)
+
+    if len(devices) > 1:
+        run_on_devices(work, devices, tell, opened)
+        return
+    engine = work.recipe.open(devices[0])
+    opened(engine.settings)
+    work.run(engine, tell)
 
 
-def find_photos(source: Path) -> list[Path]:
-    """The file itself, or every picture below a folder, sorted.
-
-    Raises:
-        ValueError: nothing there, or a folder without pictures.
-    """
-    if source.is_file():
-        return [source]
-    if not source.is_dir():
-        raise ValueError(f"No file or folder {source}.")
-    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
-        raise ValueError(f"No pictures in {source}; looked for {', '.join(SUFFIXES)}.")
-    return found
-
-
-def plan(photos: list[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Pairs of input and output; a folder's layout is kept, and names that would collide are kept apart.
-
-    A single picture goes to ``output`` itself where that has a picture's suffix. JPEG becomes PNG unless the output
-    file is named otherwise, since restoring is not worth losing to compression again.
+def _plan(options: Namespace) -> Plan:
+    """What was asked for.
 
     Raises:
-        ValueError: nothing to do, or one output file for several pictures.
+        ValueError: the output file's name and the format contradict each other.
     """
-    found = [
-        (path, path.relative_to(root) if root.is_dir() else Path(path.name))
-        for root in photos
-        for path in find_photos(root)
-    ]
-    if format_of(output) is not None:
-        if len(found) > 1:
-            raise ValueError(f"{output} is one file, but there are {len(found)} pictures; give a folder.")
-        return [(found[0][0], output)]
-    if output.is_file():
-        raise ValueError(f"{output} is a file; give a folder, or a name that ends in .png or .jpg.")
-    jobs: list[tuple[Path, Path]] = []
-    taken: set[Path] = set()
-    for source, relative in found:
-        target = output / relative.with_suffix(".png")
-        if target in taken:
-            target = output / relative.with_name(f"{relative.stem}_{relative.suffix[1:].lower()}.png")
-        taken.add(target)
-        jobs.append((source, target))
-    return jobs
+    plan = Plan(
+        tuple(options.photos),
+        options.output,
+        options.format or "png",
+        options.skip_existing,
+        shard=Shard.parse(options.shard),
+    )
+    named = format_of(plan.output) if plan.to_file else None
+    if named is not None and options.format not in (None, named.name):
+        raise ValueError(f"{plan.output} is not named as a {options.format} file; leave out one of the two.")
+    return plan
+
+
+def _manifest(plan: Plan) -> Path | None:
+    """Where results are recorded; machines that share a folder write a file each."""
+    if plan.single:
+        return None
+    part = f"_{plan.shard.index + 1}_of_{plan.shard.count}" if plan.shard.count > 1 else ""
+    return plan.folder / f"manifest{part}.jsonl"
+
+
+def _workers(plan: Plan, devices: int) -> int:
+    """Processes for each device: one per core that the devices leave, up to eight; none for a single picture."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if plan.single else min(8, max(1, cores // devices - 1))

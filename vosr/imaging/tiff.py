@@ -1,6 +1,7 @@
 """TIFF written in strips, 8 or 16 bits a sample; BigTIFF where 4 GB could be exceeded."""
 
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from io import BufferedRandom
 from pathlib import Path
@@ -16,6 +17,7 @@ from vosr.imaging.finishing import Layout
 
 _ROWS = 64
 """Rows a strip of the file."""
+_LEVEL = 6
 _BIG = 4_000_000_000
 _BLOCKS = {ExifTags.IFD.Exif: "ExifTag", ExifTags.IFD.GPSInfo: "GPSTag"}
 _TYPES = {str: 2, bytes: 1, int: 4}
@@ -31,7 +33,7 @@ def write_tiff(path: Path, layout: Layout, strips: Iterable[NDArray]) -> None:
     shape = (layout.height, layout.width, layout.channels)
     with tifffile.TiffWriter(path, bigtiff=big, byteorder="<") as file:
         file.write(
-            _even(strips, _ROWS),
+            _encoded(_even(strips, _ROWS)),
             shape=shape[:2] if layout.channels == 1 else shape,
             dtype=layout.dtype,
             photometric="minisblack" if layout.grey else "rgb",
@@ -102,6 +104,14 @@ def _resolution(exif: Image.Exif) -> tuple[float, float] | None:
     if _X_RESOLUTION not in exif or _Y_RESOLUTION not in exif:
         return None
     return float(exif[_X_RESOLUTION]), float(exif[_Y_RESOLUTION])
+
+
+def _encoded(strips: Iterable[NDArray]) -> Iterator[bytes]:
+    """Deflate after horizontal differences (predictor 2); tifffile's own encoding wants the whole picture."""
+    for strip in strips:
+        differences = strip.astype(strip.dtype.newbyteorder("<"))
+        differences[:, 1:] -= strip[:, :-1]
+        yield zlib.compress(differences.tobytes(), _LEVEL)
 
 
 def _even(strips: Iterable[NDArray], rows: int) -> Iterator[NDArray]:

@@ -1,5 +1,6 @@
 """Restored pictures into files, whole or not at all."""
 
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def write_photo(
     else:
         picture = _picture(np.concatenate(list(strips)), layout)
         options = _options(form, layout, encoding)
-        write_atomically(path, lambda temporary: picture.save(temporary, form.pillow, **options))
+        _write_encoded(path, picture, form, options)
     return losses(photo, form)
 
 
@@ -102,7 +103,7 @@ def write_animation(
     if animation.durations and form.name != "tiff":
         options |= {"duration": list(animation.durations), "loop": animation.loops}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda temporary: pictures[0].save(temporary, form.pillow, **options))
+    _write_encoded(path, pictures[0], form, options)
     deep = ("pictures of one file are written with 8 bits a sample",) if first.deep else ()
     return (*deep, *losses(first, form))
 
@@ -128,6 +129,13 @@ def _format(path: Path) -> Format:
 
 def _picture(samples: NDArray, layout: Layout) -> Image.Image:
     return Image.fromarray(samples[..., 0] if layout.channels == 1 else samples)
+
+
+def _write_encoded(path: Path, picture: Image.Image, form: Format, options: dict[str, Any]) -> None:
+    """Encoded in memory first: Pillow's own writing does not tell why it failed (a full disk, for one)."""
+    encoded = io.BytesIO()
+    picture.save(encoded, form.pillow, **options)
+    write_atomically(path, lambda temporary: temporary.write_bytes(encoded.getbuffer()))
 
 
 def _options(form: Format, layout: Layout, encoding: Encoding) -> dict[str, Any]:

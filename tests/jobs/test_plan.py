@@ -1,0 +1,187 @@
+"""Which files become which: any tree of folders, any names, any shards."""
+
+import os
+import string
+from pathlib import Path
+
+import pytest
+from engines import save_noise
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vosr.jobs.job import Done, Skipped
+from vosr.jobs.names import output_names
+from vosr.jobs.plan import Plan, Shard
+
+
+def touch(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def planned(*sources, output, **options):
+    """Outputs relative to the output folder by source name, and the events."""
+    plan, events = Plan(tuple(sources), output, **options), []
+    plan.check()
+    jobs = list(plan.jobs(events.append))
+    assert plan.count() == len(jobs) + sum(event.count for event in events if isinstance(event, Skipped))
+    return {
+        str(job.source.relative_to(output.parent)): str(job.target.relative_to(output)) for job in jobs
+    }, events
+
+
+def test_layout_is_mirrored_and_what_is_no_picture_is_passed_over(tmp_path):
+    touch(
+        tmp_path / "in", "b.JPG", "a/x.tif", "a/b/y.png", "notes.txt", ".hidden.png", ".git/z.png", "._a.jpg"
+    )
+    jobs, events = planned(tmp_path / "in", output=tmp_path / "out")
+    assert jobs == {"in/b.JPG": "b.png", "in/a/x.tif": "a/x.png", "in/a/b/y.png": "a/b/y.png"}
+    assert list(jobs) == ["in/b.JPG", "in/a/x.tif", "in/a/b/y.png"]
+    assert events == []
+
+
+def test_colliding_names_are_kept_apart_whichever_comes_first(tmp_path):
+    touch(tmp_path / "in", "a.png", "a.jpg", "A.bmp", "a_png.webp", "b.png")
+    jobs, _ = planned(tmp_path / "in", output=tmp_path / "out")
+    assert jobs == {
+        "in/A.bmp": "A_bmp.png",
+        "in/a.jpg": "a_jpg.png",
+        "in/a.png": "a_png_2.png",
+        "in/a_png.webp": "a_png.png",
+        "in/b.png": "b.png",
+    }
+    jobs, _ = planned(tmp_path / "in", output=tmp_path / "out", form="same")
+    assert jobs == {f"in/{name}": name for name in ("A.bmp", "a.jpg", "a.png", "a_png.webp", "b.png")}
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("aAbB_2", min_size=1, max_size=4), st.sampled_from(["png", "jpg", "JPG"])),
+        unique=True,
+    )
+)
+def test_any_names_give_distinct_outputs(names):
+    made = output_names([Path(f"{stem}.{suffix}") for stem, suffix in names], "png")
+    assert len({name.casefold() for name in made}) == len(names)
+
+
+def test_lists_and_several_folders(tmp_path):
+    touch(tmp_path, "x/p/1.png", "y/p/1.png", "z/1.png", "u/1.png")
+    jobs, _ = planned(
+        tmp_path / "x/p",
+        tmp_path / "y/p",
+        tmp_path / "z/1.png",
+        tmp_path / "u/1.png",
+        output=tmp_path / "out",
+    )
+    assert jobs == {
+        "z/1.png": "1_png.png",
+        "u/1.png": "1_png_2.png",
+        "x/p/1.png": "p/1.png",
+        "y/p/1.png": "p_2/1.png",
+    }
+
+
+def test_what_exists_is_skipped_and_counted(tmp_path):
+    touch(tmp_path / "in", "a.png", "b.png", "s/c.png")
+    touch(tmp_path / "out", "a.png", "s/c.png")
+    jobs, events = planned(tmp_path / "in", output=tmp_path / "out")
+    assert jobs == {"in/b.png": "b.png"}
+    assert sum(event.count for event in events) == 2
+    assert len(planned(tmp_path / "in", output=tmp_path / "out", skip_existing=False)[0]) == 3
+    jobs, _ = planned(tmp_path / "in", output=tmp_path / "out", compare=True)
+    assert len(jobs) == 3  # their comparisons are missing
+    single, _ = planned(tmp_path / "in/a.png", output=tmp_path / "out")
+    assert single == {"in/a.png": "a.png"}
+
+
+def test_an_output_within_the_input_is_not_an_input(tmp_path):
+    touch(tmp_path / "in", "a.png")
+    touch(tmp_path / "in/out", "a.png", "old.png")
+    plan = Plan((tmp_path / "in",), tmp_path / "in/out", skip_existing=False)
+    assert [job.source.name for job in plan.jobs(print)] == ["a.png"]
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    touch(tmp_path / "in", "a.png")
+    touch(tmp_path / "elsewhere", "b.png")
+    (tmp_path / "in/more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/loop").symlink_to(tmp_path / "in")
+    jobs, _ = planned(tmp_path / "in", output=tmp_path / "out")
+    assert jobs == {"in/a.png": "a.png", "in/more/b.png": "more/b.png"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_shards_share_everything_and_overlap_in_nothing(tmp_path, count):
+    names = [f"{first}/{second}.png" for first in string.ascii_lowercase[:5] for second in range(80)]
+    touch(tmp_path / "in", *names)
+    whole = planned(tmp_path / "in", output=tmp_path / "out")[0]
+    parts = [
+        planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(i, count))[0] for i in range(count)
+    ]
+    assert sorted(name for part in parts for name in part) == sorted(whole)
+    assert min(map(len, parts)) > 0.5 * len(names) / count
+    halves = [
+        planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(0, count).part(i, 2))[0]
+        for i in range(2)
+    ]
+    assert sorted([*halves[0], *halves[1]]) == sorted(parts[0])
+
+
+def test_a_shard_does_not_depend_on_what_else_there_is(tmp_path):
+    touch(tmp_path / "in", *(f"{i}.png" for i in range(0, 40, 2)))
+    before = planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(1, 3))[0]
+    touch(tmp_path / "in", *(f"{i}.png" for i in range(40)))
+    assert before.items() <= planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(1, 3))[0].items()
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/2", ""])
+def test_wrong_shards(text):
+    with pytest.raises(ValueError, match="i/n"):
+        Shard.parse(text)
+
+
+def test_shard_text():
+    assert Shard.parse("3/8") == Shard(2, 8)
+
+
+def test_refusals(tmp_path):
+    save_noise(tmp_path / "in/a.png")
+    save_noise(tmp_path / "in/b.png")
+    (tmp_path / "empty").mkdir()
+    one, folder = tmp_path / "in/a.png", tmp_path / "in"
+    for sources, output, message in [
+        ([tmp_path / "no"], "out", "No file or folder"),
+        ([tmp_path / "empty"], "out", "No pictures in"),
+        ([folder], "out.png", "is one file, but there can be several"),
+        ([folder], "in", "holds the pictures themselves"),
+        ([one, folder / "b.png"], "in", "holds the pictures themselves"),
+        ([one], "in", "would overwrite itself"),
+        ([one], "in/a.png", "would overwrite itself"),
+        ([folder], "in/a.png/out", "is a file; give a folder"),
+        ([one], "in/b.png/x.png", "is a file; give a folder"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Plan(tuple(sources), tmp_path / output).check()
+    with pytest.raises(ValueError, match="format must be"):
+        Plan((one,), tmp_path / "out", form="gif").check()
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
+    touch(tmp_path / "in", "a.png", "closed/b.png", "open/c.png")
+    scandir = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    events = []
+    jobs = list(Plan((tmp_path / "in",), tmp_path / "out").jobs(events.append))
+    assert [job.source.name for job in jobs] == ["a.png", "c.png"]
+    assert [isinstance(event, Done) and event.error for event in events] == [
+        f"Cannot list {tmp_path / 'in/closed'}: Permission denied."
+    ]

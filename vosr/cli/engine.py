@@ -1,0 +1,103 @@
+"""The model behind ``restore``: its options, and how it is opened on a device."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+from numpy.typing import NDArray
+
+from vosr.inference import Settings
+from vosr.model import ColorFix
+from vosr.restorer import Restorer
+
+DEFAULT_MODEL = "vosr_small_student"
+
+
+def add_engine_arguments(parser: ArgumentParser) -> None:
+    """Options of the model and of how it restores."""
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder, or hub id."
+    )
+    parser.add_argument(
+        "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
+    )
+    parser.add_argument(
+        "--scale", type=float | None, help="Enlargement, at least 1; the trained one if not given."
+    )
+    parser.add_argument(
+        "--steps", type=int | None, help="Evaluations of the model; its own default if not given."
+    )
+    parser.add_argument("--guidance_scale", type=float | None, help="Teachers: larger is more faithful.")
+    parser.add_argument("--weak_strength", type=float | None, help="Teachers: anchor of the weak branch.")
+    parser.add_argument("--seed", type=int | None, help="Of the noise; made from each picture if not given.")
+    parser.add_argument("--tile", type=int | None, help="Side of tiles in output pixels; 0 for none.")
+    parser.add_argument(
+        "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
+    )
+
+
+@dataclass(frozen=True)
+class EngineRecipe:
+    """The options as plain values, which processes can be handed; opened, an engine."""
+
+    model: str = DEFAULT_MODEL
+    companions: Path | None = None
+    scale: float | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    weak_strength: float | None = None
+    seed: int | None = None
+    tile: int | None = None
+    color_fix: ColorFix | None = None
+
+    @classmethod
+    def of(cls, options: Namespace) -> "EngineRecipe":
+        """From the parsed options of the command line."""
+        return cls(**{field.name: options[field.name] for field in fields(cls)})
+
+    def open(self, device: str) -> "RestorerEngine":
+        """Load the model.
+
+        Raises:
+            ValueError: no such model or device, or settings that the model does not have.
+        """
+        restorer = Restorer.from_pretrained(self.model, device, companions=self.companions)
+        settings = Settings(
+            steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            weak_strength=self.weak_strength,
+            tile=self.tile,
+            color_fix=self.color_fix,
+        )
+        settings.check(restorer.model)
+        restorer.output_size(1, 1, self.scale)
+        return RestorerEngine(restorer, settings, self)
+
+
+class RestorerEngine:
+    """A :class:`vosr.Restorer` as the pipeline takes it (:class:`vosr.jobs.engine.Engine`)."""
+
+    def __init__(self, restorer: Restorer, settings: Settings, recipe: EngineRecipe) -> None:
+        self._restorer, self._settings, self._recipe = restorer, settings, recipe
+
+    @property
+    def settings(self) -> dict[str, object]:
+        given = asdict(self._recipe)
+        return given | {
+            "companions": None if self._recipe.companions is None else str(self._recipe.companions),
+            "scale": self._recipe.scale or self._restorer.model.card.scale,
+        }
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        return self._restorer.output_size(width, height, self._recipe.scale)
+
+    def batch(self, pictures: Sequence[NDArray]) -> list[NDArray]:
+        sizes = [self.size(picture.shape[1], picture.shape[0]) for picture in pictures]
+        return self._restorer.restore_batch(
+            list(pictures), sizes, self._settings, [self._recipe.seed] * len(sizes)
+        )
+
+    def rows(self, picture: NDArray) -> Iterator[NDArray]:
+        size = self.size(picture.shape[1], picture.shape[0])
+        return self._restorer.restore_rows(picture, size, self._settings, self._recipe.seed)

@@ -1,0 +1,33 @@
+"""Pictures of one size find each other."""
+
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_GROUPS = 4
+"""So many batches' worth of pictures wait for others of their size at most."""
+
+
+class Batches(Generic[T]):
+    """Collects items by a key into lists of ``size``.
+
+    Where too many wait in incomplete lists, the list that has waited longest goes as it is.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._groups: dict[Hashable, list[T]] = {}
+
+    def add(self, key: Hashable, item: T) -> Iterator[list[T]]:
+        """Take an item; gives the lists that are due."""
+        group = self._groups.setdefault(key, [])
+        group.append(item)
+        if len(group) == self._size:
+            yield self._groups.pop(key)
+        while sum(map(len, self._groups.values())) > _GROUPS * (self._size - 1):
+            yield self._groups.pop(next(iter(self._groups)))
+
+    def rest(self) -> Iterator[list[T]]:
+        """What is left at the end."""
+        while self._groups:
+            yield self._groups.pop(next(iter(self._groups)))

@@ -1,0 +1,183 @@
+"""Several devices of one machine: a process for each, with its own share of the pictures."""
+
+import multiprocessing
+import queue
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from vosr.jobs.engine import Engine
+from vosr.jobs.files import Writing
+from vosr.jobs.job import Event, OutputError, Tell
+from vosr.jobs.pipeline import restore_all
+from vosr.jobs.plan import Plan
+from vosr.jobs.pool import begin_worker
+
+_INTERRUPTED = 130
+_WAITING = 1024
+"""Results that wait to be told; beyond that the processes wait."""
+_PATIENCE = 1.0
+"""Seconds between looks whether a silent process is still alive."""
+
+
+class Recipe(Protocol):
+    """Makes the engine of a device; is pickled."""
+
+    def open(self, device: str) -> Engine:
+        """Load the model.
+
+        Raises:
+            ValueError: no such model or device, or settings that the model does not have.
+        """
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every process does, but for its device and share.
+
+    Attributes:
+        recipe: of the engine.
+        plan: pictures and where they go.
+        writing: how results are written.
+        batch_size: pictures of one size that are restored together.
+        workers: processes that read and write for it.
+    """
+
+    recipe: Recipe
+    plan: Plan
+    writing: Writing
+    batch_size: int = 1
+    workers: int = 0
+
+    def check(self) -> None:
+        """Refuse numbers that make no sense.
+
+        Raises:
+            ValueError: with the number.
+        """
+        self.writing.encoding.check()
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {self.batch_size}.")
+        if self.workers < 0:
+            raise ValueError(f"workers must be at least 0, not {self.workers}.")
+
+    def run(self, engine: Engine, tell: Tell) -> None:
+        """Restore everything; raises what :func:`restore_all` does."""
+        restore_all(self.plan.jobs(tell), engine, self.writing, tell, self.batch_size, self.workers)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A process has its model."""
+
+    settings: dict[str, object]
+
+
+@dataclass(frozen=True)
+class _Over:
+    """A process has come to its end."""
+
+    device: str
+    error: str | None = None
+    fatal: bool = False
+
+
+def run_on_devices(
+    work: Work, devices: Sequence[str], tell: Tell, opened: Callable[[dict[str, object]], None]
+) -> None:
+    """Restore on all devices at once.
+
+    Args:
+        work: what to do.
+        devices: their names; one process each.
+        tell: called with every result, in this process.
+        opened: called with the settings when a model is ready, before any of its results is told.
+
+    Raises:
+        ValueError: a device or model that cannot be used, or a process that died; the others finish first.
+        OutputError: nothing more can be written.
+    """
+    team = _Team(work, devices)
+    try:
+        for event in team.events():
+            if isinstance(event, _Opened):
+                opened(event.settings)
+            elif not isinstance(event, _Over):
+                tell(event)
+            elif event.fatal:
+                raise OutputError(event.error or "")
+    finally:
+        team.stop()
+        for event in team.events():
+            if not isinstance(event, _Opened | _Over):
+                tell(event)
+    if team.failures:
+        raise ValueError(" ".join(dict.fromkeys(team.failures)))
+
+
+class _Team:
+    """The processes and what they say."""
+
+    def __init__(self, work: Work, devices: Sequence[str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._queue: Any = context.Queue(maxsize=_WAITING)
+        self.failures: list[str] = []
+        self._stopped = False
+        self._processes = [
+            context.Process(target=_serve, args=(work, index, list(devices), self._queue))
+            for index in range(len(devices))
+        ]
+        for process in self._processes:
+            process.start()
+
+    def events(self) -> Iterator[Event | _Opened | _Over]:
+        """What the processes say until all have ended."""
+        while True:
+            alive = any(process.is_alive() for process in self._processes)
+            try:
+                event = self._queue.get(timeout=_PATIENCE if alive else 0.1)
+            except queue.Empty:
+                if not alive:
+                    break
+                continue
+            if isinstance(event, _Over) and event.error is not None and not event.fatal:
+                self.failures.append(event.error)
+            yield event
+        for process in self._processes:
+            if process.exitcode and not self._stopped:
+                self.failures.append(
+                    f"A process died with exit code {process.exitcode}; run the command again to go on."
+                )
+
+    def stop(self) -> None:
+        """Let them finish what is under way."""
+        self._stopped = True
+        for process in self._processes:
+            process.terminate()
+
+
+def _serve(work: Work, index: int, devices: list[str], events: Any) -> None:
+    """Body of a process."""
+    begin_worker()  # the first process tells when to stop
+    signal.signal(signal.SIGTERM, _interrupt)
+    over = _Over(devices[index])
+    try:
+        engine = work.recipe.open(devices[index])
+        events.put(_Opened(engine.settings))
+        shard = work.plan.shard.part(index, len(devices))
+        replace(work, plan=replace(work.plan, shard=shard)).run(engine, events.put)
+    except OutputError as error:
+        over = replace(over, error=str(error), fatal=True)
+    except ValueError as error:
+        over = replace(over, error=str(error))
+    except KeyboardInterrupt:
+        events.close()
+        events.join_thread()
+        sys.exit(_INTERRUPTED)
+    events.put(over)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,54 @@
+"""What is to be done to one file, and what was done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to restore.
+
+    Attributes:
+        source: file to read.
+        target: file to write.
+        comparison: before-and-after picture to write, if wanted.
+    """
+
+    source: Path
+    target: Path
+    comparison: Path | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job that is over.
+
+    Attributes:
+        job: the job.
+        seconds: spent on restoring it, without reading and writing.
+        error: one sentence; None where it was restored.
+        size: width and height of the result.
+        notes: what was changed or lost in reading and writing, in words.
+    """
+
+    job: Job
+    seconds: float = 0.0
+    error: str | None = None
+    size: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Jobs that are left out because their files exist."""
+
+    count: int
+
+
+Event = Done | Skipped
+Tell = Callable[[Event], None]
+
+
+class OutputError(ValueError):
+    """Nothing more can be written: going on would compute in vain."""

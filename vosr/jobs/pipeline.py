@@ -1,0 +1,211 @@
+"""Read, restore, write: files are read ahead and written behind while the model works.
+
+Every queue is bounded, so memory does not grow with the number of pictures.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from vosr.imaging.photo import Animation, Photo
+from vosr.jobs.batches import Batches
+from vosr.jobs.engine import Engine
+from vosr.jobs.files import Read, Writing, check_target, read, write, write_frames
+from vosr.jobs.job import Done, Job, OutputError, Tell
+from vosr.jobs.pool import Pool, Task
+
+HELD = 2**26
+"""Results of more pixels (192 MiB at 8 bits) are not held: they go to the file in strips."""
+_AHEAD = 2
+"""Pictures per worker that are read ahead, and that wait to be written."""
+_SIZE = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """A photo on its way to a batch."""
+
+    job: Job
+    photo: Photo
+    size: _SIZE
+
+
+def restore_all(
+    jobs: Iterable[Job], engine: Engine, writing: Writing, tell: Tell, batch_size: int = 1, workers: int = 0
+) -> None:
+    """Restore pictures; what became of each is told, in no fixed order.
+
+    A picture that cannot be read, restored or written is told and passed over. When the caller interrupts, what has
+    been restored is still written.
+
+    Args:
+        jobs: taken one by one as the work goes on.
+        engine: the model.
+        writing: how results are written.
+        tell: called with every result, in this process.
+        batch_size: pictures of one size that are restored together.
+        workers: processes that read and write; 0 does both here.
+
+    Raises:
+        OutputError: nothing more can be written.
+    """
+    pool = Pool(workers)
+    writer = _Writer(pool, tell, _AHEAD * max(1, workers))
+    try:
+        restorer = _Restorer(engine, writing, writer, tell)
+        batches: Batches[_Loaded] = Batches(batch_size)
+        for job, content in _read_ahead(jobs, pool, writing, tell, _AHEAD * max(1, workers)):
+            if isinstance(content, Photo):
+                loaded = restorer.prepare(job, content)
+                if loaded is not None:
+                    for batch in batches.add(
+                        (loaded.photo.pixels.shape, loaded.photo.pixels.dtype.str), loaded
+                    ):
+                        restorer.restore(batch)
+            else:
+                restorer.restore_alone(job, content)
+        for batch in batches.rest():
+            restorer.restore(batch)
+    finally:
+        try:
+            writer.finish()
+        finally:
+            pool.close()
+
+
+def _read_ahead(
+    jobs: Iterable[Job], pool: Pool, writing: Writing, tell: Tell, ahead: int
+) -> Iterator[tuple[Job, Photo | Animation | None]]:
+    """Jobs with what was read, in order; None where the picture is too large to be read by a worker."""
+    waiting: deque[tuple[Job, Task[Read]]] = deque()
+
+    def oldest() -> Iterator[tuple[Job, Photo | Animation | None]]:
+        job, task = waiting.popleft()
+        try:
+            result = pool.result(task)
+        except ValueError as error:
+            result = Read(error=f"Cannot read {job.source}: {error}.")
+        if result.error is not None:
+            tell(Done(job, error=result.error))
+        else:
+            yield job, result.content
+
+    for job in jobs:
+        waiting.append((job, pool.submit(read, job.source, writing.frames)))
+        if len(waiting) >= ahead:
+            yield from oldest()
+    while waiting:
+        yield from oldest()
+
+
+class _Restorer:
+    """Runs the model and hands results on."""
+
+    def __init__(self, engine: Engine, writing: Writing, writer: "_Writer", tell: Tell) -> None:
+        self._engine, self._writing, self._writer, self._tell = engine, writing, writer, tell
+
+    def prepare(self, job: Job, photo: Photo) -> _Loaded | None:
+        """A photo that goes into a batch; None where it was refused, or restored in strips."""
+        try:
+            size = self._engine.size(*photo.size)
+            check_target(job, size, several=False)
+        except ValueError as error:
+            self._tell(Done(job, error=f"{job.source}: {error}"))
+            return None
+        if size[0] * size[1] <= HELD:
+            return _Loaded(job, photo, size)
+        self._stream(job, photo, size)
+        return None
+
+    def restore(self, batch: Sequence[_Loaded]) -> None:
+        """Restore together; where that fails, one by one, so that only the culprit fails."""
+        start = time.monotonic()
+        try:
+            results = self._engine.batch([loaded.photo.pixels for loaded in batch])
+        except (ValueError, RuntimeError) as error:
+            if len(batch) == 1:
+                self._tell(Done(batch[0].job, error=_cannot_restore(batch[0].job, error)))
+                return
+            for loaded in batch:
+                self.restore([loaded])
+            return
+        seconds = (time.monotonic() - start) / len(batch)
+        for loaded, restored in zip(batch, results, strict=True):
+            done = Done(loaded.job, seconds, size=loaded.size)
+            self._writer.add(done, write, loaded.photo, [restored], loaded.size, self._writing.encoding)
+
+    def restore_alone(self, job: Job, content: Animation | None) -> None:
+        """A picture that was too large for a worker, or all pictures of a file."""
+        if content is None:
+            result = read(job.source, self._writing.frames, largest=2**63)
+            if result.error is not None:
+                self._tell(Done(job, error=result.error))
+                return
+            if isinstance(result.content, Photo):
+                loaded = self.prepare(job, result.content)
+                if loaded is not None:
+                    self.restore([loaded])
+                return
+            content = result.content
+        if content is not None:
+            self._restore_frames(job, content)
+
+    def _stream(self, job: Job, photo: Photo, size: _SIZE) -> None:
+        """Restore and write strip by strip, in this process."""
+        start = time.monotonic()
+        try:
+            notes = write(job, photo, self._engine.rows(photo.pixels), size, self._writing.encoding)
+        except OutputError as error:
+            self._tell(Done(job, error=str(error)))
+            raise
+        except (ValueError, RuntimeError) as error:
+            self._tell(Done(job, error=_cannot_restore(job, error)))
+        else:
+            self._tell(Done(job, time.monotonic() - start, size=size, notes=notes))
+
+    def _restore_frames(self, job: Job, animation: Animation) -> None:
+        start = time.monotonic()
+        try:
+            size = self._engine.size(*animation.frames[0].size)
+            check_target(job, size, several=True)
+            restored = [self._engine.batch([frame.pixels])[0] for frame in animation.frames]
+        except (ValueError, RuntimeError) as error:
+            self._tell(Done(job, error=_cannot_restore(job, error)))
+            return
+        done = Done(job, time.monotonic() - start, size=size)
+        self._writer.add(done, write_frames, animation, restored, self._writing.encoding)
+
+
+class _Writer:
+    """Writes in the pool; tells of pictures once their files are there."""
+
+    def __init__(self, pool: Pool, tell: Tell, most: int) -> None:
+        self._pool, self._tell, self._most = pool, tell, most
+        self._waiting: deque[tuple[Done, Task[tuple[str, ...]]]] = deque()
+
+    def add(self, done: Done, call: Callable[..., tuple[str, ...]], *arguments: object) -> None:
+        """Write by ``call``, which returns notes; waits where too much waits already."""
+        self._waiting.append((done, self._pool.submit(call, done.job, *arguments)))
+        while self._waiting and (self._waiting[0][1].over or len(self._waiting) > self._most):
+            self._report(*self._waiting.popleft())
+
+    def finish(self) -> None:
+        """Wait for everything."""
+        while self._waiting:
+            self._report(*self._waiting.popleft())
+
+    def _report(self, done: Done, task: Task[tuple[str, ...]]) -> None:
+        try:
+            notes = self._pool.result(task)
+        except OutputError as error:
+            self._tell(replace(done, error=str(error)))
+            raise
+        except ValueError as error:
+            self._tell(replace(done, error=str(error)))
+        else:
+            self._tell(replace(done, notes=notes))
+
+
+def _cannot_restore(job: Job, error: Exception) -> str:
+    return f"Cannot restore {job.source}: {' '.join(str(error).split()).rstrip('.')}."

@@ -1,0 +1,206 @@
+"""From the files and folders that a user names to jobs, one at a time."""
+
+import os
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
+from vosr.jobs.find import Complain, pictures_below
+from vosr.jobs.job import Done, Job, Skipped, Tell
+from vosr.jobs.names import SAME, output_names, suffix_for
+
+COMPARISONS = "comparison"
+"""Folder of the before-and-after pictures within the output."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of ``count`` parts of all pictures, ``index`` from 0.
+
+    Which part a picture belongs to hangs on its name alone: machines that list a growing folder at different times
+    still never do the same picture.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """From ``i/n``, i from 1 to n.
+
+        Raises:
+            ValueError: another form, or i out of range.
+        """
+        index, _, count = text.partition("/")
+        if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+            raise ValueError(f"shard must be i/n with i from 1 to n, such as 1/8, not {text!r}.")
+        return cls(int(index) - 1, int(count))
+
+    def part(self, index: int, count: int) -> "Shard":
+        """Part ``index`` of ``count`` of this shard."""
+        return Shard(self.index + self.count * index, self.count * count)
+
+    def holds(self, name: str) -> bool:
+        """Whether the picture of this name belongs to the shard."""
+        return zlib.crc32(os.fsencode(name)) % self.count == self.index
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a user asked for.
+
+    Attributes:
+        sources: pictures and folders.
+        output: a folder, or the file for a single picture.
+        form: format of the results: a name of FORMATS, or "same".
+        skip_existing: leave out what has its output file already; a single picture is always restored.
+        compare: also write before-and-after pictures.
+        shard: the part that is done here.
+    """
+
+    sources: tuple[Path, ...]
+    output: Path
+    form: str = "png"
+    skip_existing: bool = True
+    compare: bool = False
+    shard: Shard = Shard()
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one picture, not a folder or a list."""
+        return len(self.sources) == 1 and not self.sources[0].is_dir()
+
+    @property
+    def to_file(self) -> bool:
+        """Whether the output is the one file itself."""
+        return self.single and format_of(self.output) is not None and not self.output.is_dir()
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is written below."""
+        return self.output.parent if self.to_file else self.output
+
+    def check(self) -> None:
+        """Refuse what cannot be done, before a model is loaded.
+
+        Raises:
+            ValueError: no such file or folder, no pictures, or an output that cannot be.
+        """
+        if self.form != SAME and self.form not in FORMATS:
+            raise ValueError(f"format must be {', '.join(FORMATS)} or {SAME}, not {self.form!r}.")
+        for source in self.sources:
+            if not source.exists():
+                raise ValueError(f"No file or folder {source}.")
+        if not self.to_file:
+            self._check_folder()
+        self._check_writable()
+        for source in self.sources:
+            if source.is_dir() and next(pictures_below(source, self.output, lambda *_: None), None) is None:
+                raise ValueError(f"No pictures in {source}; looked for {', '.join(SUFFIXES)}.")
+        if self.single and self._target_of_single().resolve() == self.sources[0].resolve():
+            raise ValueError(f"{self.sources[0]} would overwrite itself; choose another output.")
+
+    def _check_folder(self) -> None:
+        if format_of(self.output) is not None and not self.output.is_dir():
+            raise ValueError(f"{self.output} is one file, but there can be several pictures; give a folder.")
+        for source in self.sources:
+            folder = source if source.is_dir() else source.parent
+            if not self.single and self.output.exists() and folder.samefile(self.output):
+                raise ValueError(
+                    f"{self.output} holds the pictures themselves; choose another output folder."
+                )
+
+    def _check_writable(self) -> None:
+        above = next(folder for folder in (self.folder, *self.folder.absolute().parents) if folder.exists())
+        if not above.is_dir():
+            raise ValueError(f"{above} is a file; give a folder, or a name that ends in .png or .jpg.")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise ValueError(f"No permission to write in {above}; choose another output.")
+
+    def jobs(self, tell: Tell) -> Iterator[Job]:
+        """Jobs in a fixed order; what is left out or cannot be listed is told."""
+        if self.single:
+            target = self._target_of_single()
+            comparison = self.folder / COMPARISONS / f"{target.name}.png" if self.compare else None
+            if self.shard.holds(target.name):
+                yield Job(self.sources[0], target, comparison)
+            return
+
+        def complain(folder: Path, reason: str) -> None:
+            tell(Done(Job(folder, self.output), error=f"Cannot list {folder}: {reason}."))
+
+        for below, sources in self._groups(complain):
+            jobs = [
+                self._job(source, below / name)
+                for source, name in zip(sources, output_names(sources, self.form))
+                if self.shard.holds((below / name).as_posix())
+            ]
+            left = self._unfinished(jobs, below) if self.skip_existing else jobs
+            if len(left) < len(jobs):
+                tell(Skipped(len(jobs) - len(left)))
+            yield from left
+
+    def count(self) -> int:
+        """How many pictures there are in this shard, finished or not."""
+        if self.single:
+            return int(self.shard.holds(self._target_of_single().name))
+        return sum(
+            self.shard.holds((below / name).as_posix())
+            for below, sources in self._groups(lambda *_: None)
+            for name in output_names(sources, self.form)
+        )
+
+    def _target_of_single(self) -> Path:
+        if self.to_file:
+            return self.output
+        return self.output / (self.sources[0].stem + suffix_for(self.sources[0], self.form))
+
+    def _groups(self, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
+        """Output folders relative to the output, each with the pictures that go there."""
+        files = [source for source in self.sources if not source.is_dir()]
+        if files:
+            yield Path(), files
+        roots = [source for source in self.sources if source.is_dir()]
+        for root, place in zip(roots, _places(roots, alone=not files)):
+            for below, pictures in pictures_below(root, self.output, complain):
+                yield place / below, pictures
+
+    def _job(self, source: Path, relative: Path) -> Job:
+        comparison = (
+            self.output / COMPARISONS / relative.parent / f"{relative.name}.png" if self.compare else None
+        )
+        return Job(source, self.output / relative, comparison)
+
+    def _unfinished(self, jobs: list[Job], below: Path) -> list[Job]:
+        """Those whose files are not there; folders are listed once instead of asking for every file."""
+        present = _names_in(self.output / below)
+        compared = _names_in(self.output / COMPARISONS / below) if self.compare else set()
+        return [
+            job
+            for job in jobs
+            if job.target.name not in present
+            or (job.comparison is not None and job.comparison.name not in compared)
+        ]
+
+
+def _places(roots: list[Path], alone: bool) -> list[Path]:
+    """Where each folder is mirrored: at the top if it is the only source, else in a folder of its name."""
+    if alone and len(roots) == 1:
+        return [Path()]
+    places, taken = [], Counter[str]()
+    for root in roots:
+        name = root.resolve().name
+        taken[name] += 1
+        places.append(Path(name if taken[name] == 1 else f"{name}_{taken[name]}"))
+    return places
+
+
+def _names_in(folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries}
+    except FileNotFoundError:
+        return set()

@@ -1,0 +1,95 @@
+"""Worker processes that survive what they are fed, or none at all."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Task(Generic[T]):
+    """A call that is under way."""
+
+    def __init__(self, call: Callable[..., T], arguments: tuple[Any, ...], future: "Future[T]") -> None:
+        self.call, self.arguments, self.future = call, arguments, future
+
+    @property
+    def over(self) -> bool:
+        """Whether its result can be taken without waiting."""
+        return self.future.done()
+
+
+class Pool:
+    """Runs calls in ``workers`` processes; with 0 at once, in this one.
+
+    A worker that dies (a decoder that crashes on a damaged file, or the system that is out of memory) takes its
+    siblings' calls with it; those are then tried one by one, so that only the culprit fails.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._processes = self._started(workers) if workers else None
+
+    def submit(self, call: Callable[..., T], *arguments: Any) -> Task[T]:
+        """Start a call; its function and arguments are pickled."""
+        if self._processes is None:
+            return Task(call, arguments, _immediate(call, arguments))
+        try:
+            return Task(call, arguments, self._processes.submit(call, *arguments))
+        except BrokenProcessPool:
+            self._processes = self._started(self._workers)
+            return Task(call, arguments, self._processes.submit(call, *arguments))
+
+    def result(self, task: Task[T]) -> T:
+        """Wait for a call; raises what it raised.
+
+        Raises:
+            ValueError: the process died of it.
+        """
+        try:
+            return task.future.result()
+        except BrokenProcessPool:
+            with self._started(1) as alone:
+                try:
+                    return alone.submit(task.call, *task.arguments).result()
+                except BrokenProcessPool as error:
+                    raise ValueError(
+                        "the process that worked on it died (a crash, or out of memory)"
+                    ) from error
+
+    def close(self) -> None:
+        """Let calls that run come to their end, drop those that wait."""
+        if self._processes is not None:
+            self._processes.shutdown(wait=True, cancel_futures=True)
+
+    @staticmethod
+    def _started(workers: int) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")  # forked children inherit locks of torch's threads
+        return ProcessPoolExecutor(workers, context, begin_worker)
+
+
+def begin_worker() -> None:
+    """Leave Ctrl-C to the process that started this one, and end with it even where it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _immediate(call: Callable[..., T], arguments: tuple[Any, ...]) -> "Future[T]":
+    future: Future[T] = Future()
+    try:
+        future.set_result(call(*arguments))
+    except Exception as error:  # whatever it is, it is raised again where the result is taken
+        future.set_exception(error)
+    return future
