@@ -213,3 +213,18 @@ def test_sigterm_is_an_interrupt(here, capfd, monkeypatch):
     monkeypatch.setattr(EngineRecipe, "open", lambda recipe, device: Doubler())
     status, out, _ = restore("in", "-o", "out", capfd=capfd)
     assert (status, "Restored 3 of 3" in out, "Skipped 2" in out) == (0, True, True)
+
+
+def test_compare(here, capfd):
+    """Pictures and pages beside the results; what lacks its comparison is not finished."""
+    for name in ("a.png", "sub/b.jpg"):
+        save_noise(here / "in" / name)
+    restore("in", "-o", "out", capfd=capfd)
+    status, out, _ = restore("in", "-o", "out", "--compare", capfd=capfd)
+    assert (status, "Restored 2 of 2" in out, "Compare: out/comparison/index.html" in out) == (0, True, True)
+    page = (here / "out/comparison/index.html").read_text("utf-8")
+    assert page.count("<figure>") == 2
+    assert Image.open(here / "out/comparison/sub/b.png.png").width > 100
+    assert "Skipped 2" in restore("in", "-o", "out", "--compare", capfd=capfd)[1]
+    restore("in/a.png", "-o", "x.png", "--compare", capfd=capfd)
+    assert (here / "comparison/x.png.png").is_file()

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
@@ -58,6 +59,7 @@ class Display:
 
     def __init__(self, plan: Plan, quiet: bool) -> None:
         self.tally = Tally()
+        self.pages: Path | None = None
         self._plan, self._quiet = plan, quiet
         self._console = Console(stderr=True, soft_wrap=True, highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -140,6 +142,8 @@ class Display:
                 "--skip_existing=false restores them again.",
                 markup=False,
             )
+        if self.pages is not None:
+            out.print(f"Compare: {self.pages}", markup=False)
         for note, count in tally.notes.items():
             out.print(f"Note: {note}" + (f" ({count} pictures)" if count > 1 else ""), markup=False)
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -13,12 +15,13 @@ from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
+from vosr.imaging.gallery import write_pages
 from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
 from vosr.jobs.manifest import Manifest
-from vosr.jobs.plan import Plan, Shard
+from vosr.jobs.plan import COMPARISONS, Plan, Shard
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
 
@@ -70,6 +73,11 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
         type=Path | None,
         help="JSON lines; by default manifest.jsonl in the output of a folder.",
     )
+    folders.add_argument(
+        "--compare",
+        action="store_true",
+        help="Write before-and-after pictures, and pages with a slider, to comparison/ in the output.",
+    )
     folders.add_argument("--quiet", action="store_true", help="Show errors only.")
 
 
@@ -85,7 +93,7 @@ def run(options: Namespace) -> int:
     work.check()
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
     display = Display(plan, options.quiet)
-    with Manifest(options.manifest or _manifest(plan)) as manifest, display:
+    with Manifest(options.manifest or _manifest(plan)) as manifest, display, _pages(plan, display):
         try:
             _run(work, devices, display, manifest, asdict(encoding))
         except KeyboardInterrupt:
@@ -101,6 +109,17 @@ def run(options: Namespace) -> int:
             display.complain(str(error))
     display.conclude(manifest)
     return display.status
+
+
+@contextmanager
+def _pages(plan: Plan, display: Display) -> Iterator[None]:
+    """Write the comparisons' pages at the end, however it comes."""
+    try:
+        yield
+    finally:
+        folder = plan.folder / COMPARISONS
+        if plan.compare and folder.is_dir():
+            display.pages = write_pages(folder, plan.folder)
 
 
 def _run(
@@ -133,6 +152,7 @@ def _plan(options: Namespace) -> Plan:
         options.output,
         options.format or "png",
         options.skip_existing,
+        options.compare,
         shard=Shard.parse(options.shard),
     )
     named = format_of(plan.output) if plan.to_file else None

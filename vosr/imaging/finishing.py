@@ -95,7 +95,7 @@ def finished(photo: Photo, rows: Iterable[NDArray], layout: Layout) -> Iterator[
 def _colours(photo: Photo, strip: NDArray, layout: Layout, top: int) -> NDArray:
     back = photo.converted and photo.profile is not None and layout.profile == photo.profile
     if not back or photo.profile is None:
-        grey = _luma(strip) if layout.grey else strip
+        grey = luma(strip) if layout.grey else strip
         return _as_depth(grey, layout.dtype)
     if photo.beyond is None:
         return from_srgb(strip, photo.profile, layout.dtype)
@@ -115,7 +115,7 @@ def _over_white(colours: NDArray, alpha: NDArray) -> NDArray:
     return _quantised(colours / full * share + (1 - share), colours.dtype.type)
 
 
-def _luma(strip: NDArray) -> NDArray:
+def luma(strip: NDArray) -> NDArray:
     """(rows, W, 3) -> (rows, W, 1), as Pillow's conversion to L; exact where the channels are equal."""
     return np.round(strip.astype(np.float32) @ _LUMA).astype(strip.dtype)[..., None]
 

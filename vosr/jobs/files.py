@@ -1,6 +1,7 @@
 """What worker processes do: reading before, writing after. Imports no torch, so that they start fast and stay small."""
 
 import errno
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Literal
 
 from numpy.typing import NDArray
 
+from vosr.imaging.comparison import Comparison
 from vosr.imaging.formats import format_of
+from vosr.imaging.gallery import write_comparison
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import read_animation, read_photo, size_of
 from vosr.imaging.writing import Encoding, write_animation, write_photo
@@ -68,14 +71,19 @@ def read(source: Path, frames: Frames, largest: int = LARGE) -> Read:
 def write(
     job: Job, photo: Photo, rows: Iterable[NDArray], size: tuple[int, int], encoding: Encoding
 ) -> tuple[str, ...]:
-    """Write a picture; the notes come back.
+    """Write a picture, and its comparison if the job asks for one; the notes come back.
 
     Raises:
         ValueError: it cannot be written.
         OutputError: nor can any other.
     """
+    comparison = Comparison(photo, size) if job.comparison is not None else None
     try:
-        return (*photo.notes, *write_photo(photo, rows, size, job.target, encoding))
+        rows = rows if comparison is None else comparison.watch(rows)
+        notes = write_photo(photo, rows, size, job.target, encoding)
+        if comparison is not None and job.comparison is not None:
+            write_comparison(comparison.result(), job.comparison)
+        return (*photo.notes, *notes)
     except OSError as error:
         raise _explained(error, job.target) from error
 
@@ -86,6 +94,11 @@ def write_frames(
     """Write all pictures of a file; otherwise as :func:`write`."""
     try:
         notes = write_animation(animation, restored, job.target, encoding)
+        if job.comparison is not None:
+            height, width = restored[0].shape[:2]
+            comparison = Comparison(animation.frames[0], (width, height))
+            deque(comparison.watch([restored[0]]), maxlen=0)
+            write_comparison(comparison.result(), job.comparison)
         return (f"all {len(restored)} pictures of the file", *notes)
     except OSError as error:
         raise _explained(error, job.target) from error

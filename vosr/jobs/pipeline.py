@@ -133,7 +133,10 @@ class _Restorer:
         seconds = (time.monotonic() - start) / len(batch)
         for loaded, restored in zip(batch, results, strict=True):
             done = Done(loaded.job, seconds, size=loaded.size)
-            self._writer.add(done, write, loaded.photo, [restored], loaded.size, self._writing.encoding)
+            photo = loaded.photo
+            if loaded.job.comparison is None:
+                photo = replace(photo, pixels=photo.pixels[:0])  # not needed any more: less to hand over
+            self._writer.add(done, write, photo, [restored], loaded.size, self._writing.encoding)
 
     def restore_alone(self, job: Job, content: Animation | None) -> None:
         """A picture that was too large for a worker, or all pictures of a file."""
