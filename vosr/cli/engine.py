@@ -7,7 +7,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
-from vosr.inference import Settings
+from vosr.inference import DTypeName, Precision, Semantics, Settings
 from vosr.model import ColorFix
 from vosr.restorer import Restorer
 
@@ -26,15 +26,41 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
         "--scale", type=float | None, help="Enlargement, at least 1; the trained one if not given."
     )
     parser.add_argument(
+        "--size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"), help="Of the results, instead of --scale."
+    )
+    parser.add_argument(
         "--steps", type=int | None, help="Evaluations of the model; its own default if not given."
     )
     parser.add_argument("--guidance_scale", type=float | None, help="Teachers: larger is more faithful.")
     parser.add_argument("--weak_strength", type=float | None, help="Teachers: anchor of the weak branch.")
     parser.add_argument("--seed", type=int | None, help="Of the noise; made from each picture if not given.")
-    parser.add_argument("--tile", type=int | None, help="Side of tiles in output pixels; 0 for none.")
     parser.add_argument(
         "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
     )
+    _add_work_arguments(parser)
+
+
+def _add_work_arguments(parser: ArgumentParser) -> None:
+    work = parser.add_argument_group("Memory and speed")
+    work.add_argument(
+        "--tile",
+        type=int | None,
+        help="Side of tiles in output pixels; 0 for none; the training size where a picture needs tiles.",
+    )
+    work.add_argument(
+        "--semantics", type=Semantics, default="tile", help="What the vision encoder reads for a tile."
+    )
+    work.add_argument(
+        "--memory", type=float | None, help="GiB to work with; half of what is free if not given."
+    )
+    work.add_argument(
+        "--dtype", type=DTypeName, default="auto", help="Of the backbone: float16 on CUDA, float32 elsewhere."
+    )
+    work.add_argument(
+        "--encoder_dtype", type=DTypeName, default="auto", help="Of the vision encoder: as the backbone."
+    )
+    work.add_argument("--autoencoder_dtype", type=DTypeName, default="auto", help="float32 if not given.")
+    work.add_argument("--compile", action="store_true", help="Run the backbone through torch.compile.")
 
 
 @dataclass(frozen=True)
@@ -44,17 +70,33 @@ class EngineRecipe:
     model: str = DEFAULT_MODEL
     companions: Path | None = None
     scale: float | None = None
+    size: tuple[int, int] | None = None
     steps: int | None = None
     guidance_scale: float | None = None
     weak_strength: float | None = None
     seed: int | None = None
     tile: int | None = None
     color_fix: ColorFix | None = None
+    semantics: Semantics = "tile"
+    memory: float | None = None
+    dtype: DTypeName = "auto"
+    encoder_dtype: DTypeName = "auto"
+    autoencoder_dtype: DTypeName = "auto"
+    compile: bool = False
 
     @classmethod
     def of(cls, options: Namespace) -> "EngineRecipe":
-        """From the parsed options of the command line."""
-        return cls(**{field.name: options[field.name] for field in fields(cls)})
+        """From the parsed options of the command line.
+
+        Raises:
+            ValueError: scale and size at once.
+        """
+        values = {field.name: options[field.name] for field in fields(cls)}
+        if values["size"] is not None:
+            if values["scale"] is not None:
+                raise ValueError("Give --scale or --size, not both.")
+            values["size"] = tuple(values["size"])
+        return cls(**values)
 
     def open(self, device: str) -> "RestorerEngine":
         """Load the model.
@@ -62,13 +104,16 @@ class EngineRecipe:
         Raises:
             ValueError: no such model or device, or settings that the model does not have.
         """
-        restorer = Restorer.from_pretrained(self.model, device, companions=self.companions)
+        precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
+        restorer = Restorer.from_pretrained(self.model, device, precision, self.companions, self.compile)
         settings = Settings(
             steps=self.steps,
             guidance_scale=self.guidance_scale,
             weak_strength=self.weak_strength,
             tile=self.tile,
             color_fix=self.color_fix,
+            semantics=self.semantics,
+            memory=self.memory,
         )
         settings.check(restorer.model)
         restorer.output_size(1, 1, self.scale)
@@ -84,12 +129,15 @@ class RestorerEngine:
     @property
     def settings(self) -> dict[str, object]:
         given = asdict(self._recipe)
+        scale = self._recipe.scale or self._restorer.model.card.scale
         return given | {
             "companions": None if self._recipe.companions is None else str(self._recipe.companions),
-            "scale": self._recipe.scale or self._restorer.model.card.scale,
+            "scale": scale if self._recipe.size is None else None,
         }
 
     def size(self, width: int, height: int) -> tuple[int, int]:
+        if self._recipe.size is not None:
+            return self._recipe.size
         return self._restorer.output_size(width, height, self._recipe.scale)
 
     def batch(self, pictures: Sequence[NDArray]) -> list[NDArray]:

@@ -22,6 +22,7 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*in eval mode at the start of training.*",
     ".*does not have many workers.*",
     ".*is smaller than the logging interval.*",
+    "Mismatch dtype between input and weight.*",  # norms keep float32 gains under half precision
 )
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         _overview()
         return 0
     command, rest = arguments[0], arguments[1:]
+    for noise in NOISE:
+        warnings.filterwarnings("ignore", message=noise)
     try:
         if command in TRAINING:
             return _train(arguments)
@@ -58,8 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    for noise in NOISE:
-        warnings.filterwarnings("ignore", message=noise)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     from vosr.cli.names import expand_arguments
     from vosr.cli.training import TrainingCLI
