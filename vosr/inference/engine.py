@@ -60,6 +60,7 @@ class Engine:
         self.encoder = Part("vision encoder", model.conditioner.encoder, encoder)
         self.autoencoder = Part("autoencoder", model.conditioner.autoencoder, autoencoder)
         self.compiled = compile
+        self._said_small = False
         if compile:
             compile_forward(model.backbone)
 
@@ -92,10 +93,9 @@ class Engine:
         if self.compiled:
             multiple *= max(1, BUCKET // multiple)
         padded = padded_side(width, multiple, least), padded_side(height, multiple, least)
-        if min(size) < least:
-            log.info(
-                "The output is smaller than the training size, %d px: padded to it by reflection.", least
-            )
+        if min(size) < least and not self._said_small:
+            self._said_small = True  # once, not for every picture of a folder
+            log.warning("Output below the model's training size, %d px: padded to it by reflection.", least)
         enlarged = Enlarged(pictures, size, padded)
         noise_seeds = [picture_seed(p) if seed is None else seed for p, seed in zip(pictures, seeds)]
         memory = working_memory(self.device, settings.memory)
