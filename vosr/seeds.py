@@ -22,5 +22,7 @@ def noise_for(seeds: list[int], shape: tuple[int, ...], device: torch.device | s
 
     Drawn on the CPU, so that a seed gives the same picture on every device.
     """
-    noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    return torch.stack(noise).to(device)
+    noise = torch.empty(len(seeds), *shape)
+    for one, seed in zip(noise, seeds):
+        one.normal_(generator=torch.Generator().manual_seed(seed))
+    return noise.to(device)

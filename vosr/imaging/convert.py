@@ -73,7 +73,6 @@ def _grey(result: NDArray) -> NDArray:
 
 def as_array(picture: Tensor, dtype: np.dtype) -> NDArray:
     """(3, H, W) in [0, 1] -> (H, W, 3): uint8 and uint16 over their whole range, floating point as it is."""
-    values = picture.movedim(0, -1).numpy()
-    if np.issubdtype(dtype, np.floating):
-        return values.astype(dtype)
-    return np.round(values * np.iinfo(dtype).max).astype(dtype)
+    whole = not np.issubdtype(dtype, np.floating)
+    values = picture.mul(np.iinfo(dtype).max).round_() if whole else picture
+    return values.movedim(0, -1).numpy().astype(dtype, order="C")

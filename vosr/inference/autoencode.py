@@ -115,12 +115,14 @@ def decode_rows(autoencoder: Autoencoder, run: Run, latent: Tensor, side: int) -
                 part = run(partial(autoencoder.decode, tile)).cpu()
                 band[..., column.start * f : column.end * f] += part * row.weights[:, None] * column.weights
             ready = ((rows[i + 1].start if i + 1 < len(rows) else row.end) - row.start) * f
-            yield _pixels(band[:, :, :ready])
             carried = band[:, :, ready:].clone()
+            yield _pixels(band[:, :, :ready])
+            del band
 
 
 def _pixels(decoded: Tensor) -> Tensor:
-    return ((decoded + 1) / 2).clamp(0, 1)
+    """From [-1, 1] to [0, 1], in place: strips of large pictures are large."""
+    return decoded.add_(1).div_(2).clamp_(0, 1)
 
 
 def _statistics(

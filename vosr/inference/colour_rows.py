@@ -23,7 +23,7 @@ def fixed_rows(name: ColorFix, strips: Strips, reference: Reference) -> Strips:
     fix = {"adain": adain_rows, "wavelet": wavelet_rows}
     fixed = fix[name](strips, reference) if name in fix else strips
     for strip in fixed:
-        yield strip.clamp(0, 1)
+        yield strip.clamp_(0, 1)
 
 
 def adain_rows(strips: Strips, reference: Reference) -> Strips:

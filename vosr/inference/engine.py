@@ -152,7 +152,7 @@ class Engine:
     @torch.no_grad()
     def _together(self, pictures: list[Iterator[Tensor]]) -> Iterator[Tensor]:
         for parts in zip(*pictures):
-            yield torch.cat(parts)
+            yield _joined(list(parts))
 
     @torch.no_grad()
     def _latent(
@@ -194,7 +194,7 @@ class Engine:
         for i in range(len(enlarged.planes)):
             cut = partial(self._cut, enlarged, slice(i, i + 1))
             latents.append(encode(autoencoder, self.autoencoder.run, cut, height, width, plan.block))
-        return torch.cat(latents)
+        return _joined(latents)
 
     def _semantics(self, enlarged: Enlarged, settings: Settings) -> Callable[[Tile], Tensor]:
         """Tokens (B, M, Z) for a tile."""
@@ -237,6 +237,11 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out; the CPU's allocator raises a plain RuntimeError."""
     said = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or ("memory" in said and "alloc" in said)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One batch, without a copy where there is one picture."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _reference(enlarged: Enlarged, top: int, bottom: int) -> Tensor:

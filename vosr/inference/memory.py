@@ -20,6 +20,10 @@ LIVE = 24
 """Vectors of the backbone's width that are alive per token at the widest point of a block, in float32."""
 
 
+STRIP = 64
+"""Bytes per pixel of a strip as wide as the picture, while it is put together and turned into 8 bits."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is worked on at once.
@@ -67,7 +71,8 @@ def make_plan(
     per_tile = 2 * 2 * tokens * LIVE * 4 * backbone.width
     batch = min(MOST_TILES, max(1, memory // (per_tile * pictures)))
     # The pieces that the statistics of group norms come from are as large as two tiles.
-    block = int((memory / (2 * autoencoder.working_bytes)) ** 0.5) // autoencoder.factor
+    block = int(min((memory / (2 * autoencoder.working_bytes)) ** 0.5, memory / (STRIP * width)))
+    block //= autoencoder.factor
     return Plan(cells, batch, max(least_block(autoencoder.context), block))
 
 
