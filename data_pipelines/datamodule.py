@@ -77,11 +77,24 @@ class ShardDataModule(LightningDataModule):
         self.max_bad_share = max_bad_share
         self.synthetic = synthetic
         self._loader: TrainLoader | None = None
+        self._sources: dict[tuple[str, ...], Found] = {}
 
     @property
     def tally(self) -> Tally:
         """What this rank has read so far, good and bad."""
         return self._loader.tally if self._loader is not None else Tally()
+
+    def check(self) -> None:
+        """Find every source and validation picture now, before a run leaves its first file.
+
+        Raises:
+            ValueError: one is not there or holds nothing.
+        """
+        for names, weight in self.train:
+            if SYNTHETIC not in names:
+                self._find(names, weight)
+        if self.validation is not None and len(self.validation) == 0:
+            raise ValueError("The validation set is empty; set --data.validation to null to have none.")
 
     def prepare_data(self) -> None:
         """Draw the synthetic pictures, once per machine."""
@@ -147,11 +160,15 @@ class ShardDataModule(LightningDataModule):
     @cached_property
     def _found_here(self) -> list[Found]:
         """Shards as this rank sees them."""
-        folder = str(self.synthetic.folder)
-        return [
-            find_source([folder if name == SYNTHETIC else name for name in names], weight)
-            for names, weight in self.train
-        ]
+        return [self._find(names, weight) for names, weight in self.train]
+
+    def _find(self, names: list[str], weight: float) -> Found:
+        """Shards of one source; looked for once."""
+        if tuple(names) not in self._sources:
+            folder = str(self.synthetic.folder)
+            places = [folder if name == SYNTHETIC else name for name in names]
+            self._sources[tuple(names)] = find_source(places, weight)
+        return self._sources[tuple(names)]
 
     def _plan(self, group: dist.ProcessGroup | None) -> Plan:
         ranks = dist.get_world_size() if group is not None else 1

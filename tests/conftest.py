@@ -1,8 +1,13 @@
 """Fixtures that several parts of the suite share."""
 
+from collections import defaultdict
+
 import pytest
 import torch
 from golden_files import Golden
+
+GOLDEN_ERRORS = pytest.StashKey[dict[str, tuple[float, str]]]()
+"""Largest relative error by golden file, and what it is of."""
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +47,37 @@ def golden_backbone(golden):
         return model
 
     return build
+
+
+@pytest.fixture
+def report_golden(pytestconfig):
+    """Notes an error to a part of a golden file; the largest of each file is told at the end of the run."""
+    largest = pytestconfig.stash.setdefault(GOLDEN_ERRORS, defaultdict(lambda: (-1.0, "")))
+
+    def report(name: str, key: str, error: float) -> None:
+        largest[name] = max(largest[name], (error, key))
+
+    return report
+
+
+@pytest.fixture
+def golden_error(golden, relative_error, report_golden):
+    """Relative error to a tensor of a golden file, reported."""
+
+    def error(name: str, key: str, actual: torch.Tensor) -> float:
+        value = relative_error(actual, golden(name)[key])
+        report_golden(name, key, value)
+        return value
+
+    return error
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    largest = config.stash.get(GOLDEN_ERRORS, {})
+    if largest:
+        terminalreporter.section("largest relative error by golden file")
+        for name, (value, key) in sorted(largest.items()):
+            terminalreporter.write_line(f"{name:23} {value:.1e}  {key}")
 
 
 @pytest.fixture(scope="session")

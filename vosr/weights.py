@@ -135,6 +135,23 @@ def load_strictly(
     Raises:
         ValueError: names what is missing, what is unexpected and what has another shape.
     """
+    check_fit(module, state, path)
+    module.load_state_dict(
+        {name: value if dtype is None else value.to(dtype) for name, value in state.items()}, assign=True
+    )
+
+
+def check_fit(module: nn.Module, state: State, source: Path) -> None:
+    """Refuse weights that are not those of ``module``, which may be on the meta device.
+
+    Args:
+        module: has the names and shapes that are wanted.
+        state: the weights.
+        source: where they come from, for the message.
+
+    Raises:
+        ValueError: names what is missing, what is unexpected and what has another shape.
+    """
     expected = module.state_dict()
     problems = [
         *(f"{name} is missing" for name in expected.keys() - state.keys()),
@@ -148,11 +165,8 @@ def load_strictly(
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ValueError(
-            f"{path} does not fit {type(module).__name__}: {'; '.join(sorted(problems)[:3])}{more}."
+            f"{source} does not fit {type(module).__name__}: {'; '.join(sorted(problems)[:3])}{more}."
         )
-    module.load_state_dict(
-        {name: value if dtype is None else value.to(dtype) for name, value in state.items()}, assign=True
-    )
 
 
 def on_meta() -> bool:

@@ -46,14 +46,15 @@ def folder_of(path, state, config):
 
 @pytest.mark.golden
 @torch.no_grad()
-def test_golden_qwen_vae2d(golden, relative_error, tmp_path):
+def test_golden_qwen_vae2d(golden, golden_error, relative_error, tmp_path):
     file = golden("qwen_vae2d")
     config = file.meta["config"]
     model = QwenVAE(folder_of(tmp_path, file.weights, config))
     mean, log_variance = model.network.encode(file["x"]).chunk(2, dim=1)
-    assert relative_error(mean, file["mean"]) <= 1e-5
-    assert relative_error(log_variance, file["logvar"]) <= 1e-5
-    assert relative_error(model.network.decode(file["z"]).clamp(-1, 1), file["decoded"]) <= 2e-5
+    assert golden_error("qwen_vae2d", "mean", mean) <= 1e-5
+    assert golden_error("qwen_vae2d", "logvar", log_variance) <= 1e-5
+    decoded = model.network.decode(file["z"]).clamp(-1, 1)
+    assert golden_error("qwen_vae2d", "decoded", decoded) <= 2e-5
     # The component works on normalised latents.
     center = torch.tensor(config["latents_mean"]).view(1, -1, 1, 1)
     width = torch.tensor(config["latents_std"]).view(1, -1, 1, 1)
@@ -63,11 +64,11 @@ def test_golden_qwen_vae2d(golden, relative_error, tmp_path):
 
 @pytest.mark.golden
 @torch.no_grad()
-def test_golden_light_decoder(golden, relative_error, tmp_path):
+def test_golden_light_decoder(golden, golden_error, tmp_path):
     file = golden("light_decoder")
     path = tmp_path / "sd21_lwdecoder.pth"
     torch.save({"config": file.meta["config"], "model_state_dict": file.weights}, path)
-    assert relative_error(load_light_decoder(path)(file["z"]), file["out"]) <= 3e-5
+    assert golden_error("light_decoder", "out", load_light_decoder(path)(file["z"])) <= 3e-5
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ def small(**overrides):
 @pytest.mark.golden
 @pytest.mark.parametrize("name", ["backbone_teacher", "backbone_student"])
 @torch.no_grad()
-def test_golden_backbone(golden, golden_backbone, relative_error, name):
+def test_golden_backbone(golden, golden_backbone, golden_error, name):
     file, model = golden(name), golden_backbone(name)
     r = file["r"] if model.end_time else None
     cases = {"out": (file["x"], file["z"], r), "out_other": (file["x_other"], file["z"], r)}
@@ -28,7 +28,7 @@ def test_golden_backbone(golden, golden_backbone, relative_error, name):
     else:
         cases["out_zero_semantics"] = (file["x"], torch.zeros_like(file["z"]), r)
     for key, (x, z, end) in cases.items():
-        assert relative_error(model(x, file["t"], z, end), file[key]) <= TOLERANCE, key
+        assert golden_error(name, key, model(x, file["t"], z, end)) <= TOLERANCE, key
 
 
 @torch.no_grad()

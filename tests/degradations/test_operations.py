@@ -20,7 +20,7 @@ def one(value):
 
 
 @pytest.mark.golden
-def test_golden_degradation_kernels(golden):
+def test_golden_degradation_kernels(golden, golden_error):
     file = golden("degradation_ops")
     for name, p in file.meta["parameters"].items():
         size = p["size"]
@@ -35,13 +35,14 @@ def test_golden_degradation_kernels(golden):
         else:
             kernel = sinc_kernels(torch.tensor([size]), one(p["cutoff"]))[0]
         assert float((kernel - file[name]).abs().max()) <= 1e-6, name
+        assert golden_error("degradation_ops", name, kernel) <= 1e-6, name
 
 
 @pytest.mark.golden
-def test_golden_degradation_filter(golden, relative_error):
+def test_golden_degradation_filter(golden, golden_error):
     file = golden("degradation_ops")
     filtered = filter2d(whole(file["filter.image"]), file["filter.kernels"]).image
-    assert relative_error(filtered, file["filter.out"]) <= 1e-5
+    assert golden_error("degradation_ops", "filter.out", filtered) <= 1e-5
 
 
 def pillow_jpeg(image, quality):

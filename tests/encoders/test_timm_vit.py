@@ -63,7 +63,7 @@ def no_hub(monkeypatch, tmp_path):
 
 
 @pytest.mark.golden
-def test_golden_dinov2_tiny(golden, relative_error, tmp_path):
+def test_golden_dinov2_tiny(golden, golden_error, tmp_path):
     file = golden("dinov2_tiny")
     config = file.meta["config"]
     overrides = {key: config[key] for key in ("embed_dim", "depth", "num_heads")}
@@ -77,8 +77,8 @@ def test_golden_dinov2_tiny(golden, relative_error, tmp_path):
             weights=path,
             overrides=overrides,
         )
-        expected = file["x_norm"] if final_norm else file[f"tokens_block{block}"]
-        assert relative_error(model.tokens(file["x"]), expected) <= 2e-5
+        key = "x_norm" if final_norm else f"tokens_block{block}"
+        assert golden_error("dinov2_tiny", key, model.tokens(file["x"])) <= 2e-5, key
 
 
 def test_positions_are_resampled_by_the_scale_factor():

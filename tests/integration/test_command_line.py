@@ -167,6 +167,11 @@ def test_kill_and_continue_gives_the_undisturbed_result(project):
         (["--name=nothing", "--ckpt_path=last"], "No checkpoint to continue from"),
         (["--model.init_from=nowhere"], "No model 'nowhere'"),
         (["--config=missing.yaml"], "missing.yaml"),
+        (["--model.init_from=vosr_small_student"], "vosr_small_student does not fit LightningDiT"),
+        (["--data=data_pipelines.ShardDataModule", "--data.train=nowhere"], "No data at 'nowhere'"),
+        (["--data=data_pipelines.ShardDataModule", "--data.validation=nowhere"], "No folder nowhere"),
+        (["--model.encodr=none"], "Valid here: autoencoder, backbone"),
+        (["--trainer.devices=0"], "devices=0"),
     ],
 )
 def test_mistakes_end_with_one_sentence(project, arguments, message, monkeypatch, capfd):

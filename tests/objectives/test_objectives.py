@@ -16,29 +16,30 @@ def recorded(file, guidance):
     return condition, guidance.augment(condition, draw), guidance.mix(condition, draw), flow
 
 
-def check_gradients(file, model, relative_error, tolerance):
+def check_gradients(name, file, model, golden_error, tolerance):
     parameters = dict(model.named_parameters())
-    for key, expected in file.tensors.items():
+    for key in file.tensors:
         if key.startswith("grad."):
-            assert relative_error(parameters[key.removeprefix("grad.")].grad, expected) <= tolerance, key
+            assert golden_error(name, key, parameters[key.removeprefix("grad.")].grad) <= tolerance, key
 
 
 @pytest.mark.golden
-def test_golden_loss_flow_matching(golden, golden_backbone, relative_error):
+def test_golden_loss_flow_matching(golden, golden_backbone, golden_error):
     file, model = golden("loss_flow_matching"), golden_backbone("backbone_teacher")
     guidance = RestorationGuidance(weak_strength=file.meta["note"]["partial_strength"])
     _, _, mixed, flow = recorded(file, guidance)
     model.zero_grad()
     loss = FlowMatching().loss(lambda z, t: model.velocity(z, t, mixed), file["hq"], flow)
     loss.total.backward()
-    assert relative_error(loss.total.detach(), file["loss"]) <= 1e-5
-    check_gradients(file, model, relative_error, 1e-5)
+    assert golden_error("loss_flow_matching", "loss", loss.total.detach()) <= 1e-5
+    check_gradients("loss_flow_matching", file, model, golden_error, 1e-5)
 
 
 @pytest.mark.golden
 @pytest.mark.parametrize(("name", "target_tolerance"), [("rcgm", 3e-4), ("shortcut", 1e-5)])
-def test_golden_loss_distillation(golden, golden_backbone, relative_error, name, target_tolerance):
-    file = golden(f"loss_{name}")
+def test_golden_loss_distillation(golden, golden_backbone, golden_error, name, target_tolerance):
+    recorded_as = f"loss_{name}"
+    file = golden(recorded_as)
     note = file.meta["note"]
     teacher, student = golden_backbone("backbone_teacher"), golden_backbone("backbone_student")
     guidance = RestorationGuidance(scale=note["omega"], weak_strength=note["partial_strength"])
@@ -50,7 +51,7 @@ def test_golden_loss_distillation(golden, golden_backbone, relative_error, name,
 
     def guided(z, t):
         v = guidance.velocity(teacher.velocity, z, t, augmented, weak)
-        assert relative_error(v, file["teacher_target"]) <= 1e-5
+        assert golden_error(recorded_as, "teacher_target", v) <= 1e-5
         return v
 
     def average(z, t, r):
@@ -59,8 +60,8 @@ def test_golden_loss_distillation(golden, golden_backbone, relative_error, name,
     student.zero_grad()
     loss = objective.loss(average, guided, file["hq"], flow)
     loss.total.backward()
-    assert relative_error(loss.total.detach(), file["loss"]) <= target_tolerance
-    check_gradients(file, student, relative_error, target_tolerance)
+    assert golden_error(recorded_as, "loss", loss.total.detach()) <= target_tolerance
+    check_gradients(recorded_as, file, student, golden_error, target_tolerance)
 
     from vosr.flow import interpolate
 
@@ -68,7 +69,7 @@ def test_golden_loss_distillation(golden, golden_backbone, relative_error, name,
         z_t = interpolate(file["hq"], file["eps"], file["t"])
         u = average(z_t, file["t"], file["r"])
         target = objective.target(average, u, file["teacher_target"], z_t, file["t"], file["r"])
-    assert relative_error(target, file["average_velocity_target"]) <= target_tolerance
+    assert golden_error(recorded_as, "average_velocity_target", target) <= target_tolerance
 
 
 def gaussian_average_velocity(mean, std):

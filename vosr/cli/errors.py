@@ -4,6 +4,7 @@ import difflib
 import inspect
 import re
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from jsonargparse import ArgumentParser
@@ -16,14 +17,20 @@ def fail(message: str, status: int = 2) -> NoReturn:
 
 
 class OneLineParser(ArgumentParser):
-    """Parser whose errors are one sentence, with the nearest valid choice where a key is wrong."""
+    """Parser whose errors are one sentence, with the valid choices where a key is wrong."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        fail(explain(" ".join(str(message).split()), self.keys()))
+        fail(explain(" ".join(str(message).split()), self.keys(), self.own_keys()))
 
     def keys(self) -> set[str]:
         """Last part of every key that this parser knows."""
         return {str(action.dest).rpartition(".")[2] for action in self._actions} | _component_keys()
+
+    def own_keys(self) -> list[str]:
+        """Keys of this parser itself; of its first subcommand's, where it has such: config files hold those."""
+        parsers = [next(iter(a.choices.values())) for a in self._actions if isinstance(a.choices, dict)]
+        dests = [str(action.dest) for action in (parsers[0] if parsers else self)._actions]
+        return [dest for dest in dests if not dest.endswith("help") and not dest.startswith("print_")]
 
 
 UNKNOWN_KEY = (
@@ -33,19 +40,65 @@ UNKNOWN_KEY = (
     r"No such option: -*([\w.]+)",
 )
 REASON_IN_UNION = r"Errors: - (.*?) - (?:Expected|Not of type)"
+WRONG_BASE = r"Import path ([\w.]+) does not correspond to a subclass of (\w+)"
+NO_CLASS = r"Expected a dot import path string: (\S+)"
+NO_MODEL = r"arguments are required: .*(?:data|model)"
+PARSER_KEY = r'Parser key "[\w.]+":'
+FEW = 20
+"""Valid keys that one line may hold."""
 
 
-def explain(message: str, keys: set[str]) -> str:
-    """The part of a jsonargparse message that a user can act on."""
+def explain(message: str, keys: set[str], own: Sequence[str] = ()) -> str:
+    """The part of a jsonargparse message that a user can act on.
+
+    Args:
+        message: in one line.
+        keys: last parts of all keys that could be meant.
+        own: whole keys of the parser that complains.
+    """
     for pattern in UNKNOWN_KEY:
-        found = re.search(pattern, message)
-        if found:
-            leaf = found.group(1).rpartition(".")[2]
-            near = difflib.get_close_matches(leaf, keys, n=1, cutoff=0.6)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            return f"Unknown key {found.group(1)!r}.{hint} The command's --help lists the valid ones."
-    inner = re.search(REASON_IN_UNION, message)
-    return inner.group(1) if inner else message
+        if found := re.search(pattern, message):
+            return _unknown_key(found.group(1), keys, own)
+    if found := re.search(WRONG_BASE, message):
+        return _wrong_base(*found.groups())
+    if re.search(NO_MODEL, message):
+        return (
+            "No model and data: give a config, such as --config configs/distill.yaml or configs/teacher.yaml."
+        )
+    if found := re.search(NO_CLASS, message):
+        return _no_class(found.group(1), keys)
+    inner, key = re.search(REASON_IN_UNION, message), re.match(PARSER_KEY, message)
+    reason = f"{key.group() if key else ''} {inner.group(1)}".strip() if inner else message
+    return re.sub(r"Expected a typing\.Literal\[(.*?)\]", r"Expected one of \1", reason)
+
+
+def _unknown_key(key: str, keys: set[str], own: Sequence[str]) -> str:
+    group, _, leaf = key.rpartition(".")
+    beside = sorted({name.rpartition(".")[2] for name in own if name.rpartition(".")[0] == group})
+    near = difflib.get_close_matches(leaf, beside, n=1) or difflib.get_close_matches(leaf, keys, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    if 0 < len(beside) <= FEW:
+        return f"Unknown key {key!r}.{hint} Valid here: {', '.join(beside)}."
+    return f"Unknown key {key!r}.{hint} The command's --help lists the valid ones."
+
+
+def _no_class(name: str, keys: set[str]) -> str:
+    near = difflib.get_close_matches(name, [key for key in keys if key[:1].isupper()], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no class {name!r}.{hint} Give a registered name (python main.py components) or a dotted path."
+
+
+def _wrong_base(path: str, base: str) -> str:
+    from vosr.registries import REGISTRIES
+
+    fitting = [
+        name
+        for registry in REGISTRIES.values()
+        for name, cls in registry
+        if base in (parent.__name__ for parent in cls.__mro__)
+    ]
+    names = f" Those that are: {', '.join(fitting)}." if fitting else ""
+    return f"{path.rpartition('.')[2]} is no {base}, which is needed here.{names}"
 
 
 def _component_keys() -> set[str]:

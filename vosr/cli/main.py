@@ -6,6 +6,7 @@ import sys
 import warnings
 
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.table import Table
 
 from vosr.cli.errors import OneLineParser, explain, fail
@@ -23,6 +24,7 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*does not have many workers.*",
     ".*is smaller than the logging interval.*",
     "Mismatch dtype between input and weight.*",  # norms keep float32 gains under half precision
+    ".*is not supported by the model summary.*",
 )
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
@@ -62,11 +64,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(arguments: list[str]) -> int:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    show_log()
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
     from vosr.cli.names import expand_arguments
     from vosr.cli.training import TrainingCLI
 
-    TrainingCLI(expand_arguments(arguments))
+    try:
+        TrainingCLI(expand_arguments(arguments))
+    except MisconfigurationException as error:  # such as an accelerator that this machine does not have
+        raise ValueError(str(error)) from error
     return 0
+
+
+def show_log() -> None:
+    """Show what our own packages log, one line each: above the progress bar on a terminal, else on standard error."""
+    if sys.stdout.isatty():
+        handler: logging.Handler = RichHandler(show_time=False, show_level=False, show_path=False)
+    else:
+        handler = logging.StreamHandler()
+    for name in ("vosr", "data_pipelines"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
 
 
 def _call(command: str, arguments: list[str]) -> int:

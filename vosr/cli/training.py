@@ -12,9 +12,11 @@ from lightning.pytorch import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
-import data_pipelines  # noqa: F401  (its classes can be named in configs)
+import data_pipelines
+from data_pipelines import DataHealth, ShardDataModule
 from vosr.cli.errors import OneLineParser
 from vosr.cli.names import expand_config
 from vosr.training import DistillationModule, TeacherModule
@@ -32,7 +34,8 @@ class TrainingParser(OneLineParser, LightningArgumentParser):
 
     def keys(self) -> set[str]:
         modules = (TeacherModule, DistillationModule, Trainer)
-        return super().keys() | {name for cls in modules for name in inspect.signature(cls).parameters}
+        names = {name for cls in modules for name in inspect.signature(cls).parameters}
+        return super().keys() | names | {cls.__name__ for cls in modules} | set(data_pipelines.__all__)
 
 
 class TrainingCLI(LightningCLI):
@@ -100,6 +103,8 @@ class TrainingCLI(LightningCLI):
         super().instantiate_classes()
         with torch.device("meta"):  # sizes that do not fit are told before anything is written
             self.model.build_backbone()
+        if isinstance(self.datamodule, ShardDataModule) and getattr(rank_zero_only, "rank", 0) == 0:
+            self.datamodule.check()  # likewise; other ranks read what rank 0 finds
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
@@ -110,6 +115,7 @@ class TrainingCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = [
             PictureGrid(self.run / "pictures"),
             ModelWriter(self.run / "model"),
+            DataHealth(),
         ]
         self.save_config_kwargs = {"run": self.run}
         return super().instantiate_trainer(**kwargs)

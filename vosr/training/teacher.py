@@ -7,7 +7,6 @@ from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
 from vosr.backbones import Backbone, BackboneFactory
-from vosr.checkpoints import load_model
 from vosr.conditioning import Conditioner
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
@@ -17,7 +16,9 @@ from vosr.objectives import Loss, TeacherObjective
 from vosr.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.randomness import StepRandom
+from vosr.training.start import starting_weights
 from vosr.types import Condition
+from vosr.weights import empty_module
 
 
 class TeacherModule(RestorationModule):
@@ -64,7 +65,9 @@ class TeacherModule(RestorationModule):
         self.backbone_factory = backbone
         self.objective = objective
         self.card = ModelCard("teacher", training_size, degradation.scale, color_fix)
-        self.initial = None if init_from is None else load_model(init_from, dtype=None).backbone.state_dict()
+        self.initial = (
+            None if init_from is None else starting_weights(init_from, empty_module(self.build_backbone))
+        )
 
     def build_backbone(self) -> Backbone:
         return self.backbone_factory(
@@ -75,9 +78,8 @@ class TeacherModule(RestorationModule):
         if self.initial is None:
             reset_weights(backbone, self.seed)
             return
-        missing, unexpected = load_weights(backbone, self.initial)
-        if missing or unexpected:
-            raise ValueError(f"Weights of init_from do not fit: missing {missing}, unexpected {unexpected}.")
+        load_weights(backbone, self.initial)  # they fit: starting_weights has seen to it
+        self.initial = None  # gigabytes that nobody needs any more
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         mixed, _ = self.mixed_condition(condition, random)

@@ -1,0 +1,41 @@
+import logging
+
+import pytest
+import torch
+
+from vosr.backbones import LightningDiT
+from vosr.checkpoints import load_model
+from vosr.training.start import starting_weights
+from vosr.weights import empty_module
+
+SHIPPED = "vosr_small_teacher"
+
+
+def like_the_shipped_teacher(**changes):
+    arguments = load_model(SHIPPED).backbone.init_args | changes
+    return empty_module(lambda: LightningDiT(**arguments))
+
+
+def test_weights_are_those_of_the_model(caplog):
+    state = starting_weights(SHIPPED, like_the_shipped_teacher(latent_grid=32))
+    expected = load_model(SHIPPED).backbone.state_dict()
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(state[name].float(), expected[name]) for name in state)
+    assert not caplog.records
+
+
+def test_other_sizes_are_refused_by_name():
+    with pytest.raises(
+        ValueError, match=rf"{SHIPPED} does not fit LightningDiT: blocks\.0\..* is \(.*\), not "
+    ):
+        starting_weights(SHIPPED, like_the_shipped_teacher(width=96))
+    with pytest.raises(ValueError, match=r"r_embedder.* is unexpected"):
+        starting_weights("vosr_small_student", like_the_shipped_teacher())
+
+
+def test_arguments_that_change_the_meaning_of_weights_are_told(caplog):
+    caplog.set_level(logging.WARNING)
+    starting_weights(SHIPPED, like_the_shipped_teacher(prediction="velocity"))
+    assert [record.message for record in caplog.records] == [
+        f"{SHIPPED} was trained with prediction=residual; this run has velocity."
+    ]
