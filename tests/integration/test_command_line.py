@@ -171,7 +171,7 @@ def test_kill_and_continue_gives_the_undisturbed_result(project):
         (["--data=data_pipelines.ShardDataModule", "--data.train=nowhere"], "No data at 'nowhere'"),
         (["--data=data_pipelines.ShardDataModule", "--data.validation=nowhere"], "No folder nowhere"),
         (["--model.encodr=none"], "Valid here: autoencoder, backbone"),
-        (["--trainer.devices=0"], "devices=0"),
+        (["--trainer.devices=0"], "not a valid input"),
     ],
 )
 def test_mistakes_end_with_one_sentence(project, arguments, message, monkeypatch, capfd):
