@@ -17,6 +17,7 @@ COUNTS = {
     ("vosr_0.5b", "distill"): 486_936_384,
     ("vosr_1.4b", "teacher"): 1_393_943_616,
     ("vosr_1.4b", "distill"): 1_396_699_200,
+    ("vosr_10b", "teacher"): 10_099_041_856,
 }
 
 

@@ -10,7 +10,7 @@ from vosr.autoencoders.stable_diffusion import SD2_VAE
 from vosr.checkpoints.released_args import ENC_TYPES, ReleasedArgs
 from vosr.encoders import ENCODERS, Encoder
 from vosr.encoders.dinov2 import DINOv2
-from vosr.weights import MissingWeightsError, Weights
+from vosr.weights import MissingWeightsError, Weights, on_meta
 
 
 def build_companions(
@@ -31,7 +31,8 @@ def build_companions(
     needed |= (
         {"vae": QWEN_VAE} if args.ae_type == "qwen" else {"vae": SD2_VAE, "light_decoder": LIGHT_DECODER}
     )
-    found = _locate(needed, [*([place] if place else []), folder, folder.parent], folder)
+    places = [*([place] if place else []), folder, folder.parent]
+    found = dict.fromkeys(needed) if on_meta() else _locate(needed, places, folder)
     last = args.layer == ENC_TYPES[args.enc_type][1] - 1
     encoder = ENCODERS.build(
         "dinov2",
@@ -45,8 +46,8 @@ def build_companions(
     return AUTOENCODERS.build(args.ae_type, weights=found["vae"], **light), encoder
 
 
-def _locate(needed: dict[str, Weights], folders: list[Path], home: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _locate(needed: dict[str, Weights], folders: list[Path], home: Path) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
     missing: list[Weights] = []
     for name, weights in needed.items():
         path = next((path for place in folders if (path := weights.beside(place))), None)

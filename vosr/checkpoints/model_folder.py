@@ -15,7 +15,7 @@ from vosr.atomic import write_atomically
 from vosr.conditioning import Conditioner
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.registries import describe, rebuild
-from vosr.weights import empty_module, load_strictly, read_tensors
+from vosr.weights import empty_module, load_strictly, on_meta, read_tensors
 
 FORMAT = "vosr/1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -30,6 +30,13 @@ def save_model(model: RestorationModel, folder: Path, dtype: torch.dtype | None 
         dtype: of the stored weights; None keeps them as they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    weights = {k: v.detach().to("cpu", dtype).contiguous() for k, v in model.backbone.state_dict().items()}
+    write_atomically(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": FORMAT}))
+    save_record(model, folder)
+
+
+def save_record(model: RestorationModel, folder: Path) -> None:
+    """Write everything but the weights; enough for :func:`load_folder` under ``torch.device("meta")``."""
     record = {
         "format": FORMAT,
         "backbone": describe(model.backbone),
@@ -39,13 +46,11 @@ def save_model(model: RestorationModel, folder: Path, dtype: torch.dtype | None 
         "sampling": asdict(model.sampling),
         "card": asdict(model.card),
     }
-    weights = {k: v.detach().to("cpu", dtype).contiguous() for k, v in model.backbone.state_dict().items()}
-    write_atomically(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": FORMAT}))
     write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
 
 
 def load_folder(folder: Path, dtype: torch.dtype | None = torch.float32) -> RestorationModel:
-    """Read what :func:`save_model` wrote; on the CPU, eval mode.
+    """Read what :func:`save_model` wrote; on the CPU, eval mode. Under ``torch.device("meta")``, without weights.
 
     Args:
         folder: to be read.
@@ -56,7 +61,8 @@ def load_folder(folder: Path, dtype: torch.dtype | None = torch.float32) -> Rest
     """
     record = _read_record(folder / CONFIG)
     backbone = empty_module(lambda: rebuild("backbone", record["backbone"]))
-    load_strictly(backbone, read_tensors(folder / WEIGHTS), folder / WEIGHTS, dtype)
+    if not on_meta():
+        load_strictly(backbone, read_tensors(folder / WEIGHTS), folder / WEIGHTS, dtype)
     model = RestorationModel(
         Conditioner(rebuild("autoencoder", record["autoencoder"]), rebuild("encoder", record["encoder"])),
         backbone,

@@ -26,6 +26,7 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     "Mismatch dtype between input and weight.*",  # norms keep float32 gains under half precision
     ".*is not supported by the model summary.*",
 )
+PLAN = {"plan": "Tell what a training run costs: operations, memory, communication, days."}
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
     "export": (
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if command in TRAINING:
             return _train(arguments)
+        if command in PLAN:
+            return _plan(rest)
         if command in OTHERS:
             return _call(command, rest)
     except KeyboardInterrupt:
@@ -75,6 +78,14 @@ def _train(arguments: list[str]) -> int:
     except MisconfigurationException as error:  # such as an accelerator that this machine does not have
         raise ValueError(str(error)) from error
     return 0
+
+
+def _plan(arguments: list[str]) -> int:
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    from vosr.cli.plan import run
+
+    return run(arguments)
 
 
 def show_log() -> None:
@@ -103,7 +114,7 @@ def _call(command: str, arguments: list[str]) -> int:
 def _unknown(command: str) -> str:
     import difflib
 
-    commands = [*TRAINING, *OTHERS]
+    commands = [*TRAINING, *PLAN, *OTHERS]
     near = difflib.get_close_matches(command, commands, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"Unknown command {command!r}.{hint} Commands: {', '.join(commands)}."
@@ -113,7 +124,7 @@ def _overview() -> None:
     console = Console()
     console.print("Train, distil and run vision-only generative image restoration.\n")
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, description in TRAINING.items():
+    for name, description in (TRAINING | PLAN).items():
         table.add_row(f"  [bold]{name}[/]", description)
     for name, (_, description) in OTHERS.items():
         table.add_row(f"  [bold]{name}[/]", description)

@@ -146,14 +146,18 @@ class RestorationModule(L.LightningModule):
         hq = batch.hq.float() / 255
         with torch.no_grad():
             lq = self.degraded(batch, hq, random)
-        posterior = random.samples("hq posterior") + random.samples("lq posterior")
-        data, condition = self.conditioner.encode_pair(hq, lq, posterior)
+        data, condition = self.encoded(hq, lq, random)
         loss = self.objective_loss(hq, data, condition, random)
         terms = {f"loss/{name}": value for name, value in loss.terms.items()}
         means = self.recent_means({"loss": torch.stack(list(terms.values())).sum(), **terms})
         self.log("loss", means.pop("loss"), prog_bar=True, batch_size=len(hq))
         self.log_dict(means, batch_size=len(hq))
         return loss.total
+
+    def encoded(self, hq: Tensor, lq: Tensor, random: StepRandom) -> tuple[Tensor, Condition]:
+        """Latents of the clean pictures and the condition that the degraded ones give."""
+        posterior = random.samples("hq posterior") + random.samples("lq posterior")
+        return self.conditioner.encode_pair(hq, lq, posterior)
 
     def recent_means(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Means over the logging interval: single batches of few pictures differ more than training changes them."""

@@ -1,0 +1,8 @@
+"""Costs of a training run before it is started: operations, memory, communication and time, without any weights."""
+
+from vosr.planning.advice import advise
+from vosr.planning.devices import DEVICES, Device, find_device, reported_device
+from vosr.planning.job import Job
+from vosr.planning.plan import Plan, Planner
+
+__all__ = ["DEVICES", "Device", "Job", "Plan", "Planner", "advise", "find_device", "reported_device"]

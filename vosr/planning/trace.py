@@ -1,0 +1,94 @@
+"""One training step on tensors without memory: its floating-point operations and what it keeps alive."""
+
+from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from vosr.parallel import Parallelism, parallelise
+from vosr.planning.fake import AnyNumber, fake_children, fake_copy
+from vosr.planning.flops import FlopsByPart
+from vosr.planning.job import half_type
+from vosr.planning.live_bytes import Kind, LiveBytes
+from vosr.training.base import RestorationModule
+from vosr.training.distillation import DistillationModule
+from vosr.training.randomness import StepRandom
+
+FORWARD, TARGET, TEACHER = "student", "student without gradient", "teacher"
+ENCODER, AUTOENCODER, REST, BACKWARD = "encoder", "autoencoder", "picture loss", "backward"
+
+
+@dataclass(frozen=True)
+class StepTrace:
+    """What one forward and backward pass does on one rank.
+
+    Attributes:
+        flops: floating-point operations by part.
+        calls: evaluations of the student, with and without gradient, and of the teacher.
+        encoding: live bytes by kind after each allocation while the frozen parts encode.
+        forward: the same in the rest of the forward pass.
+        backward: the same in the backward pass.
+    """
+
+    flops: Counter[str]
+    calls: Counter[str]
+    encoding: list[Counter[Kind]]
+    forward: list[Counter[Kind]]
+    backward: list[Counter[Kind]]
+
+
+def trace_step(
+    module: RestorationModule, batch_size: int, crop_size: int, precision: str, checkpointing: bool = False
+) -> StepTrace:
+    """Run the module's own encoding and objective, and the backward pass, without memory or weights.
+
+    The degradation is left out: it has no matrix products, and its pictures are small beside what follows.
+
+    Args:
+        module: on any device, the meta device too; it is left as it is.
+        batch_size: pictures.
+        crop_size: their side in pixels.
+        precision: one of Lightning's.
+        checkpointing: recompute each block of the backbone in the backward pass.
+    """
+    with torch.device("meta"):
+        backbone = module.build_backbone()
+    stored = half_type(precision) if precision.endswith("true") else None
+    with FakeTensorMode(), AnyNumber():
+        twin = fake_children(module, stored)
+        twin.backbone = fake_copy(backbone, stored)
+        parallelise(twin.backbone, Parallelism(activation_checkpointing=checkpointing), None)
+        return _run(twin, torch.rand(batch_size, 3, crop_size, crop_size), precision)
+
+
+def _run(module: RestorationModule, hq: torch.Tensor, precision: str) -> StepTrace:
+    random = StepRandom(module.seed, 0, [str(i) for i in range(len(hq))], hq.device)
+    live, counter = LiveBytes([*module.parameters(), *module.buffers()]), FlopsByPart()
+    counter.watch(module.conditioner.encoder, ENCODER, ENCODER)
+    counter.watch(module.backbone, FORWARD, TARGET)
+    if isinstance(module, DistillationModule):
+        counter.watch(module.teacher.backbone, TEACHER, TEACHER)
+    with live, counter:
+        with _autocast(precision):
+            with counter.part(AUTOENCODER):
+                data, condition = module.encoded(hq, hq, random)
+            encoding = live.take()
+            with counter.part(REST):
+                loss = module.objective_loss(hq, data, condition, random)
+        forward = live.take()
+        with counter.part(BACKWARD):
+            loss.total.backward()
+        backward = live.take()
+    return StepTrace(counter.flops, counter.calls, encoding, forward, backward)
+
+
+def _autocast(precision: str) -> AbstractContextManager[Any]:
+    """Lightning's own context: whether it caches cast weights makes a difference."""
+    if not precision.endswith("mixed"):
+        return nullcontext()
+    kind: Any = precision
+    return MixedPrecision(kind, "cpu").autocast_context_manager()
