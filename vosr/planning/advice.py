@@ -28,7 +28,9 @@ def _faster(plan: Plan) -> list[str]:
         cures.append("--model.parallel.gather=bfloat16")
     if plan.job.strategy == "ddp":
         cures.append("--trainer.accumulate_grad_batches")
-    return [f"communication takes {plan.wire / plan.compute:.1f} times as long as computation: {', or '.join(cures)}"]
+    return [
+        f"communication takes {plan.wire / plan.compute:.1f} times as long as computation: {', or '.join(cures)}"
+    ]
 
 
 def _smaller(planner: Planner, plan: Plan) -> list[str]:
