@@ -1,7 +1,8 @@
 """Speed of the degradation: per picture against per batch, and against reading the same pictures.
 
 Run as ``python benchmarks/degradation.py``. Times are medians of several rounds after one to warm up; every figure
-of a row comes from this one run. On a GPU the peak memory is what the degradation allocates beyond its input.
+of a row comes from this one run. Peak memory is what the degradation takes beyond its input: allocated on a GPU,
+resident on the CPU (Linux only).
 """
 
 import argparse
@@ -9,6 +10,7 @@ import io
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import kornia
 import torch
@@ -35,11 +37,28 @@ def median_seconds(work: Callable[[], object], rounds: int, device: torch.device
 
 def peak_megabytes(work: Callable[[], object], device: torch.device) -> str:
     if device.type != "cuda":
-        return "-"
+        return resident_megabytes(work)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     work()
     return f"{(torch.cuda.max_memory_allocated(device) - before) / 1e6:.0f}"
+
+
+def resident_megabytes(work: Callable[[], object]) -> str:
+    """Growth of the resident memory at its peak, by the kernel's own high-water mark."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not reset.exists():
+        return "-"
+
+    def now(field: str) -> int:
+        return next(
+            int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(field)
+        )
+
+    before = now("VmRSS")
+    reset.write_text("5")  # sets the mark to the present
+    work()
+    return f"{(now('VmHWM') - before) / 1e3:.0f}"
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ class ShardDataModule(LightningDataModule):
             for line in said:
                 log.info(line)
         self.teardown("fit")
-        self._loader = TrainLoader(plan, batches, self.num_workers, self.max_bad_share, group)
+        self._loader = TrainLoader(plan, batches, self.num_workers, self.max_bad_share, group, self._in_step)
         return self._loader
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
@@ -169,6 +169,13 @@ class ShardDataModule(LightningDataModule):
             places = [folder if name == SYNTHETIC else name for name in names]
             self._sources[tuple(names)] = find_source(places, weight)
         return self._sources[tuple(names)]
+
+    def _in_step(self) -> bool:
+        """Whether a training step has its batch and is not done with it."""
+        if self.trainer is None or not self.trainer.training:
+            return False
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        return bool(progress.ready > progress.processed)
 
     def _plan(self, group: dist.ProcessGroup | None) -> Plan:
         ranks = dist.get_world_size() if group is not None else 1

@@ -1,7 +1,7 @@
 """The training loader: what Lightning iterates over, counts and stores in its checkpoints."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ class TrainLoader:
     """Batches of an endless stream, a fixed number per epoch; remembers which batches were taken.
 
     The stream does not end with the epoch: the next epoch goes on where this one stopped, and the reading
-    processes live on. ``state_dict`` is the position behind the last batch taken, whatever was prefetched.
+    processes live on. ``state_dict`` is the position behind the last batch that was used, whatever was prefetched.
 
     Args:
         plan: what to read and how.
@@ -32,6 +32,7 @@ class TrainLoader:
         num_workers: reading processes; 0 reads in this process.
         max_bad_share: share of unusable samples above which the run stops.
         group: process group in which ranks exchange positions; None for a single rank.
+        unused: whether the last batch taken has not been trained on, as when its step is interrupted.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class TrainLoader:
         num_workers: int,
         max_bad_share: float = 1.0,
         group: dist.ProcessGroup | None = None,
+        unused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.plan = plan
         self.batches = batches
@@ -48,6 +50,7 @@ class TrainLoader:
         self.max_bad_share = max_bad_share
         self.tally = Tally()
         self._group = group
+        self._unused = unused
         self._live: Iterator[Delivery] | None = None
         self._reported: set[str] = set()
         self._start(Position(plan, 0, [None] * plan.readers))
@@ -61,12 +64,15 @@ class TrainLoader:
 
     def state_dict(self) -> dict[str, Any]:
         """Position of all ranks. Every rank has to call it, as Lightning does when it saves a checkpoint."""
-        gathered: list[Any] = [self._states]
+        taken, states = self._taken, self._states
+        if self._unused():
+            taken, states = self._before
+        gathered: list[Any] = [states]
         if self._group is not None:
             gathered = [None] * self.plan.ranks
-            dist.all_gather_object(gathered, self._states, group=self._group)
+            dist.all_gather_object(gathered, states, group=self._group)
         readers = [state for rank in gathered for state in rank]
-        return to_state(self._position.plan, self._taken, readers)
+        return to_state(self._position.plan, taken, readers)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position; says in the log what it does where the layout differs."""
@@ -85,6 +91,7 @@ class TrainLoader:
         self._position = position
         self._taken = position.batches
         self._states: list[ReaderState | None] = list(position.readers[first : first + self.plan.workers])
+        self._before = self._taken, self._states
 
     def _take(self) -> Batch:
         if self._live is None:
@@ -93,6 +100,7 @@ class TrainLoader:
         self._account(delivery)
         if delivery.batch is None:
             raise BadDataError(f"{delivery.complaint} {self.tally.report()}.")
+        self._before = self._taken, list(self._states)
         self._states[self._taken % self.plan.workers] = delivery.state
         self._taken += 1
         return delivery.batch

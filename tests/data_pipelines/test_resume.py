@@ -21,15 +21,17 @@ COUNTS = [9, 4, 14, 0, 6, 11]  # 44 samples: an epoch is 11 batches of 2 on 2 ra
 class Recorder(L.LightningModule):
     """A model with a loss; writes down the keys and loss of every step, and may be killed."""
 
-    def __init__(self, folder, kill_at=None):
+    def __init__(self, folder, kill_at=None, interrupt_at=None):
         super().__init__()
-        self.folder, self.kill_at = folder, kill_at
+        self.folder, self.kill_at, self.interrupt_at = folder, kill_at, interrupt_at
         torch.manual_seed(0)
         self.layer = nn.Linear(3, 1)
 
     def training_step(self, batch, _):
         if self.global_step == self.kill_at:
             os.killpg(os.getpgrp(), signal.SIGKILL)  # every rank and worker at once
+        if self.global_step == self.interrupt_at:
+            raise KeyboardInterrupt
         loss = (self.layer(batch.hq.float().mean((2, 3)) / 255) - 1).square().mean()
         line = {"step": self.global_step, "epoch": self.current_epoch, "keys": batch.key, "loss": loss.item()}
         with (self.folder / f"rank{self.global_rank}.jsonl").open("a") as file:
@@ -40,7 +42,7 @@ class Recorder(L.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def fit(shards, folder, devices, workers, kill_at, checkpoint, batches=None):
+def fit(shards, folder, devices, workers, kill_at, checkpoint, batches=None, interrupt_at=None):
     os.dup2(os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     os.setsid()
     multiprocessing.set_start_method("fork", force=True)  # for the workers: they start at once
@@ -50,22 +52,26 @@ def fit(shards, folder, devices, workers, kill_at, checkpoint, batches=None):
         accelerator="cpu", devices=devices, strategy="ddp_fork" if devices > 1 else "auto", max_epochs=3,
         logger=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         limit_train_batches=batches,
-        callbacks=[ModelCheckpoint(folder, "{step}", every_n_train_steps=4, save_top_k=-1)],
+        callbacks=[
+            ModelCheckpoint(folder, "{step}", every_n_train_steps=4, save_top_k=-1, save_on_exception=True)
+        ],
     )  # fmt: skip
     module = ShardDataModule(str(shards), crop_size=8, batch_size=2, num_workers=workers, shuffle=4)
-    trainer.fit(Recorder(folder, kill_at), module, ckpt_path=checkpoint)
+    trainer.fit(Recorder(folder, kill_at, interrupt_at), module, ckpt_path=checkpoint)
 
 
-def run(shards, folder, devices=2, workers=2, kill_at=None, checkpoint=None, batches=None):
+def run(shards, folder, devices=2, workers=2, kill_at=None, checkpoint=None, batches=None, interrupt_at=None):
     """One run in its own processes; lines per rank."""
     folder.mkdir()
     process = clean_processes().Process(
-        target=fit, args=(shards, folder, devices, workers, kill_at, checkpoint, batches)
+        target=fit, args=(shards, folder, devices, workers, kill_at, checkpoint, batches, interrupt_at)
     )
     process.start()
     process.join(120)
     assert not process.is_alive(), "the run hangs"
-    assert (process.exitcode == 0) == (kill_at is None), (folder / "log.txt").read_text()
+    assert (process.exitcode == 0) == (kill_at is None and interrupt_at is None), (
+        folder / "log.txt"
+    ).read_text()
     lines = [
         [json.loads(line) for line in (folder / f"rank{rank}.jsonl").read_text().splitlines()]
         for rank in range(devices)
@@ -90,6 +96,18 @@ def test_same_layout_sees_the_same_batches_and_losses(uninterrupted, tmp_path, k
     for expected, actual in zip(whole, resumed):
         assert actual == expected[saved:]
     assert "nothing is repeated" not in log
+
+
+def test_a_step_that_is_interrupted_is_done_again(tmp_path):
+    """Ctrl-C in the middle of a step: the checkpoint written then is behind the last whole step, data and all."""
+    shards = write_shards_of(tmp_path / "shards", COUNTS)
+    layout = {"devices": 1, "workers": 2}
+    (whole,), _ = run(shards, tmp_path / "whole", **layout)
+    run(shards, tmp_path / "stopped", interrupt_at=7, **layout)
+    (resumed,), _ = run(
+        shards, tmp_path / "resumed", checkpoint=tmp_path / "stopped" / "step=7.ckpt", **layout
+    )
+    assert resumed == whole[7:]
 
 
 def test_another_layout_repeats_nothing_of_the_pass(tmp_path):

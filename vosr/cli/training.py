@@ -9,7 +9,6 @@ import torch
 import yaml
 from jsonargparse import set_loader
 from lightning.pytorch import LightningDataModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -21,7 +20,7 @@ from vosr.cli.errors import OneLineParser
 from vosr.cli.names import expand_config
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
-from vosr.training.callbacks import ModelWriter, PictureGrid
+from vosr.training.callbacks import ModelWriter, PictureGrid, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.run_folder import RunRecord, newest_checkpoint, next_run
 
@@ -69,7 +68,7 @@ class TrainingCLI(LightningCLI):
         parser.add_argument(
             "--name", type=str, default="run", help="Name of the run: a folder inside --runs."
         )
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.set_defaults(
             {
                 "checkpoint.save_last": True,

@@ -1,10 +1,12 @@
 """What a run leaves behind: pictures at each validation and the releasable model."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
@@ -12,6 +14,20 @@ from vosr.atomic import write_atomically
 from vosr.checkpoints import save_model
 from vosr.imaging.grid import labelled_grid
 from vosr.training.base import RestorationModule
+
+log = logging.getLogger(__name__)
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """Saves at an exception where one rank runs: several do not fail together, and saving needs all of them."""
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        if trainer.world_size == 1:
+            super().on_exception(trainer, pl_module, exception)
+        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and trainer.training:
+            log.warning("Interrupted at step %d; --ckpt_path last continues the run.", trainer.global_step)
 
 
 class PictureGrid(L.Callback):
