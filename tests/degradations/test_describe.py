@@ -31,3 +31,11 @@ def test_every_degradation_can_be_told():
             lines = describe_params(cls().sample(2, torch.Generator().manual_seed(0)), 1)
             assert lines, name
             assert all(lines), name
+
+
+def test_only_the_noise_that_happens_is_told():
+    params = DEGRADATIONS.build("real_esrgan").sample(40, torch.Generator().manual_seed(0))
+    for index, gaussian in enumerate(params["first"]["gaussian"].tolist()):
+        told = " ".join(describe_params(params, index)).partition("2:")[0]
+        assert ("sigma" in told) == gaussian
+        assert ("poisson" in told) != gaussian

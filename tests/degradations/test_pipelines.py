@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from golden_files import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosr.degradations import DEGRADATIONS, GaussianNoise, RealESRGAN
+from vosr.degradations import DEGRADATIONS, GaussianNoise, RealESRGAN, Stage
 from vosr.degradations.base import select
 
 
@@ -79,6 +80,74 @@ def test_any_size_gives_finite_pictures(batch, scale, height, width, seed):
     assert lq.shape == hq.shape
     assert bool(lq.isfinite().all())
     assert 0 <= float(lq.min()) <= float(lq.max()) <= 1
+
+
+def ranges(low, high):
+    """Two numbers in order."""
+    return st.tuples(st.floats(low, high), st.floats(low, high)).map(lambda pair: tuple(sorted(pair)))
+
+
+def shares(count):
+    return (
+        st.lists(st.floats(0, 1), min_size=count, max_size=count)
+        .filter(lambda values: sum(values) > 0)
+        .map(tuple)
+    )
+
+
+STAGES = st.builds(
+    Stage,
+    blur_probability=st.floats(0, 1),
+    sinc_probability=st.floats(0, 1),
+    sigma=ranges(0.01, 20),
+    family_probabilities=shares(6),
+    generalized_beta=ranges(0.1, 8),
+    plateau_beta=ranges(0.1, 8),
+    resize_probabilities=shares(3),
+    resize_range=ranges(0.02, 3),
+    gaussian_probability=st.floats(0, 1),
+    gaussian_sigma=ranges(0, 200),
+    poisson_scale=ranges(0, 20),
+    grey_probability=st.floats(0, 1),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(STAGES, STAGES, ranges(1, 100), st.sampled_from([1, 2, 4]), st.booleans(), st.integers(0, 10**6))
+def test_any_parameters_give_finite_pictures(first, second, quality, scale, per_picture, seed):
+    degradation = RealESRGAN(scale, first, second, quality, per_picture=per_picture)
+    hq = picture(2, 32, 48, seed)
+    lq = degradation(hq, torch.Generator().manual_seed(seed))
+    assert bool(lq.isfinite().all())
+    assert 0 <= float(lq.min()) <= float(lq.max()) <= 1
+    flat_hq = torch.full_like(hq, 0.5)
+    calm = RealESRGAN(
+        scale,
+        replace(first, gaussian_sigma=(0, 0), gaussian_probability=1.0),
+        replace(second, gaussian_sigma=(0, 0), gaussian_probability=1.0),
+        quality,
+    )
+    # a kernel or resize that does not sum to one, or is not a number, would show on a flat picture
+    grey = calm(flat_hq, torch.Generator().manual_seed(seed))
+    assert float((grey - 0.5).abs().max()) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sigma": (0, 1)}, "sigma must be 0 < low <= high"),
+        ({"sigma": (2, 1)}, "sigma must be"),
+        ({"gaussian_sigma": (-1, 1)}, "gaussian_sigma must be 0 <= low <= high"),
+        ({"poisson_scale": (float("nan"), 1)}, "poisson_scale must be"),
+        ({"resize_range": (0, 1)}, "resize_range must be"),
+        ({"resize_probabilities": (0, 0, 0)}, "resize_probabilities must not be negative"),
+        ({"family_probabilities": (1, 1, 1, 1, 1, -1)}, "family_probabilities must not be negative"),
+        ({"grey_probability": 1.5}, "grey_probability must be within 0 to 1"),
+    ],
+)
+def test_bad_stages(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Stage(**arguments)
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
 from vosr.degradations.canvas import filter2d, whole
-from vosr.degradations.checks import check_range
+from vosr.degradations.checks import check_probability, check_range, check_shares
 from vosr.degradations.draws import Draws
 from vosr.degradations.kernels import LARGEST, disk_kernels, gaussian_kernels, motion_kernels, sinc_kernels
 
@@ -38,6 +38,7 @@ class GaussianBlur(Blur):
 
     def __init__(self, sigma: tuple[float, float] = (0.5, 4.0), anisotropic_probability: float = 0.5) -> None:
         check_range("sigma", sigma, above=0)
+        check_probability("anisotropic_probability", anisotropic_probability)
         self.sigma = sigma
         self.anisotropic_probability = anisotropic_probability
 
@@ -73,6 +74,9 @@ class GeneralizedBlur(Blur):
         plateau_beta: tuple[float, float] = (1.0, 2.0),
     ) -> None:
         check_range("sigma", sigma, above=0)
+        check_range("generalized_beta", generalized_beta, above=0)
+        check_range("plateau_beta", plateau_beta, above=0)
+        check_shares("family_probabilities", family_probabilities)
         self.sigma = sigma
         self.family_probabilities = family_probabilities
         self.generalized_beta = generalized_beta

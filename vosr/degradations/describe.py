@@ -26,11 +26,20 @@ def describe_params(params: DegradationParams, index: int) -> list[str]:
     lines: list[str] = []
     words: list[str] = []
     for name, value in params.items():
+        if name in _unused(params, index):
+            continue
         if isinstance(value, dict):
             lines += _step(INSIDE.get(name, name), value, index)
         elif name not in UNSEEN and (word := _word(name, value[index])):
             words.append(word)
     return lines + ([", ".join(words)] if words else []) or ["unchanged"]
+
+
+def _unused(params: DegradationParams, index: int) -> tuple[str, ...]:
+    """Parameters of the kind of noise that this picture does not get."""
+    if "gaussian" not in params:
+        return ()
+    return ("poisson_scale",) if params["gaussian"][index] else ("sigma",)
 
 
 def _step(title: str, params: DegradationParams, index: int) -> list[str]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.checks import check_probability, check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.noise import gaussian_noise
 from vosr.degradations.random_field import normal_field
@@ -18,8 +19,8 @@ class GaussianNoise(Degradation):
     """
 
     def __init__(self, sigma: tuple[float, float] = (5.0, 50.0), grey_probability: float = 0.0) -> None:
-        if not 0 <= sigma[0] <= sigma[1]:
-            raise ValueError(f"sigma must be 0 <= low <= high, not {sigma}.")
+        check_range("sigma", sigma, least=0)
+        check_probability("grey_probability", grey_probability)
         self.sigma = sigma
         self.grey_probability = grey_probability
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vosr.degradations.base import Degradation, DegradationParams, check_pictures, select, to_8_bits
 from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
+from vosr.degradations.checks import check_probability, check_range, check_shares
 from vosr.degradations.draws import Draws
 from vosr.degradations.jpeg import jpeg
 from vosr.degradations.kernels import identity_kernels
@@ -56,6 +57,16 @@ class Stage:
     poisson_scale: tuple[float, float] = (0.05, 3.0)
     grey_probability: float = 0.4
 
+    def __post_init__(self) -> None:
+        for name in ("blur", "sinc", "gaussian", "grey"):
+            check_probability(f"{name}_probability", getattr(self, f"{name}_probability"))
+        check_shares("family_probabilities", self.family_probabilities)
+        check_shares("resize_probabilities", self.resize_probabilities)
+        for name in ("sigma", "generalized_beta", "plateau_beta", "resize_range"):
+            check_range(name, getattr(self, name), above=0)
+        for name in ("gaussian_sigma", "poisson_scale"):
+            check_range(name, getattr(self, name), least=0)
+
 
 FIRST = Stage()
 SECOND = Stage(
@@ -96,6 +107,7 @@ class RealESRGAN(Degradation):
             raise ValueError(f"scale must be at least 1, not {scale}.")
         if not 1 <= jpeg_quality[0] <= jpeg_quality[1] <= 100:
             raise ValueError(f"jpeg_quality must be a range within 1 to 100, not {jpeg_quality}.")
+        check_probability("final_sinc_probability", final_sinc_probability)
         self.scale = scale
         self.first = first
         self.second = second
