@@ -43,6 +43,8 @@ class ShardDataModule(LightningDataModule):
         batches_per_epoch: batches per rank and epoch; by default one pass over the training pictures.
         max_bad_share: share of unusable samples above which the run stops with a report.
         synthetic: settings of the "synthetic" pictures.
+        worker_timeout: seconds that training waits for a reading process before the run ends with a message; 0 waits
+            for ever. Filling the first shuffle window from far away takes long.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ShardDataModule(LightningDataModule):
         batches_per_epoch: int | None = None,
         max_bad_share: float = 0.1,
         synthetic: SyntheticData = SyntheticData(),  # noqa: B008 (frozen)
+        worker_timeout: float = 1800.0,
     ) -> None:
         super().__init__()
         for name, value in {"crop_size": crop_size, "batch_size": batch_size, "shuffle": shuffle}.items():
@@ -76,6 +79,7 @@ class ShardDataModule(LightningDataModule):
         self.batches_per_epoch = batches_per_epoch
         self.max_bad_share = max_bad_share
         self.synthetic = synthetic
+        self.worker_timeout = worker_timeout
         self._loader: TrainLoader | None = None
         self._sources: dict[tuple[str, ...], Found] = {}
 
@@ -115,7 +119,15 @@ class ShardDataModule(LightningDataModule):
             for line in said:
                 log.info(line)
         self.teardown("fit")
-        self._loader = TrainLoader(plan, batches, self.num_workers, self.max_bad_share, group, self._in_step)
+        self._loader = TrainLoader(
+            plan,
+            batches,
+            self.num_workers,
+            self.max_bad_share,
+            group,
+            unused=self._in_step,
+            timeout=self.worker_timeout,
+        )
         return self._loader
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

@@ -32,6 +32,10 @@ class BadDataError(ValueError):
     """So much of the data is unusable that training on the rest would be a surprise."""
 
 
+class StalledError(TimeoutError):
+    """A reading process that gives nothing any more."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing that was left out.

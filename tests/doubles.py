@@ -1,5 +1,7 @@
 """The smallest components that satisfy the interfaces; dotted paths into this file stand for plug-ins."""
 
+import os
+
 import lightning as L
 import torch
 import torch.nn.functional as F
@@ -87,3 +89,16 @@ class PictureData(L.LightningDataModule):
         return DataLoader(Pictures(4, self.size), self.batch_size, collate_fn=collate)
 
     test_dataloader = predict_dataloader = val_dataloader
+
+
+class Poison(Dim):
+    """Gives not-a-number on one rank in some of its batches."""
+
+    def __init__(self, rank: int = 1, batches: list[int] | None = None) -> None:
+        super().__init__()
+        self.rank, self.batches, self.seen = rank, batches or [], 0
+
+    def apply(self, hq, params):
+        self.seen += 1
+        here = int(os.environ.get("RANK", 0)) == self.rank and self.seen - 1 in self.batches
+        return super().apply(hq, params) * (float("nan") if here else 1.0)

@@ -1,6 +1,7 @@
-"""Files that are complete or absent."""
+"""Files and folders that are complete or absent."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,3 +19,31 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a finished file or folder to ``path``; what stood there, of either kind, is removed afterwards."""
+    if not path.exists():
+        temporary.rename(path)
+        return
+    old = path.with_name(f".{path.name}.old.tmp")
+    remove(old)
+    path.rename(old)
+    temporary.rename(path)
+    remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder if it is there; under its name it goes at once, not piece by piece."""
+    if path.is_dir() and not path.name.startswith("."):
+        path = path.rename(path.with_name(f".{path.name}.removed.tmp"))
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders that a killed process left anywhere in ``folder``."""
+    for leftover in list(folder.rglob(".*.tmp")):
+        remove(leftover)

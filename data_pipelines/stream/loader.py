@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from data_pipelines.failures import BadDataError, Fault, Tally
+from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.stream.plan import Plan
 from data_pipelines.stream.reader import Delivery, Reader, ReaderState
 from data_pipelines.stream.resume import Position, from_state, to_state
@@ -33,6 +33,7 @@ class TrainLoader:
         max_bad_share: share of unusable samples above which the run stops.
         group: process group in which ranks exchange positions; None for a single rank.
         unused: whether the last batch taken has not been trained on, as when its step is interrupted.
+        timeout: seconds to wait for a reading process before the run ends; 0 waits for ever.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class TrainLoader:
         max_bad_share: float = 1.0,
         group: dist.ProcessGroup | None = None,
         unused: Callable[[], bool] = lambda: False,
+        timeout: float = 0.0,
     ) -> None:
+        self.timeout = timeout
         self.plan = plan
         self.batches = batches
         self.num_workers = num_workers
@@ -96,7 +99,7 @@ class TrainLoader:
     def _take(self) -> Batch:
         if self._live is None:
             self._live = self._opened()
-        delivery = next(self._live)
+        delivery = self._delivered(self._live)
         self._account(delivery)
         if delivery.batch is None:
             raise BadDataError(f"{delivery.complaint} {self.tally.report()}.")
@@ -105,10 +108,27 @@ class TrainLoader:
         self._taken += 1
         return delivery.batch
 
+    def _delivered(self, stream: Iterator[Delivery]) -> Delivery:
+        try:
+            return next(stream)
+        except RuntimeError as error:  # torch's DataLoader has no kinds of its own
+            if "timed out" in str(error):
+                what = f"gave nothing for {self.timeout:g} s (data.worker_timeout)"
+            elif "exited unexpectedly" in str(error):
+                what = "ended unexpectedly; was it killed, for memory perhaps?"
+            else:
+                raise
+            names = ", ".join(source.name for source in self.plan.sources)
+            raise StalledError(f"A data worker of rank {self.plan.rank} {what}. It reads {names}.") from error
+
     def _opened(self) -> Iterator[Delivery]:
         stream = _ReaderStream(self._position.plan, self._taken, self._states)
         loader = DataLoader(
-            stream, batch_size=None, num_workers=self.num_workers, pin_memory=torch.cuda.is_available()
+            stream,
+            batch_size=None,
+            num_workers=self.num_workers,
+            pin_memory=torch.cuda.is_available(),
+            timeout=self.timeout if self.num_workers else 0,
         )
         return iter(loader)
 

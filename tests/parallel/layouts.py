@@ -81,7 +81,7 @@ class Losses(L.Callback):
         self.values[-1] += float(loss)
 
 
-def fit(rank, ranks, port, out, name, tasks, options, batch_size, checkpoint, save):
+def fit(rank, ranks, port, out, name, tasks, options, batch_size, checkpoint, save, count):
     """One rank of one layout; rank 0 writes losses and whole weights of every task to ``out``."""
     environment = {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks,
@@ -104,7 +104,7 @@ def fit(rank, ranks, port, out, name, tasks, options, batch_size, checkpoint, sa
             plugins=[AtomicCheckpointIO()], **options,
         )  # fmt: skip
         module = {"teacher": teacher, "student": student}[make](*arguments)
-        trainer.fit(module, OrderedPictures(count=64, batch_size=batch_size), ckpt_path=checkpoint)
+        trainer.fit(module, OrderedPictures(count=count, batch_size=batch_size), ckpt_path=checkpoint)
         if save is not None:
             trainer.save_checkpoint(save)
         results[task] = {
@@ -135,10 +135,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def train(out: Path, tasks, name="auto", ranks=1, batch_size=4, checkpoint=None, save=None, **options):
+def train(
+    out: Path, tasks, name="auto", ranks=1, batch_size=4, checkpoint=None, save=None, count=64, **options
+):
     """Losses, weights and what rank 0 holds after each task, trained with one layout."""
     options = {"max_steps": 2, "gradient_clip_val": 0.5} | options
-    arguments = (ranks, free_port(), out, name, tasks, options, batch_size, checkpoint, save)
+    arguments = (ranks, free_port(), out, name, tasks, options, batch_size, checkpoint, save, count)
     started = [processes().Process(target=fit, args=(rank, *arguments)) for rank in range(ranks)]
     for process in started:
         process.start()

@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import save_file
 
 from vosr.atomic import write_atomically
+from vosr.checkpoints.training_state import averaged_weights, newest
 from vosr.conditioning import Conditioner
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.registries import describe, rebuild
-from vosr.weights import empty_module, load_strictly, on_meta, read_tensors
+from vosr.weights import State, empty_module, load_strictly, on_meta, read_tensors
 
 FORMAT = "vosr/1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -53,16 +54,17 @@ def load_folder(folder: Path, dtype: torch.dtype | None = torch.float32) -> Rest
     """Read what :func:`save_model` wrote; on the CPU, eval mode. Under ``torch.device("meta")``, without weights.
 
     Args:
-        folder: to be read.
+        folder: to be read. If it has no weights, those of the newest training checkpoint beside it are taken.
         dtype: of the backbone's weights; None keeps what the file has.
 
     Raises:
         ValueError: the folder is of another format, or the weights do not fit the record.
+        FileNotFoundError: there are no weights, here or in checkpoints.
     """
     record = _read_record(folder / CONFIG)
     backbone = empty_module(lambda: rebuild("backbone", record["backbone"]))
     if not on_meta():
-        load_strictly(backbone, read_tensors(folder / WEIGHTS), folder / WEIGHTS, dtype)
+        load_strictly(backbone, *_weights(folder), dtype)
     model = RestorationModel(
         Conditioner(rebuild("autoencoder", record["autoencoder"]), rebuild("encoder", record["encoder"])),
         backbone,
@@ -71,6 +73,16 @@ def load_folder(folder: Path, dtype: torch.dtype | None = torch.float32) -> Rest
         ModelCard(**record["card"]),
     )
     return model.eval()
+
+
+def _weights(folder: Path) -> tuple[State, Path]:
+    """Tensors, and where they are from."""
+    if (folder / WEIGHTS).is_file():
+        return read_tensors(folder / WEIGHTS), folder / WEIGHTS
+    checkpoint = newest((folder.parent / "checkpoints").glob("*.ckpt"))
+    if checkpoint is None:
+        raise FileNotFoundError(f"{folder} has no {WEIGHTS} yet, and its run has no checkpoint.")
+    return averaged_weights(checkpoint), checkpoint
 
 
 def _read_record(path: Path) -> dict[str, Any]:

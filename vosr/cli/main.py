@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _call(command, rest)
     except KeyboardInterrupt:
         fail("Interrupted.", 130)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         fail(explain(" ".join(str(error).split()), set()))
     fail(_unknown(command))
 

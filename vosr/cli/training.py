@@ -22,7 +22,9 @@ from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
 from vosr.training.callbacks import ModelWriter, PictureGrid, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
-from vosr.training.run_folder import RunRecord, newest_checkpoint, next_run
+from vosr.training.non_finite import NonFinite
+from vosr.training.preemption import Preemption
+from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
 
 PARSER_MODE = "vosr_yaml"
 set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), exceptions=(yaml.YAMLError,))
@@ -40,7 +42,8 @@ class TrainingParser(OneLineParser, LightningArgumentParser):
 class TrainingCLI(LightningCLI):
     """Command line of the two LightningModules.
 
-    Every ``fit`` makes a run folder ``<runs>/<name>/<number>``; ``--ckpt_path last`` continues the newest one.
+    Every ``fit`` makes a run folder ``<runs>/<name>/<number>``; ``--ckpt_path last`` continues from the newest
+    checkpoint, and ``--ckpt_path auto`` does so if the last run has one and begins a new run if not.
     """
 
     run: Path
@@ -69,11 +72,11 @@ class TrainingCLI(LightningCLI):
             "--name", type=str, default="run", help="Name of the run: a folder inside --runs."
         )
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(NonFinite, "non_finite")
         parser.set_defaults(
             {
-                "checkpoint.save_last": True,
-                "checkpoint.save_on_exception": True,
-                "checkpoint.save_top_k": 1,
+                "checkpoint.save_last": False,
+                "checkpoint.save_top_k": 2,
                 "checkpoint.filename": "step_{step:07d}",
                 "checkpoint.auto_insert_metric_name": False,
                 "checkpoint.monitor": "step",
@@ -85,18 +88,21 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         group = config.runs / config.name
-        if config.get("ckpt_path") == "last":
-            checkpoint = newest_checkpoint(group)
-            config.ckpt_path = str(checkpoint)
-            self.run = checkpoint.parent.parent
+        if config.get("ckpt_path") in ("last", "auto"):
+            last = config.ckpt_path == "last"
+            checkpoint = newest_checkpoint(group) if last else checkpoint_to_continue(group)
+            config.ckpt_path = None if checkpoint is None else str(checkpoint)
+            self.run = next_run(group) if checkpoint is None else checkpoint.parent.parent
         else:
             if config.get("ckpt_path") and not Path(config.ckpt_path).exists():
                 raise FileNotFoundError(
-                    f"No checkpoint {config.ckpt_path}; give a .ckpt file, or 'last' to continue in {group}."
+                    f"No checkpoint {config.ckpt_path}; give a .ckpt file or folder, 'last' to continue in {group}, "
+                    "or 'auto' to continue where there is something to continue."
                 )
             self.run = next_run(group)
         config.trainer.default_root_dir = str(self.run)
         config.checkpoint.dirpath = str(self.run / "checkpoints")
+        config.non_finite.folder = self.run
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
@@ -115,6 +121,7 @@ class TrainingCLI(LightningCLI):
             PictureGrid(self.run / "pictures"),
             ModelWriter(self.run / "model"),
             DataHealth(),
+            Preemption(self.run / "checkpoints"),
         ]
         self.save_config_kwargs = {"run": self.run}
         return super().instantiate_trainer(**kwargs)

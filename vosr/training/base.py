@@ -35,8 +35,11 @@ class RestorationModule(L.LightningModule):
     """Orchestration only; the mathematics is in the components.
 
     ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
-    Frozen parts are neither in the optimizer nor in checkpoints.
+    Frozen parts are neither in the optimizer nor in checkpoints. ``step_skipped`` tells callbacks that the optimizer
+    left the weights as they were.
     """
+
+    step_skipped: bool = False
 
     conditioner: Conditioner
     backbone: Backbone

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vosr.atomic import write_atomically
 from vosr.checkpoints import save_model
+from vosr.checkpoints.model_folder import write_record
 from vosr.imaging.grid import labelled_grid
 from vosr.training.base import RestorationModule
 
@@ -70,10 +71,20 @@ class PictureGrid(L.Callback):
 
 
 class ModelWriter(L.Callback):
-    """Writes the averaged model as a model folder after every validation and at the end of training."""
+    """Writes the averaged model as a model folder after every validation and at the end of training.
+
+    Sharded weights stay in the checkpoints: the record alone is written, and ``export`` and every command that takes a
+    run folder put them together.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        assert isinstance(pl_module, RestorationModule)
+        if not getattr(trainer, "fast_dev_run", False) and pl_module.shards is not None:
+            write_record(pl_module.released(), self.folder)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
@@ -85,5 +96,5 @@ class ModelWriter(L.Callback):
     @rank_zero_only
     def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, RestorationModule)
-        if not getattr(trainer, "fast_dev_run", False):
+        if not getattr(trainer, "fast_dev_run", False) and pl_module.shards is None:
             save_model(pl_module.released(), self.folder)

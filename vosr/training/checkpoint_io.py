@@ -1,26 +1,46 @@
-"""Checkpoints that are complete or absent."""
+"""Checkpoints of strategies that keep the whole model on every rank."""
 
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from vosr.atomic import write_atomically
+from vosr.atomic import put_in_place, remove, write_atomically
+from vosr.checkpoints.training_state import CheckpointError, read_file, read_shards, whole, write_file
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint to a temporary file beside its place and renames it."""
+    """Writes one file, to a temporary place and then renamed; reads files and folders of shards."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
+        """Write one file.
+
+        Raises:
+            CheckpointError: it could not be written; what was at ``path`` is untouched.
+        """
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, lambda temporary: torch.save(checkpoint, temporary))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():  # a checkpoint of shards under the same name
+                new = target.with_name(f".{target.name}.new.tmp")
+                write_file(checkpoint, new)
+                put_in_place(new, target)
+            else:
+                write_atomically(target, lambda temporary: write_file(checkpoint, temporary))
+        except (OSError, RuntimeError) as error:  # torch wraps what the disk says
+            reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
+            raise CheckpointError(f"Checkpoint {target} could not be written: {reason}") from error
 
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
         """Tensors and plain values only, whatever Lightning asks for: a checkpoint must not run code."""
-        return super().load_checkpoint(path, map_location, weights_only=True)
+        path = Path(path)
+        if not path.exists():
+            raise FileNotFoundError(f"No checkpoint {path}.")
+        return read_shards(path, whole) if path.is_dir() else read_file(path)
+
+    def remove_checkpoint(self, path: Any) -> None:
+        remove(Path(path))

@@ -39,9 +39,11 @@ class EMA(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.global_step > self._seen:  # not within gradient accumulation
+        if trainer.global_step == self._seen:  # within gradient accumulation
+            return
+        if not getattr(pl_module, "step_skipped", False):
             average, backbone = pl_module.average, pl_module.backbone
             assert isinstance(average, nn.Module)
             assert isinstance(backbone, nn.Module)
             update_average(average, backbone, self.decay, self._seen)
-            self._seen = trainer.global_step
+        self._seen = trainer.global_step

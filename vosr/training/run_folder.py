@@ -13,6 +13,9 @@ import torch
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
+from vosr.atomic import remove_leftovers
+from vosr.checkpoints.training_state import newest
+
 PACKAGES = (
     "vosr", "torch", "lightning", "timm", "torchmetrics", "kornia", "webdataset", "jsonargparse", "diffusers",
     "safetensors", "numpy", "pillow",
@@ -31,12 +34,22 @@ def newest_checkpoint(group: Path) -> Path:
     Raises:
         FileNotFoundError: there is none.
     """
-    found = sorted(group.glob("[0-9]*/checkpoints/*.ckpt"), key=lambda path: path.stat().st_mtime)
-    if not found:
+    found = newest(group.glob("[0-9]*/checkpoints/*.ckpt"))
+    if found is None:
         raise FileNotFoundError(
             f"No checkpoint to continue from in {group}; start without --ckpt_path first."
         )
-    return found[-1]
+    return found
+
+
+def checkpoint_to_continue(group: Path) -> Path | None:
+    """The newest complete checkpoint of a group's last run; None where there is none and the run begins.
+
+    For commands that are repeated word for word, by torchrun or a scheduler.
+    """
+    runs = [path for path in group.glob("[0-9]*") if path.name.isdigit()]
+    last = max(runs, key=lambda path: int(path.name), default=None)
+    return None if last is None else newest((last / "checkpoints").glob("*.ckpt"))
 
 
 def versions() -> dict[str, Any]:
@@ -79,8 +92,12 @@ class RunRecord(SaveConfigCallback):
         super().__init__(parser, config, save_to_log_dir=False)
         self.run = run
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        trainer.ckpt_path = None  # what the run continued from may be removed once there are enough newer ones
+
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         self.run.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.run)
         suffix = ""
         number = 1
         while (self.run / f"config{suffix}.yaml").exists():

@@ -1,12 +1,24 @@
 """FSDP2 as a Lightning strategy: every rank is one data-parallel shard."""
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
+from lightning.pytorch.strategies.parallel import ParallelStrategy
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
+
+from vosr.atomic import put_in_place, remove
+from vosr.checkpoints.training_state import CheckpointError, Keys, read_file, read_shards, write_shards
+from vosr.parallel import part_of
 
 
 class FullySharded(ModelParallelStrategy):
-    """FSDP2 over all ranks: weights, gradients, optimizer and average are split; checkpoints are folders of shards.
+    """FSDP2 over all ranks: weights, gradients, optimizer and average are split; a checkpoint is a folder of shards.
 
     Args:
         timeout: how long a rank waits for another one before it gives up.
@@ -21,3 +33,107 @@ class FullySharded(ModelParallelStrategy):
     def setup_environment(self) -> None:
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """Shards of this rank."""
+        assert self.lightning_module is not None
+        return self.lightning_module.state_dict()
+
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
+        """Shards of this rank, numbered as on one device: names of parameters play no part."""
+        return ParallelStrategy.optimizer_state(self, optimizer)
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write to a temporary folder, then rename it.
+
+        Raises:
+            CheckpointError: on every rank, if any could not write; what was at ``filepath`` is untouched.
+        """
+        path = Path(self.broadcast(str(filepath)))
+        temporary = path.with_name(f".{path.name}.tmp")
+
+        def prepare() -> None:
+            remove(temporary)
+            temporary.mkdir(parents=True)
+
+        self._together(path, prepare if self.is_global_zero else _nothing)
+        try:
+            self._together(path, lambda: write_shards(checkpoint, temporary))
+            self._together(path, (lambda: put_in_place(temporary, path)) if self.is_global_zero else _nothing)
+        except CheckpointError:
+            if self.is_global_zero:
+                remove(temporary)
+            raise
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = True) -> dict[str, Any]:
+        """Weights and optimizer states from a checkpoint of either form, read part by part; the rest is returned."""
+        path = Path(self.broadcast(str(checkpoint_path)))
+        assert self.lightning_module is not None
+        own = self.lightning_module.state_dict()
+        parameters = [[p for group in o.param_groups for p in group["params"]] for o in self.optimizers]
+
+        def counterpart(keys: Keys) -> Tensor | None:
+            if keys[0] == "state_dict":
+                return own.get(str(keys[1]))
+            number, position = int(keys[1]), keys[3]
+            return parameters[number][int(position)] if number < len(parameters) else None
+
+        def memory(keys: Keys, size: torch.Size, dtype: torch.dtype) -> Tensor | None:
+            like = counterpart(keys)
+            if like is None and keys[0] != "state_dict":
+                return None  # validation has no optimizer
+            if isinstance(like, DTensor) and like.shape == size:
+                return torch.empty_like(like, dtype=dtype)
+            return torch.empty(size, dtype=dtype)
+
+        if path.is_dir():
+            checkpoint = read_shards(path, memory, together=True)
+        else:
+            checkpoint = _sharded(read_file(path, mapped=True), counterpart)
+        self.lightning_module.load_state_dict(checkpoint["state_dict"], strict=True)
+        for optimizer, state in zip(self.optimizers, checkpoint["optimizer_states"]):
+            optimizer.load_state_dict(state)
+        return checkpoint
+
+    def _together(self, path: Path, action: Callable[[], None]) -> None:
+        problem: Exception | None = None
+        try:
+            action()
+        except Exception as error:
+            problem = error
+        if not self.reduce_boolean_decision(problem is None):
+            reason = str(problem).strip().splitlines()[-1] if problem else "another rank could not write"
+            raise CheckpointError(f"Checkpoint {path} could not be written: {reason}") from problem
+
+
+def _nothing() -> None:
+    """What ranks other than 0 do while it works."""
+
+
+def _sharded(checkpoint: dict[str, Any], counterpart: Callable[[Keys], Tensor | None]) -> dict[str, Any]:
+    """``checkpoint`` with this rank's parts of its mapped tensors."""
+
+    def part(value: Any, keys: Keys) -> Any:
+        like = counterpart(keys) if isinstance(value, Tensor) else None
+        return value if like is None else part_of(value, like)
+
+    weights: Mapping[str, Tensor] = checkpoint["state_dict"]
+    states = [
+        state
+        | {
+            "state": {
+                position: {
+                    key: part(value, ("optimizer_states", i, "state", position, key))
+                    for key, value in one.items()
+                }
+                for position, one in state["state"].items()
+            }
+        }
+        for i, state in enumerate(checkpoint.get("optimizer_states", []))
+    ]
+    return checkpoint | {
+        "state_dict": {name: part(value, ("state_dict", name)) for name, value in weights.items()},
+        "optimizer_states": states,
+    }

@@ -1,0 +1,157 @@
+"""Training checkpoints on disk: one file, or a folder of shards.
+
+A file is what ``torch.save`` writes. A folder holds the tensors of weights and optimizers as
+torch.distributed.checkpoint lays them out (every rank writes its part, any number of ranks reads them), and everything
+else in ``plain.pt``. Both appear complete or not at all.
+"""
+
+import logging
+import os
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.checkpoint.filesystem import FileSystemReader
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+
+log = logging.getLogger(__name__)
+
+PLAIN = "plain.pt"
+INDEX = ".metadata"
+SHARDED = ("state_dict", "optimizer_states")
+"""Parts of a checkpoint whose tensors are written as shards."""
+
+Keys = tuple[str | int, ...]
+"""Keys that lead to a value inside nested dictionaries and lists."""
+
+Memory = Callable[[Keys, torch.Size, torch.dtype], Tensor | None]
+"""(keys, size, type) of a stored tensor -> where to read it to, or None to leave it out."""
+
+
+class CheckpointError(OSError):
+    """A checkpoint that could not be written."""
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a file or folder is a whole checkpoint, as far as can be told without reading it."""
+    if path.is_dir():
+        return (path / PLAIN).is_file() and (path / INDEX).is_file()
+    return zipfile.is_zipfile(path)  # the directory of a zip file stands at its end
+
+
+def newest(paths: Iterable[Path]) -> Path | None:
+    """The youngest complete checkpoint among ``paths``; incomplete ones are named in the log."""
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        if is_complete(path):
+            return path
+        log.warning("%s is incomplete; an older checkpoint is taken.", path)
+    return None
+
+
+def write_file(checkpoint: dict[str, Any], path: Path) -> None:
+    """``torch.save`` that returns when the disk has the bytes, so that a rename never comes before them."""
+    with path.open("wb") as file:
+        torch.save(checkpoint, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_file(path: Path, mapped: bool = False) -> dict[str, Any]:
+    """What :func:`write_file` wrote: tensors, memory-mapped if asked for, and plain values; never code."""
+    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    return checkpoint
+
+
+def write_shards(checkpoint: dict[str, Any], folder: Path) -> None:
+    """Write a checkpoint into an empty folder; every rank calls this with its own shards.
+
+    Args:
+        checkpoint: nested dictionaries and lists; tensors under ``SHARDED`` may be DTensors.
+        folder: the same one for all ranks.
+    """
+    tensors: dict[Keys, Tensor] = {}
+    plain = {
+        key: _without_tensors(value, (key,), tensors) if key in SHARDED else value
+        for key, value in checkpoint.items()
+    }
+    save({_name(keys): value.detach() for keys, value in tensors.items()}, checkpoint_id=folder)
+    if not dist.is_initialized() or dist.get_rank() == 0:
+        paths = {_name(keys): list(keys) for keys in tensors}
+        write_file({"plain": plain, "paths": paths}, folder / PLAIN)
+
+
+def read_shards(folder: Path, memory: Memory, together: bool = False) -> dict[str, Any]:
+    """Read what :func:`write_shards` wrote.
+
+    Args:
+        folder: to be read.
+        memory: gives each tensor its place; a DTensor takes this rank's part, whatever the number of ranks was.
+        together: whether all ranks read at once; else this process reads by itself.
+
+    Returns:
+        The checkpoint, with the tensors that ``memory`` gave.
+    """
+    record = read_file(folder / PLAIN)
+    stored = FileSystemReader(folder).read_metadata().state_dict_metadata
+    tensors: dict[str, Tensor] = {}
+    for name, keys in record["paths"].items():
+        about: Any = stored[name]
+        place = memory(tuple(keys), about.size, about.properties.dtype)
+        if place is not None:
+            tensors[name] = place
+    load(tensors, checkpoint_id=folder, no_dist=not together)
+    checkpoint: dict[str, Any] = record["plain"]
+    for name, tensor in tensors.items():
+        _insert(checkpoint, record["paths"][name], tensor)
+    return checkpoint
+
+
+def whole(keys: Keys, size: torch.Size, dtype: torch.dtype) -> Tensor:
+    """Memory for a whole tensor."""
+    return torch.empty(size, dtype=dtype)
+
+
+def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """Whole averaged weights of a training checkpoint of either form."""
+
+    def average_alone(keys: Keys, size: torch.Size, dtype: torch.dtype) -> Tensor | None:
+        return whole(keys, size, dtype) if str(keys[1]).startswith("average.") else None
+
+    read = (
+        read_shards(checkpoint, average_alone) if checkpoint.is_dir() else read_file(checkpoint, mapped=True)
+    )
+    return {
+        name.removeprefix("average."): value
+        for name, value in read["state_dict"].items()
+        if name.startswith("average.")
+    }
+
+
+def _name(keys: Keys) -> str:
+    return "/".join(map(str, keys))
+
+
+def _without_tensors(tree: Any, keys: Keys, tensors: dict[Keys, Tensor]) -> Any:
+    """A copy of ``tree`` without its tensors, which go to ``tensors``."""
+    if isinstance(tree, dict):
+        kept = {}
+        for key, value in tree.items():
+            if isinstance(value, Tensor):
+                tensors[(*keys, key)] = value
+            else:
+                kept[key] = _without_tensors(value, (*keys, key), tensors)
+        return kept
+    if isinstance(tree, list):
+        return [_without_tensors(value, (*keys, i), tensors) for i, value in enumerate(tree)]
+    return tree
+
+
+def _insert(tree: Any, keys: list[str | int], value: Tensor) -> None:
+    for key in keys[:-1]:
+        tree = tree[key]
+    tree[keys[-1]] = value

@@ -1,0 +1,101 @@
+"""Steps whose gradient is not a number: left out, counted, and too many of them end the run."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from vosr.atomic import write_atomically
+from vosr.training.base import RestorationModule
+from vosr.types import Batch
+
+log = logging.getLogger(__name__)
+
+
+class NonFiniteError(ValueError):
+    """So many steps in a row without a finite gradient that training cannot go on."""
+
+
+class NonFinite(Checkpoint):
+    """Skips the optimizer step where the gradient's norm is not finite.
+
+    Weights, their average and the optimizer stay as they were; step count and learning rate move on. The norm is that
+    of the whole gradient, so all ranks decide alike.
+
+    Args:
+        folder: of the run; gets ``checkpoints/last.ckpt`` and ``non_finite/`` when training is given up.
+        limit: skipped steps in a row after which it is.
+    """
+
+    def __init__(self, folder: Path = Path(), limit: int = 10) -> None:
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, not {limit}.")
+        self.folder = folder
+        self.limit = limit
+        self.total = 0
+        self._in_a_row = 0
+        self._batches: list[Batch] = []
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._batches.append(batch)  # several, where gradients are accumulated
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        assert isinstance(pl_module, RestorationModule)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = gradient_norm(parameters)
+        pl_module.step_skipped = not bool(norm.isfinite())
+        if not pl_module.step_skipped:
+            self._in_a_row = 0
+            return
+        for parameter in parameters:
+            parameter.grad = None  # an optimizer leaves out what has no gradient
+        self.total += 1
+        self._in_a_row += 1
+        if trainer.is_global_zero:
+            log.warning("The gradient of step %d is not finite; the step is skipped.", trainer.global_step)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, RestorationModule)
+        if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
+            return
+        batches, self._batches = self._batches, []
+        if not pl_module.step_skipped:
+            return
+        pl_module.log("skipped_steps", float(self.total), batch_size=1)
+        if self._in_a_row >= self.limit:
+            self._give_up(trainer, batches)
+
+    def _give_up(self, trainer: L.Trainer, batches: list[Batch]) -> None:
+        step = trainer.global_step
+        kept = self.folder / "non_finite"
+        kept.mkdir(parents=True, exist_ok=True)
+        record = [
+            {"hq": b.hq.cpu(), "lq": None if b.lq is None else b.lq.cpu(), "key": b.key} for b in batches
+        ]
+        path = kept / f"step_{step:07d}_rank_{trainer.global_rank}.pt"
+        write_atomically(path, lambda temporary: torch.save(record, temporary))
+        checkpoint = self.folder / "checkpoints" / "last.ckpt"
+        trainer.save_checkpoint(checkpoint)  # skipped steps changed nothing: these are the last good weights
+        raise NonFiniteError(
+            f"The gradient was not finite in {self.limit} steps in a row, up to step {step}. The weights before them "
+            f"are in {checkpoint}, the last batch of every rank in {kept}. Lower the learning rate, or look at the "
+            "batch; --ckpt_path last goes on."
+        )
+
+
+def gradient_norm(parameters: list[Tensor]) -> Tensor:
+    """Euclidean norm of the whole gradient, a scalar that is the same on every rank, whether sharded or not."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
+    return norm.full_tensor() if isinstance(norm, DTensor) else norm

@@ -1,0 +1,70 @@
+"""Ending a run when a scheduler or a person says so, with a checkpoint that continues it exactly."""
+
+import logging
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities import rank_zero_only
+
+log = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class Preemption(Checkpoint):
+    """On SIGTERM, SIGINT or SIGUSR1: finish the optimizer step, write ``last.ckpt``, exit with 128 + the signal.
+
+    A signal to any rank ends all of them after the same step. After SIGUSR1, which SLURM sends ahead of the time limit
+    (``#SBATCH --signal=USR1@300``), the job is put back into the queue. A second SIGINT does not wait.
+
+    Args:
+        folder: of the checkpoints.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._received = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for (
+            number
+        ) in SIGNALS:  # in place of Lightning's handlers, which talk to other ranks in the middle of a step
+            signal.signal(number, self._note)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
+            return
+        flag = torch.tensor(float(self._received), device=pl_module.device)
+        received = int(trainer.strategy.reduce(flag, reduce_op="max"))
+        if not received:
+            return
+        checkpoint = self.folder / "last.ckpt"
+        trainer.save_checkpoint(checkpoint)
+        self._report(signal.Signals(received), trainer.global_step, checkpoint)
+        raise SystemExit(128 + received)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == self._received == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._received = number
+
+    @rank_zero_only
+    def _report(self, received: signal.Signals, step: int, checkpoint: Path) -> None:
+        log.warning(
+            "%s: stopped after step %d, %s is written. The same command with --ckpt_path auto continues.",
+            received.name,
+            step,
+            checkpoint,
+        )
+        job = os.environ.get("SLURM_JOB_ID")
+        if received == signal.SIGUSR1 and job:
+            subprocess.run(["scontrol", "requeue", job], check=False)
