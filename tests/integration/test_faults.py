@@ -215,11 +215,13 @@ def test_a_hung_data_worker_ends_the_run(project, shards, undisturbed):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A tmpfs of 2.5 MB."""
+def small_disk(tmp_path, undisturbed, request):
+    """A tmpfs with room for one checkpoint and a half."""
+    last = undisturbed(request.param) / LAST
+    size = sum(path.stat().st_size for path in [last, *last.rglob("*")] if path.is_file()) * 3 // 2
     disk = tmp_path / "runs"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2500k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
     made = (
         subprocess.run(mount, capture_output=True, text=True, check=False) if shutil.which("mount") else None
     )
@@ -229,18 +231,18 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_full_disk_leaves_the_older_checkpoint(small_disk, project, undisturbed):
-    folder = project(1)
-    job = start(folder)
-    assert job.wait() == [2], job.log()
+@pytest.mark.parametrize(("small_disk", "ranks"), [(1, 1), (2, 2)], indirect=["small_disk"])
+def test_full_disk_leaves_the_older_checkpoint(small_disk, ranks, project, undisturbed):
+    folder = project(ranks)
+    job = start(folder, ranks=ranks)
+    assert job.wait() == [2] * ranks, job.log()
     assert "could not be written: No space left on device" in job.log()
-    older = checkpoints(folder)
-    assert older
+    assert checkpoints(folder) == {"step_0000004.ckpt": 4}
     assert not list(small_disk.rglob("*.tmp"))
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    again = start(folder, "--ckpt_path=last")
-    assert again.wait() == [0], again.log()
-    assert_continued(folder, undisturbed(1))
+    again = start(folder, "--ckpt_path=last", ranks=ranks)
+    assert again.wait() == [0] * ranks, again.log()
+    assert_continued(folder, undisturbed(ranks))
 
 
 def test_auto_begins_a_run_and_continues_none_that_is_older(project):

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
@@ -35,6 +36,23 @@ Memory = Callable[[Keys, torch.Size, torch.dtype], Tensor | None]
 
 class CheckpointError(OSError):
     """A checkpoint that could not be written."""
+
+    def __init__(self, path: Path, cause: BaseException | None) -> None:
+        super().__init__(f"Checkpoint {path} could not be written: {_reason(cause)}.")
+
+
+def _reason(error: BaseException | None) -> str:
+    """What the operating system said, under what torch made of it."""
+    if error is None:
+        return "another rank failed"
+    if isinstance(error, CheckpointException):
+        return _reason(next(iter(error.failures.values()))[0])
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.strerror:
+            return link.strerror
+        link = link.__cause__ or link.__context__
+    return str(error).strip().splitlines()[-1].rstrip(".")
 
 
 def is_complete(path: Path) -> bool:

@@ -30,8 +30,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             else:
                 write_atomically(target, lambda temporary: write_file(checkpoint, temporary))
         except (OSError, RuntimeError) as error:  # torch wraps what the disk says
-            reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1]
-            raise CheckpointError(f"Checkpoint {target} could not be written: {reason}") from error
+            raise CheckpointError(target, error) from error
 
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True

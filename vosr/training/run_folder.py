@@ -93,7 +93,9 @@ class RunRecord(SaveConfigCallback):
         self.run = run
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        trainer.ckpt_path = None  # what the run continued from may be removed once there are enough newer ones
+        trainer.ckpt_path = (
+            None  # what the run continued from may be removed once there are enough newer ones
+        )
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         self.run.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.strategies.parallel import ParallelStrategy
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
@@ -98,14 +99,13 @@ class FullySharded(ModelParallelStrategy):
         return checkpoint
 
     def _together(self, path: Path, action: Callable[[], None]) -> None:
-        problem: Exception | None = None
+        problem: BaseException | None = None
         try:
             action()
-        except Exception as error:
+        except (Exception, CheckpointException) as error:  # the latter is no Exception
             problem = error
         if not self.reduce_boolean_decision(problem is None):
-            reason = str(problem).strip().splitlines()[-1] if problem else "another rank could not write"
-            raise CheckpointError(f"Checkpoint {path} could not be written: {reason}") from problem
+            raise CheckpointError(path, problem) from problem
 
 
 def _nothing() -> None:
