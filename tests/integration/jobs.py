@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import logging
 import multiprocessing
 import os
 import signal
@@ -122,7 +121,6 @@ def _rank(folder, arguments, rank, ranks, port, fault):
             "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": "test",
         }  # fmt: skip
         os.environ.update({key: str(value) for key, value in environment.items()})
-    logging.basicConfig(force=True)
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # for data workers: they start at once
     if fault is not None:

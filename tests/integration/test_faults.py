@@ -17,7 +17,10 @@ from jobs import (
     start,
     write_config,
 )
+from safetensors.torch import load_file
 from shard_files import write_shards_of
+
+from vosr.cli import main
 
 COUNTS = [9, 4, 14, 6, 11]
 LAST = "runs/run/001/checkpoints/last.ckpt"
@@ -252,3 +255,14 @@ def test_auto_begins_a_run_and_continues_none_that_is_older(project):
         assert job.wait() == [0], job.log()
         assert (folder / f"runs/run/{expected}").is_dir()
         shutil.rmtree(folder / f"runs/run/{expected}/checkpoints")  # as if killed before the first
+
+
+def test_export_puts_a_sharded_run_together(undisturbed, tmp_path):
+    run = undisturbed(2) / "runs/run/001"
+    assert not (run / "model/model.safetensors").exists()
+    assert main(["export", "--model", str(run), "-o", str(tmp_path / "out")]) == 0
+    exported = load_file(tmp_path / "out/model.safetensors")
+    expected = contents(undisturbed(2) / LAST)["state_dict"]
+    assert {f"average.{name}" for name in exported} == {n for n in expected if n.startswith("average.")}
+    for name, value in exported.items():
+        assert torch.equal(value, expected[f"average.{name}"]), name
