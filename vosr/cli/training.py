@@ -76,6 +76,7 @@ class TrainingCLI(LightningCLI):
         parser.set_defaults(
             {
                 "checkpoint.save_last": False,
+                "checkpoint.save_on_exception": True,
                 "checkpoint.save_top_k": 2,
                 "checkpoint.filename": "step_{step:07d}",
                 "checkpoint.auto_insert_metric_name": False,

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from vosr.atomic import write_atomically
 from vosr.checkpoints import save_model
-from vosr.checkpoints.model_folder import write_record
+from vosr.checkpoints.model_folder import WEIGHTS, save_record
+from vosr.checkpoints.training_state import CheckpointError
 from vosr.imaging.grid import labelled_grid
 from vosr.training.base import RestorationModule
 
@@ -25,7 +26,8 @@ class RunCheckpoint(ModelCheckpoint):
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        if trainer.world_size == 1:
+        stopped = isinstance(exception, SystemExit | CheckpointError)  # saved already, or cannot save
+        if trainer.world_size == 1 and not stopped:
             super().on_exception(trainer, pl_module, exception)
         if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and trainer.training:
             log.warning("Interrupted at step %d; --ckpt_path last continues the run.", trainer.global_step)
@@ -84,7 +86,9 @@ class ModelWriter(L.Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, RestorationModule)
         if not getattr(trainer, "fast_dev_run", False) and pl_module.shards is not None:
-            write_record(pl_module.released(), self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_record(pl_module.released(), self.folder)
+            (self.folder / WEIGHTS).unlink(missing_ok=True)  # of an unsharded beginning
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
