@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 COMPONENTS = {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives"}
 BASIS = {"types", "registry", "component", "seeds", "flow", "frozen", "weights"}
-PURE = [*COMPONENTS, "flow", "checkpoints", "imaging", "evaluation"]
+PURE = [*COMPONENTS, "flow", "checkpoints", "imaging", "evaluation", "jobs"]
 
 
 def imported(path):

@@ -1,5 +1,8 @@
 """What files hold, in every format and mode that photographers bring, arrives as the model needs it."""
 
+import struct
+import zlib
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -223,3 +226,28 @@ def test_damaged_exif_does_not_cost_the_picture(tmp_path):
     broken = b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x0f\x01\x02\0\xff\xff\xff\xff\xff\xff"
     photo = read_photo(save(tmp_path / "a.jpg", Image.fromarray(COLOURS), exif=broken))
     assert photo.size == (20, 14)
+
+
+def test_size_is_limited_but_not_as_low_as_pillows(tmp_path):
+    """A head that claims a size is enough to be refused; Pillow's own limit is left as it was."""
+    limit = Image.MAX_IMAGE_PIXELS
+
+    def claim(width, height):
+        chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+        data = zlib.compress(b"\0" * (1 + width // 8) * 2)
+        parts = [chunk, b"IDAT" + data, b"IEND"]
+        encoded = b"".join(
+            struct.pack(">I", len(p) - 4) + p + struct.pack(">I", zlib.crc32(p)) for p in parts
+        )
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + encoded)
+        return tmp_path / "a.png"
+
+    assert size_of(claim(20_000, 20_000)) == (20_000, 20_000)
+    with pytest.raises(ValueError, match=r"Cannot read .*a\.png: .*exceeds limit of 536870912 pixels"):
+        read_photo(claim(30_000, 30_000))
+    tifffile.imwrite(
+        tmp_path / "a.tif", shape=(30_000, 30_000), dtype=np.uint8, compression=None, bigtiff=True
+    )
+    with pytest.raises(ValueError, match=r"30000x30000 are more than 536870912 pixels"):
+        read_photo(tmp_path / "a.tif")
+    assert limit == Image.MAX_IMAGE_PIXELS

@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -212,3 +215,29 @@ def test_manifest(tmp_path):
     )
     assert (last["status"], last["error"], last["settings"]["scale"]) == ("failed", "Cannot read it.", 4)
     Manifest(None).add(done)
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
+    save_noise(tmp_path / "a.png", size=(200, 150))
+
+    def peak(number):
+        tracemalloc.start()
+        pipeline.restore_all(
+            (Job(tmp_path / "a.png", tmp_path / "out" / f"{i}.bmp") for i in range(number)),
+            Doubler(),
+            Writing(),
+            lambda event: None,
+            batch_size=2,
+        )
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    peak(5)  # imports and caches
+    assert peak(200) < 1.3 * peak(20)
+
+
+def test_workers_need_no_torch():
+    """It would cost each of them seconds and hundreds of megabytes."""
+    code = "import sys, vosr.jobs.files, vosr.jobs.pool; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -185,3 +185,12 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
     assert [isinstance(event, Done) and event.error for event in events] == [
         f"Cannot list {tmp_path / 'in/closed'}: Permission denied."
     ]
+
+
+def test_leftovers_of_killed_runs_are_removed_and_fresh_ones_are_not(tmp_path):
+    touch(tmp_path / "in", "a.png", "b.png")
+    touch(tmp_path / "out", ".a.png.x1.tmp", ".b.png.x2.tmp", ".other", "b.png")
+    os.utime(tmp_path / "out/.a.png.x1.tmp", (0, 0))
+    jobs, _ = planned(tmp_path / "in", output=tmp_path / "out")
+    assert jobs == {"in/a.png": "a.png"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".b.png.x2.tmp", ".other", "b.png"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
@@ -13,6 +14,10 @@ from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.pillow_reading import deep_png, from_pillow, is_deep_png
 from vosr.imaging.stored import Stored, to_photo
 from vosr.imaging.tiff_reading import first_page, is_tiff, tiff_pages, tiff_size
+
+MOST = 2**29
+"""Pictures of more pixels are refused: a small file can claim any size, and this one takes 1.5 GiB."""
+_LIMIT = Lock()
 
 
 def read_photo(path: Path) -> Photo:
@@ -36,7 +41,7 @@ def read_animation(path: Path) -> Animation:
             pages = list(tiff_pages(path))
             if None not in pages:
                 return Animation(tuple(to_photo(page) for page in pages if page is not None))
-        with Image.open(path) as picture:
+        with _opened(path) as picture:
             if _count(picture) == 1:
                 return Animation((read_photo(path),))
             frames, durations = [], []
@@ -56,7 +61,7 @@ def size_of(path: Path) -> tuple[int, int]:
     with _guarded(path):
         if is_tiff(path):
             return tiff_size(path)
-        with Image.open(path) as picture:
+        with _opened(path) as picture:
             return picture.size
 
 
@@ -80,14 +85,30 @@ def _guarded(path: Path) -> Iterator[None]:
         raise ValueError(f"Cannot read {path}: {reason}.") from error
 
 
+def _opened(path: Path) -> Image.Image:
+    """Opened by Pillow, whose own limit stops at less than a stitched panorama has."""
+    with _LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = (
+            Image.MAX_IMAGE_PIXELS,
+            MOST // 2,
+        )  # Pillow refuses above twice its limit
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
 def _first(path: Path) -> Stored:
-    with Image.open(path) as picture:
+    with _opened(path) as picture:
         count = _count(picture)
         notes = (f"first of {count} pictures in the file",) if count > 1 else ()
         return deep_png(picture, path, notes) if is_deep_png(path) else from_pillow(picture, notes)
 
 
 def _first_tiff(path: Path) -> Stored:
+    width, height = tiff_size(path)
+    if width * height > MOST:
+        raise ValueError(f"{width}x{height} are more than {MOST} pixels")
     stored, count = first_page(path)
     if stored is None:
         return _first(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
 from vosr.jobs.find import Complain, pictures_below
 from vosr.jobs.job import Done, Job, Skipped, Tell
+from vosr.jobs.leftovers import remove_leftovers
 from vosr.jobs.names import SAME, output_names, suffix_for
 
 COMPARISONS = "comparison"
@@ -176,8 +177,8 @@ class Plan:
 
     def _unfinished(self, jobs: list[Job], below: Path) -> list[Job]:
         """Those whose files are not there; folders are listed once instead of asking for every file."""
-        present = _names_in(self.output / below)
-        compared = _names_in(self.output / COMPARISONS / below) if self.compare else set()
+        present = remove_leftovers(self.output / below)
+        compared = remove_leftovers(self.output / COMPARISONS / below) if self.compare else set()
         return [
             job
             for job in jobs
@@ -196,11 +197,3 @@ def _places(roots: list[Path], alone: bool) -> list[Path]:
         taken[name] += 1
         places.append(Path(name if taken[name] == 1 else f"{name}_{taken[name]}"))
     return places
-
-
-def _names_in(folder: Path) -> set[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries}
-    except FileNotFoundError:
-        return set()
