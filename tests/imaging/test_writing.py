@@ -110,6 +110,16 @@ def test_exif_too_long_for_jpeg_loses_the_makers_notes_only(tmp_path):
         assert dict(read.getexif().get_ifd(0x8769)) == {0x8827: 400}
 
 
+def test_exif_gains_nothing(tmp_path):
+    exif = Image.Exif()
+    exif[0x010F] = "camera"
+    for suffix in ("png", "jpg", "tif"):
+        written(small_photo(exif=exif.tobytes()), COLOURS, tmp_path / f"a.{suffix}")
+        with Image.open(tmp_path / f"a.{suffix}") as read:
+            assert read.getexif()[0x010F] == "camera"
+            assert 0x8769 not in read.getexif()
+
+
 def test_jpeg_in_jpeg_out_keeps_exif_through_a_whole_round(tmp_path):
     SMALL.save(tmp_path / "in.jpg", exif=camera_exif())
     written(read_photo(tmp_path / "in.jpg"), COLOURS, tmp_path / "out.tif")

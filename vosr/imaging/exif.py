@@ -36,11 +36,12 @@ def exif_for(exif: bytes, width: int, height: int, longest: int | None = None) -
     """EXIF with the picture's new size; the camera's private notes go where the whole would be too long."""
     loaded = Image.Exif()
     loaded.load(exif)
+    if ExifTags.IFD.Exif not in loaded:
+        return exif
     photo = loaded.get_ifd(ExifTags.IFD.Exif)
     for tag, side in ((_WIDTH, width), (_HEIGHT, height)):
         if tag in photo:
             photo[tag] = side
     if longest is not None and len(loaded.tobytes()) > longest:
         photo.pop(_MAKER_NOTE, None)
-    changed = loaded.tobytes()
-    return changed
+    return loaded.tobytes()
