@@ -1,6 +1,9 @@
 """The command line as users type it, in processes of their own, on components without files."""
 
+import csv
+import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -313,3 +316,49 @@ def test_components_lists_every_name(capfd):
     for registry in REGISTRIES.values():
         for name in registry.names():
             assert name in out
+
+
+def test_two_ranks_log_their_common_speed(project):
+    """Times are means over the ranks and pictures are counted together; rank 0 alone writes and tells the progress."""
+    folder, _ = project
+    arguments = [
+        "fit",
+        "--config",
+        "teacher.yaml",
+        "--name=two",
+        "--trainer.devices=2",
+        "--trainer.strategy=ddp",
+    ]
+    status, _, err = run(*arguments, "--data.count=64", folder=folder)
+    assert status == 0, err
+    assert sorted(re.findall(r"^step (\d)/8  ", err, re.MULTILINE)) == list("12345678")
+    (file,) = (folder / "runs/two").rglob("metrics.csv")
+    with file.open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row.get("speed/pictures")]
+    assert len(rows) == 8
+    for row in rows:
+        phases = [float(row[f"time/{p}"]) for p in ("data", "degradation", "encode", "forward", "backward")]
+        assert sum(phases) + float(row["time/optimizer"]) == pytest.approx(float(row["time/step"]), rel=1e-4)
+        assert float(row["speed/pictures"]) * float(row["time/step"]) == pytest.approx(2 * 4, rel=0.3)
+        assert float(row["gradient_norm"]) > 0
+        assert 0.1 < float(row["memory/peak"]) < 3
+
+
+def test_a_logger_that_is_not_installed_is_one_sentence(project):
+    if importlib.util.find_spec("wandb") is not None:
+        pytest.skip("Weights & Biases is installed here")
+    folder, _ = project
+    status, _, err = run("fit", "--config", "teacher.yaml", "--trainer.logger=WandbLogger", folder=folder)
+    assert status == 2
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert re.fullmatch(
+        r"error: WandbLogger needs a package that is not installed: pip install 'wandb.*'\.", line
+    )
+
+
+def test_loggers_by_config(project):
+    folder, _ = project
+    loggers = "--trainer.logger+=lightning.pytorch.loggers.CSVLogger", "--trainer.logger.save_dir=mine"
+    status, _, err = run("fit", "--config", "teacher.yaml", "--name=logged", *loggers, folder=folder)
+    assert status == 0, err
+    assert "time/step" in next((folder / "mine").rglob("metrics.csv")).read_text()

@@ -42,6 +42,7 @@ UNKNOWN_KEY = (
 REASON_IN_UNION = r"Errors: - (.*?) - (?:Expected|Not of type)"
 WRONG_BASE = r"Import path ([\w.]+) does not correspond to a subclass of (\w+)"
 NO_CLASS = r"Expected a dot import path string: (\S+)"
+NOT_INSTALLED = r"class_path '[\w.]*?(\w+)': Requirement '([^']+)' not met"
 NO_MODEL = r"arguments are required: .*(?:data|model)"
 PARSER_KEY = r'Parser key "[\w.]+":'
 FEW = 20
@@ -65,6 +66,8 @@ def explain(message: str, keys: set[str], own: Sequence[str] = ()) -> str:
         return (
             "No model and data: give a config, such as --config configs/distill.yaml or configs/teacher.yaml."
         )
+    if found := re.search(NOT_INSTALLED, message):
+        return f"{found.group(1)} needs a package that is not installed: pip install '{found.group(2)}'."
     if found := re.search(NO_CLASS, message):
         return _no_class(found.group(1), keys)
     inner, key = re.search(REASON_IN_UNION, message), re.match(PARSER_KEY, message)

@@ -9,6 +9,7 @@ import torch
 import yaml
 from jsonargparse import set_loader
 from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
@@ -24,7 +25,9 @@ from vosr.training.callbacks import ModelWriter, PictureGrid, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
+from vosr.training.progress import RunProgress
 from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
+from vosr.training.throughput import Throughput
 
 PARSER_MODE = "vosr_yaml"
 set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), exceptions=(yaml.YAMLError,))
@@ -123,7 +126,12 @@ class TrainingCLI(LightningCLI):
             ModelWriter(self.run / "model"),
             DataHealth(),
             Preemption(self.run / "checkpoints"),
+            Throughput(),
         ]
+        given = config.get("callbacks") or []
+        own_bar = any(isinstance(callback, ProgressBar) for callback in given)
+        if config.get("enable_progress_bar") is not False and not own_bar:
+            self.trainer_defaults["callbacks"].append(RunProgress())
         self.save_config_kwargs = {"run": self.run}
         return super().instantiate_trainer(**kwargs)
 

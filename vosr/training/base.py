@@ -21,6 +21,7 @@ from vosr.objectives import Loss
 from vosr.parallel import Parallelism, load_weights, parallelise
 from vosr.seeds import derive_seed, generator_for, noise_for
 from vosr.training.ema import EMA
+from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
 from vosr.types import Batch, Condition
 from vosr.weights import empty_module
@@ -66,6 +67,7 @@ class RestorationModule(L.LightningModule):
         self.ema_decay = ema_decay
         self.seed = seed
         self.parallel = parallel
+        self.phases = Phases()
         self._recent: dict[str, RunningMean] = {}
 
     # -- building ---------------------------------------------------------------------------------------------
@@ -147,9 +149,10 @@ class RestorationModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         random = StepRandom(self.seed, self.global_step, batch.key, self.device)
         hq = batch.hq.float() / 255
-        with torch.no_grad():
+        with self.phases("degradation"), torch.no_grad():
             lq = self.degraded(batch, hq, random)
-        data, condition = self.encoded(hq, lq, random)
+        with self.phases("encode"):
+            data, condition = self.encoded(hq, lq, random)
         loss = self.objective_loss(hq, data, condition, random)
         terms = {f"loss/{name}": value for name, value in loss.terms.items()}
         means = self.recent_means({"loss": torch.stack(list(terms.values())).sum(), **terms})

@@ -6,6 +6,8 @@ import lightning as L
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from vosr.training.phases import Phases
+
 
 def update_average(average: nn.Module, model: nn.Module, decay: float, updates: int) -> None:
     """Move ``average`` towards ``model`` in place; both have the same parameters in the same order.
@@ -42,8 +44,10 @@ class EMA(L.Callback):
         if trainer.global_step == self._seen:  # within gradient accumulation
             return
         if not getattr(pl_module, "step_skipped", False):
-            average, backbone = pl_module.average, pl_module.backbone
+            average, backbone, phases = pl_module.average, pl_module.backbone, pl_module.phases
             assert isinstance(average, nn.Module)
             assert isinstance(backbone, nn.Module)
-            update_average(average, backbone, self.decay, self._seen)
+            assert isinstance(phases, Phases)
+            with phases("optimizer"):
+                update_average(average, backbone, self.decay, self._seen)
         self._seen = trainer.global_step
