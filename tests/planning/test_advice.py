@@ -43,6 +43,11 @@ def test_then_shards_then_smaller_batches():
     )
 
 
+def test_several_hosts_have_an_overlay_of_their_own():
+    said = advice(Job("ddp", 8, 8, batch_size=640), "a100-40")
+    assert "--config configs/cluster/fsdp_multinode.yaml: " in said[1]
+
+
 def test_then_more_devices():
     said = advice(Job("single", batch_size=1, checkpointing=True), "rtx4090")
     assert said[-2] == "--config configs/cluster/fsdp.yaml --nodes 1 --devices 4: 15.1 GiB, fits"
@@ -59,6 +64,6 @@ def test_then_more_devices():
 def test_slow_communication_is_told(job, cure):
     plan = replace(Stub().plan(job, DEVICES["h100"]), wire=2.5)
     (said,) = advise(Stub(), plan)
-    assert said.startswith("communication takes 2.5 times as long as computation")
+    assert said.startswith("communication takes 2.50 times as long as computation")
     assert cure in said
     assert ("gather" in said) == (cure == "gather=bfloat16")

@@ -9,7 +9,6 @@ from vosr.planning.plan import Plan, Planner, usable
 
 MAX_RANKS = 1024
 CHECKPOINTING = "--model.parallel.activation_checkpointing=true"
-SHARDING = "--config configs/cluster/fsdp.yaml"
 
 
 def advise(planner: Planner, plan: Plan) -> list[str]:
@@ -29,7 +28,7 @@ def _faster(plan: Plan) -> list[str]:
     if plan.job.strategy == "ddp":
         cures.append("--trainer.accumulate_grad_batches")
     return [
-        f"communication takes {plan.wire / plan.compute:.1f} times as long as computation: {', or '.join(cures)}"
+        f"communication takes {plan.wire / plan.compute:.2f} times as long as computation: {', or '.join(cures)}"
     ]
 
 
@@ -56,7 +55,7 @@ def _changes(job: Job) -> Iterator[tuple[str, Job]]:
         yield " ".join(flags), job
     if job.strategy == "ddp":
         job = replace(job, strategy="fsdp")
-        flags.append(SHARDING)
+        flags.append(_sharding(job))
         yield " ".join(flags), job
     batch, passes = job.batch_size, job.accumulate
     while batch > 1:
@@ -66,7 +65,11 @@ def _changes(job: Job) -> Iterator[tuple[str, Job]]:
     flags += [f"--data.batch_size={batch} --trainer.accumulate_grad_batches={passes}"] if passes > 1 else []
     if job.strategy == "single":
         job = replace(job, strategy="fsdp")
-        flags.append(SHARDING)
+        flags.append(_sharding(job))
     while job.ranks * 2 <= MAX_RANKS:
         job = replace(job, nodes=job.nodes * 2) if job.devices >= 8 else replace(job, devices=job.devices * 2)
         yield " ".join([*flags, f"--nodes {job.nodes} --devices {job.devices}"]), job
+
+
+def _sharding(job: Job) -> str:
+    return f"--config configs/cluster/{'fsdp_multinode' if job.nodes > 1 else 'fsdp'}.yaml"

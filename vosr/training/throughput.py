@@ -1,7 +1,6 @@
 """Callback: how fast a run is, where its time goes, what memory it takes, and the gradient norm."""
 
 import logging
-import resource
 import sys
 from typing import Any
 
@@ -17,6 +16,9 @@ from vosr.training.base import RestorationModule
 from vosr.training.non_finite import gradient_norm
 from vosr.training.phases import clock_of
 from vosr.types import Batch
+
+if sys.platform != "win32":
+    import resource
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +118,8 @@ class Throughput(L.Callback):
         *times, speed = means.tolist()
         figures = {f"time/{phase}": value for phase, value in zip(PHASES, times)}
         figures |= {"time/step": sum(times), "speed/pictures": speed * trainer.world_size}
-        figures["memory/peak"] = float(peak)
+        if peak > 0:
+            figures["memory/peak"] = float(peak)
         if self._gradient_norm is not None:
             figures["gradient_norm"] = float(self._gradient_norm)
         return figures | self._computation(speed, module.device, str(trainer.precision))
@@ -133,11 +136,13 @@ class Throughput(L.Callback):
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: the CUDA allocator's peak since the last call, or this process's largest resident set so far."""
+    """Bytes: CUDA's peak since the last call, or the process's largest resident set so far (0: Windows keeps none)."""
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         return peak
+    if sys.platform == "win32":
+        return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
