@@ -81,7 +81,7 @@ class Losses(L.Callback):
         self.values[-1] += float(loss)
 
 
-def fit(rank, ranks, port, out, name, tasks, options, batch_size, checkpoint, save, count):
+def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoint, save, count):
     """One rank of one layout; rank 0 writes losses and whole weights of every task to ``out``."""
     environment = {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks,
@@ -115,6 +115,7 @@ def fit(rank, ranks, port, out, name, tasks, options, batch_size, checkpoint, sa
         }
     if rank == 0:
         torch.save(results, out)
+    done.wait(120)  # gloo takes the end of one process for a fault while another still reads from it
 
 
 def local(parameter):
@@ -141,7 +142,8 @@ def train(
     """Losses, weights and what rank 0 holds after each task, trained with one layout."""
     options = {"max_steps": 2, "gradient_clip_val": 0.5} | options
     arguments = (ranks, free_port(), out, name, tasks, options, batch_size, checkpoint, save, count)
-    started = [processes().Process(target=fit, args=(rank, *arguments)) for rank in range(ranks)]
+    done = processes().Barrier(ranks)
+    started = [processes().Process(target=fit, args=(rank, done, *arguments)) for rank in range(ranks)]
     for process in started:
         process.start()
     try:

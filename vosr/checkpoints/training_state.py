@@ -16,9 +16,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.checkpoint.storage import WriteResult
+from torch.futures import Future
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,16 @@ def _reason(error: BaseException | None) -> str:
             return link.strerror
         link = link.__cause__ or link.__context__
     return str(error).strip().splitlines()[-1].rstrip(".")
+
+
+class _Writer(FileSystemWriter):
+    """Says what the disk said: an exception leaves its causes behind when it travels to another rank."""
+
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+        try:
+            return super().write_data(plan, planner)
+        except Exception as error:
+            raise OSError(_reason(error)) from error
 
 
 def is_complete(path: Path) -> bool:
@@ -97,7 +110,7 @@ def write_shards(checkpoint: dict[str, Any], folder: Path) -> None:
         key: _without_tensors(value, (key,), tensors) if key in SHARDED else value
         for key, value in checkpoint.items()
     }
-    save({_name(keys): value.detach() for keys, value in tensors.items()}, checkpoint_id=folder)
+    save({_name(keys): value.detach() for keys, value in tensors.items()}, storage_writer=_Writer(folder))
     if not dist.is_initialized() or dist.get_rank() == 0:
         paths = {_name(keys): list(keys) for keys in tensors}
         write_file({"plain": plain, "paths": paths}, folder / PLAIN)
