@@ -29,7 +29,7 @@ class Parallelism:
         activation_checkpointing: keep the input of each block alone and compute the rest again in the backward pass.
         compile: torch.compile each block.
         gather: type in which shards travel, under FSDP; "bfloat16" halves the traffic and rounds norms and tables
-            too, gradients are summed in float32.
+            too, gradients are summed in float32. Needs the precision "bf16-mixed".
         reshard_after_forward: under FSDP, free a block's gathered weights until the backward pass needs them.
     """
 

@@ -32,6 +32,10 @@ class Condition:
     latent: Tensor
     semantics: Tensor
 
+    def repeat(self, times: int) -> "Condition":
+        """The condition of as many copies of the batch, one after another."""
+        return Condition(self.latent.repeat(times, 1, 1, 1), self.semantics.repeat(times, 1, 1))
+
 
 @dataclass(frozen=True)
 class Batch:

@@ -55,7 +55,7 @@ def test_golden_loss_distillation(golden, golden_backbone, golden_error, name, t
         return v
 
     def average(z, t, r):
-        return student.velocity(z, t, mixed, r)
+        return student.velocity(z, t, mixed.repeat(len(z) // len(mixed.latent)), r)
 
     student.zero_grad()
     loss = objective.loss(average, guided, file["hq"], flow)
@@ -99,6 +99,23 @@ def test_exact_average_velocity_is_a_fixed_point(objective):
     loss = objective.loss(exact, lambda z, t: exact(z, t, t), data, draw)
     assert float(loss.terms["velocity"]) < 1e-12
     assert float(loss.terms["average_velocity"]) < 1e-5
+
+
+@pytest.mark.parametrize("objective", [RCGM(), Shortcut()], ids=["rcgm", "shortcut"])
+def test_one_evaluation_of_the_student_has_a_gradient(objective):
+    """FSDP2 keeps a weight's whole gradient until all evaluations have theirs."""
+    scale = torch.ones((), requires_grad=True)
+    with_gradient = []
+
+    def student(z, t, r):
+        with_gradient.append(torch.is_grad_enabled())
+        return scale * z
+
+    data = torch.randn(4, 1, 2, 2)
+    draw = objective.draw(data, torch.Generator().manual_seed(0))
+    objective.loss(student, lambda z, t: -z, data, draw).total.backward()
+    assert sum(with_gradient) == 1 < len(with_gradient)
+    assert float(scale.grad) != 0
 
 
 def test_rcgm_near_case_leaves_the_teacher_velocity():

@@ -50,6 +50,17 @@ def test_checkpointed_and_compiled_shards_agree(trained):
     check(trained("single")["rcgm"], trained("fsdp")["optimised"], "fsdp")
 
 
+def test_weights_that_travel_in_bfloat16_train_alike(trained_teacher, tmp_path):
+    def losses(layout, parallel):
+        task = {"x": ("teacher", (trained_teacher, parallel))}
+        options = LAYOUTS[layout] | {"precision": "bf16-mixed", "max_steps": 4}
+        return train(tmp_path / "out.pt", task, **options)["x"]["losses"]
+
+    whole, halved = losses("single", Parallelism()), losses("fsdp", Parallelism(gather="bfloat16"))
+    assert halved != whole
+    assert halved == pytest.approx(whole, rel=0.02)
+
+
 def check(expected, actual, layout):
     assert actual["step"] == expected["step"] == 2
     losses = torch.tensor([actual["losses"], expected["losses"]])

@@ -117,7 +117,7 @@ class LightningDiT(Backbone):
         cos, sin = self._rotary(height, width, x.device)
         c = self._time(t, r)
         modulation = self.t_block(c).unflatten(1, (6, -1))
-        z = self.mlp_ca(self.layer_norm(semantics))
+        z = self.mlp_ca(self.layer_norm(semantics.to(self.layer_norm.weight.dtype)))
         residual = self.prediction == "residual"
         tokens = self.x_embedder(network_input(x, t, self.residual_std) if residual else x)
         for block in self.blocks:

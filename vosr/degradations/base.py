@@ -64,7 +64,7 @@ def check_pictures(hq: Tensor, multiple: int = 1) -> None:
 
 def to_8_bits(image: Tensor) -> Tensor:
     """Clamp to [0, 1] and round to multiples of 1/255; not-a-number becomes 0."""
-    return (image.nan_to_num(0.0).clamp(0, 1) * 255).round() / 255
+    return image.nan_to_num(0.0).clamp_(0, 1).mul_(255).round_().div_(255)
 
 
 def _together(params: list[DegradationParams]) -> DegradationParams:
@@ -76,7 +76,7 @@ def _together(params: list[DegradationParams]) -> DegradationParams:
     }
 
 
-def select(params: DegradationParams, index: Tensor) -> DegradationParams:
+def select(params: DegradationParams, index: Tensor | slice) -> DegradationParams:
     """Parameters of some pictures of a batch."""
     return {
         name: select(value, index) if isinstance(value, dict) else value[index]

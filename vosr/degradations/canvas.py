@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 MODES = ("area", "bilinear", "bicubic")
@@ -48,6 +49,10 @@ def resize(canvas: Canvas, height: Tensor, width: Tensor, mode: Tensor) -> Canva
     image = canvas.image
     if torch.equal(height, canvas.height) and torch.equal(width, canvas.width):
         return canvas  # every mode is the identity
+    before = canvas.height == image.shape[2], canvas.width == image.shape[3]
+    if all(bool(same.all()) for same in (*before, height == height[0], width == width[0], mode == mode[0])):
+        resized = F.interpolate(image, (int(height[0]), int(width[0])), mode=MODES[int(mode[0])])
+        return Canvas(resized, height, width)
     rows = resize_matrices(canvas.height, height, mode, image.shape[2]).to(image, non_blocking=True)
     columns = resize_matrices(canvas.width, width, mode, image.shape[3]).to(image, non_blocking=True)
     return Canvas(rows[:, None] @ image @ columns.mT[:, None], height, width)
@@ -57,13 +62,13 @@ def filter2d(canvas: Canvas, kernels: Tensor) -> Canvas:
     """Correlate each picture with its own odd kernel (B, k, k), reflecting at its true border."""
     radius = kernels.shape[-1] // 2
     image = canvas.image
-    rows = _reflected(canvas.height, image.shape[2], radius).to(image.device, non_blocking=True)
-    columns = _reflected(canvas.width, image.shape[3], radius).to(image.device, non_blocking=True)
-    padded = image.gather(2, rows[:, None, :, None].expand(-1, 3, -1, image.shape[3]))
-    padded = padded.gather(3, columns[:, None, None, :].expand(-1, 3, padded.shape[2], -1))
+    centre = kernels[:, radius, radius]
+    if kernels.device.type == "cpu" and bool((centre == 1).all()) and kernels.count_nonzero() == len(kernels):
+        return canvas
+    padded = _reflected(canvas, radius)
     size = [-(-side // FFT_MULTIPLE) * FFT_MULTIPLE for side in padded.shape[-2:]]
     kernels = kernels.to(image, non_blocking=True).flip(-2, -1)
-    spectrum = torch.fft.rfft2(padded, s=size) * torch.fft.rfft2(kernels, s=size)[:, None]
+    spectrum = torch.fft.rfft2(padded, s=size).mul_(torch.fft.rfft2(kernels, s=size)[:, None])
     filtered = torch.fft.irfft2(spectrum, s=size)[..., 2 * radius :, 2 * radius :]
     filtered = filtered[..., : image.shape[2], : image.shape[3]]
     return Canvas(edge_repeated(filtered, canvas.height, canvas.width), canvas.height, canvas.width)
@@ -119,8 +124,20 @@ def _cubic(distance: Tensor) -> Tensor:
     return torch.where(d <= 1, near, far)
 
 
-def _reflected(size: Tensor, canvas: int, radius: int) -> Tensor:
-    """Source index of every padded row: reflection without repeating the edge, per picture, (B, canvas + 2r)."""
+def _reflected(canvas: Canvas, radius: int) -> Tensor:
+    """Pictures with ``radius`` more pixels at every side, reflected without repeating the edge."""
+    image = canvas.image
+    height, width = image.shape[2:]
+    if radius < min(height, width) and bool(((canvas.height == height) & (canvas.width == width)).all()):
+        return F.pad(image, (radius,) * 4, mode="reflect")
+    rows = _reflected_index(canvas.height, height, radius).to(image.device, non_blocking=True)
+    columns = _reflected_index(canvas.width, width, radius).to(image.device, non_blocking=True)
+    padded = image.gather(2, rows[:, None, :, None].expand(-1, 3, -1, width))
+    return padded.gather(3, columns[:, None, None, :].expand(-1, 3, padded.shape[2], -1))
+
+
+def _reflected_index(size: Tensor, canvas: int, radius: int) -> Tensor:
+    """Source of every padded row, per picture, (B, canvas + 2r)."""
     position = torch.arange(-radius, canvas + radius)[None]
     period = (2 * (size - 1)).clamp_min(1)[:, None]
     folded = position.remainder(period)

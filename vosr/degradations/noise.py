@@ -1,5 +1,7 @@
 """Gaussian and Poisson noise, colour or grey, chosen per picture (METHOD section 7)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -50,14 +52,30 @@ def mixed_noise(
 
     Args:
         image: (B, 3, H, W).
-        normal: field of the same shape; grey noise uses its first channel.
-        gaussian: bool (B,): Gaussian, else Poisson.
-        grey: bool (B,): one field for all channels.
+        normal: field of the same shape; grey noise uses its first channel, and needs no more where all is grey.
+        gaussian: bool (B,), on the CPU: Gaussian, else Poisson.
+        grey: bool (B,), on the CPU: one field for all channels.
         sigma: of the Gaussian noise in 8-bit steps, (B,).
         scale: of the Poisson noise, (B,).
     """
-    chosen = (gaussian.view(-1, 1, 1, 1), grey.view(-1, 1, 1, 1))
-    normal = torch.where(chosen[1], normal[:, :1], normal)
-    signal = torch.where(chosen[1], luma(image), image)
-    noise = torch.where(chosen[0], gaussian_noise(normal, sigma), poisson_noise(signal, normal, scale))
-    return (image + noise).clamp(0, 1)
+    device = image.device
+    normal = _chosen(grey, lambda: normal[:, :1], lambda: normal, device)
+    signal = _chosen(grey, lambda: luma(image), lambda: image, device)
+    noise = _chosen(
+        gaussian,
+        lambda: gaussian_noise(normal, sigma),
+        lambda: poisson_noise(signal, normal, scale),
+        device,
+    )
+    return (image + noise).clamp_(0, 1)
+
+
+def _chosen(
+    flags: Tensor, yes: Callable[[], Tensor], no: Callable[[], Tensor], device: torch.device
+) -> Tensor:
+    """What each picture's flag chooses; what no picture chooses is not computed."""
+    if bool(flags.all()):
+        return yes()
+    if not bool(flags.any()):
+        return no()
+    return torch.where(flags.view(-1, 1, 1, 1).to(device, non_blocking=True), yes(), no())

@@ -1,16 +1,17 @@
 """Second-order degradation of Real-ESRGAN, drawn per picture (METHOD section 7)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, select, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
 from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
 from vosr.degradations.checks import check_probability, check_range, check_shares
 from vosr.degradations.draws import Draws
+from vosr.degradations.groups import in_groups
 from vosr.degradations.jpeg import jpeg
 from vosr.degradations.kernels import identity_kernels
 from vosr.degradations.noise import mixed_noise
@@ -152,12 +153,7 @@ class RealESRGAN(Degradation):
         if min(hq.shape[2:]) < 4 * self.scale:
             raise ValueError(f"Picture size {tuple(hq.shape[2:])} is too small for scale {self.scale}.")
         hq = to_8_bits(hq)
-        lq = torch.empty_like(hq)
-        # Pictures of like size share a canvas, so that little of it is empty.
-        for group in params["first"]["factor"].argsort().split(GROUP[hq.device.type == "cuda"]):
-            index = group.to(hq.device, non_blocking=True)
-            lq[index] = self._apply_group(hq[index], select(params, group))
-        return lq
+        return in_groups(hq, params, params["first"]["factor"], self._apply_group)
 
     def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
         canvas = whole(hq)
@@ -169,11 +165,6 @@ class RealESRGAN(Degradation):
         canvas = filter2d(resize(canvas, *small, params["final_mode"]), params["final_kernel"])
         canvas = _compressed(canvas, params["second_quality"], params["jpeg_last"])
         return to_8_bits(resize(canvas, *full, params["enlarge_mode"]).image)
-
-
-GROUP = {False: 1, True: 8}
-"""Pictures that share a canvas, without and with a GPU. One: a batch gives its pictures' results to the bit; more:
-up to what the rounding of JPEG and 8 bits makes of differences of 1e-7 between transforms of two sizes."""
 
 
 def _draw_stage(stage: Stage, shared: Draws, single: Draws) -> DegradationParams:
@@ -201,24 +192,24 @@ def _apply_stage(canvas: Canvas, params: DegradationParams, relative_to: tuple[T
     canvas = filter2d(canvas, params["kernel"])
     height, width = ((size * params["factor"]).long().clamp_min(1) for size in relative_to)
     canvas = resize(canvas, height, width, params["mode"])
-    device = canvas.image.device
-    moved = {name: params[name].to(device, non_blocking=True) for name in NOISE_PARAMS}
-    normal = normal_field(moved.pop("seed"), *canvas.image.shape[2:]).to(canvas.image)
-    noisy = mixed_noise(
-        canvas.image, normal, moved["gaussian"], moved["grey"], moved["sigma"], moved["poisson_scale"]
+    image, gaussian, grey = canvas.image, params["gaussian"], params["grey"]
+    seed, sigma, scale = (
+        params[name].to(image.device, non_blocking=True) for name in ("seed", "sigma", "poisson_scale")
     )
+    channels = 1 if bool(grey.all()) else 3
+    normal = normal_field(seed, image.shape[2], image.shape[3], channels).to(image)
+    noisy = mixed_noise(image, normal, gaussian, grey, sigma, scale)
     return Canvas(edge_repeated(noisy, height, width), height, width)
-
-
-NOISE_PARAMS = ("seed", "gaussian", "grey", "sigma", "poisson_scale")
 
 
 def _compressed(canvas: Canvas, quality: Tensor, where: Tensor | None = None) -> Canvas:
     """JPEG on the pictures that ``where`` (bool, CPU) selects, all by default."""
     image = canvas.image
-    chosen = torch.arange(len(image)) if where is None else where.nonzero()[:, 0]
-    if len(chosen) == 0:
+    if where is None or bool(where.all()):
+        return replace(canvas, image=jpeg(image, quality.to(image.device, non_blocking=True)))
+    if not bool(where.any()):
         return canvas
+    chosen = where.nonzero()[:, 0]
     index = chosen.to(image.device, non_blocking=True)
     coded = jpeg(image[index], quality[chosen].to(image.device, non_blocking=True))
-    return Canvas(image.index_copy(0, index, coded), canvas.height, canvas.width)
+    return replace(canvas, image=image.index_copy(0, index, coded))

@@ -7,6 +7,7 @@ from vosr.degradations.base import Degradation, DegradationParams, check_picture
 from vosr.degradations.canvas import MODES, resize, whole
 from vosr.degradations.checks import check_range
 from vosr.degradations.draws import Draws
+from vosr.degradations.groups import in_groups
 
 
 class Resize(Degradation):
@@ -36,7 +37,10 @@ class Resize(Degradation):
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
         check_pictures(hq)
-        canvas = whole(to_8_bits(hq))
+        return in_groups(to_8_bits(hq), params, -params["factor"], self._apply_group)
+
+    def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
+        canvas = whole(hq)
         height, width = (
             (size / params["factor"]).round().long().clamp_min(1) for size in (canvas.height, canvas.width)
         )

@@ -41,8 +41,8 @@ class AverageVelocityObjective(DistillationObjective):
         z_t = interpolate(data, draw.noise, t)
         with torch.no_grad():
             v_target = teacher(z_t, t)
-        loss_v, error_v = adaptive_mse(student(z_t, t, t), v_target, self.adaptive)
-        u = student(z_t, t, r)
+        v, u = student(z_t.repeat(2, 1, 1, 1), t.repeat(2), torch.cat([t, r])).chunk(2)
+        loss_v, error_v = adaptive_mse(v, v_target, self.adaptive)
         with torch.no_grad():
             u_target = self.target(student, u.detach(), v_target, z_t, t, r)
         loss_u, error_u = adaptive_mse(u, u_target, self.adaptive)

@@ -54,4 +54,8 @@ class DistillationObjective(Objective):
 
     @abstractmethod
     def loss(self, student: AverageVelocityFn, teacher: VelocityFn, data: Tensor, draw: FlowDraw) -> Loss:
-        """Loss of ``student`` on clean latents ``data``; ``teacher`` is called without gradient."""
+        """Loss of ``student`` on clean latents ``data``; ``teacher`` is called without gradient.
+
+        ``student`` also takes copies of the batch, one after another: (n B, C, h, w) with times (n B,). Evaluate it
+        once with gradient: FSDP2 reduces a weight's gradient when all uses of it have theirs.
+        """

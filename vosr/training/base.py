@@ -86,9 +86,18 @@ class RestorationModule(L.LightningModule):
         return None if self.device_mesh is None else self.device_mesh["data_parallel"]
 
     def configure_model(self) -> None:
-        """Make the trainable parts where Lightning wants them: on the right device, or on meta and then sharded."""
+        """Make the trainable parts where Lightning wants them: on the right device, or on meta and then sharded.
+
+        Raises:
+            ValueError: weights are to travel in bfloat16, and operations are not to run in it.
+        """
         if getattr(self, "backbone", None) is not None:
             return
+        precision = str(self.trainer.precision) if self.shards is not None else None
+        if self.parallel.gather == "bfloat16" and precision not in (None, "bf16-mixed"):
+            raise ValueError(
+                f"model.parallel.gather=bfloat16 needs --trainer.precision=bf16-mixed, not {precision}."
+            )
         backbone, average = self.fresh_backbone(), self.fresh_backbone(trained=False)
         self.initialise(backbone)
         load_weights(average, backbone.state_dict())

@@ -103,7 +103,7 @@ class DistillationModule(RestorationModule):
         mixed, draw = self.mixed_condition(condition, random)
         full, weak = self.guidance.augment(condition, draw), self.guidance.weaken(condition)
         loss = self.objective.loss(
-            student=lambda z, t, r: self.backbone.velocity(z, t, mixed, r),
+            student=lambda z, t, r: self.backbone.velocity(z, t, mixed.repeat(len(z) // len(data)), r),
             teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, weak),
             data=data,
             draw=random.draw("flow", self.objective.draw, data),
