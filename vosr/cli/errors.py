@@ -19,8 +19,11 @@ def fail(message: str, status: int = 2) -> NoReturn:
 class OneLineParser(ArgumentParser):
     """Parser whose errors are one sentence, with the valid choices where a key is wrong."""
 
+    every_key = "--help"
+    """Option that lists all keys."""
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        fail(explain(" ".join(str(message).split()), self.keys(), self.own_keys()))
+        fail(explain(" ".join(str(message).split()), self.keys(), self.own_keys(), self.every_key))
 
     def keys(self) -> set[str]:
         """Last part of every key that this parser knows."""
@@ -49,17 +52,18 @@ FEW = 20
 """Valid keys that one line may hold."""
 
 
-def explain(message: str, keys: set[str], own: Sequence[str] = ()) -> str:
+def explain(message: str, keys: set[str], own: Sequence[str] = (), every_key: str = "--help") -> str:
     """The part of a jsonargparse message that a user can act on.
 
     Args:
         message: in one line.
         keys: last parts of all keys that could be meant.
         own: whole keys of the parser that complains.
+        every_key: the option that lists them.
     """
     for pattern in UNKNOWN_KEY:
         if found := re.search(pattern, message):
-            return _unknown_key(found.group(1), keys, own)
+            return _unknown_key(found.group(1), keys, own, every_key)
     if found := re.search(WRONG_BASE, message):
         return _wrong_base(*found.groups())
     if re.search(NO_MODEL, message):
@@ -75,14 +79,14 @@ def explain(message: str, keys: set[str], own: Sequence[str] = ()) -> str:
     return re.sub(r"Expected a typing\.Literal\[(.*?)\]", r"Expected one of \1", reason)
 
 
-def _unknown_key(key: str, keys: set[str], own: Sequence[str]) -> str:
+def _unknown_key(key: str, keys: set[str], own: Sequence[str], every_key: str) -> str:
     group, _, leaf = key.rpartition(".")
     beside = sorted({name.rpartition(".")[2] for name in own if name.rpartition(".")[0] == group})
     near = difflib.get_close_matches(leaf, beside, n=1) or difflib.get_close_matches(leaf, keys, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     if 0 < len(beside) <= FEW:
         return f"Unknown key {key!r}.{hint} Valid here: {', '.join(beside)}."
-    return f"Unknown key {key!r}.{hint} The command's --help lists the valid ones."
+    return f"Unknown key {key!r}.{hint} The command's {every_key} lists the valid ones."
 
 
 def _no_class(name: str, keys: set[str]) -> str:

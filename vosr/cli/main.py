@@ -52,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     for noise in NOISE:
         warnings.filterwarnings("ignore", message=noise)
     try:
+        if command in TRAINING | PLAN and {"-h", "--help"} & set(rest):
+            return _guide(command)
         if command in TRAINING:
             return _train(arguments)
         if command in PLAN:
@@ -70,22 +72,31 @@ def _train(arguments: list[str]) -> int:
     show_log()
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    from vosr.cli.guide import EVERYTHING
     from vosr.cli.names import expand_arguments
     from vosr.cli.training import TrainingCLI
 
     try:
-        TrainingCLI(expand_arguments(arguments))
+        TrainingCLI(expand_arguments(["--help" if a == EVERYTHING else a for a in arguments]))
     except MisconfigurationException as error:  # such as an accelerator that this machine does not have
         raise ValueError(str(error)) from error
+    return 0
+
+
+def _guide(command: str) -> int:
+    from vosr.cli.guide import show_guide
+
+    show_guide(command, (TRAINING | PLAN)[command])
     return 0
 
 
 def _plan(arguments: list[str]) -> int:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    from vosr.cli.guide import EVERYTHING
     from vosr.cli.plan import run
 
-    return run(arguments)
+    return run(["--help" if a == EVERYTHING else a for a in arguments])
 
 
 def show_log() -> None:

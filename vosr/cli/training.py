@@ -18,6 +18,7 @@ from rich.console import Console
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
 from vosr.cli.errors import OneLineParser
+from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
@@ -35,6 +36,8 @@ set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), except
 
 class TrainingParser(OneLineParser, LightningArgumentParser):
     """LightningArgumentParser that answers errors in one line."""
+
+    every_key = EVERYTHING
 
     def keys(self) -> set[str]:
         modules = (TeacherModule, DistillationModule, Trainer)

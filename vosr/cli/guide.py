@@ -1,0 +1,63 @@
+"""First page of help for the training commands: what one types, before the hundreds of keys there are."""
+
+from rich.console import Console
+from rich.table import Table
+
+from vosr.registries import REGISTRIES
+
+EVERYTHING = "--help_all"
+"""Option that lists every key, instead of the first page."""
+
+OFTEN = {
+    "--model.init_from=MODEL": "teacher: finetune a run folder, a model folder or a shipped name",
+    "--model.teacher=MODEL": "distillation: the teacher, likewise",
+    "--data.train=SOURCE": "shards (paths, braces, URLs), or synthetic",
+    "--data.batch_size=N": "pictures per device",
+    "--data.crop_size=N": "pixels",
+    "--trainer.max_steps=N": "a scheduler's total_steps does not follow by itself",
+    "--trainer.devices=N": "per host",
+    "--trainer.precision=P": "32-true, bf16-mixed",
+    "--name=NAME --runs=FOLDER": "the run folder is FOLDER/NAME/001, 002, …",
+    "--ckpt_path=last": "continue the newest run; auto: begin one where there is none",
+}
+OF_PLAN = {
+    "--device=NAME": "what the run would use: h100, a100-80, …; h100 if not given",
+    "--nodes=N --devices=M": "replace trainer.num_nodes and trainer.devices",
+    "--utilisation=SHARE": "of the device's peak that is reached; 0.4 if not given",
+    "--teacher_config=CONFIG": "of a teacher that does not exist yet",
+}
+
+
+def show_guide(command: str, description: str) -> None:
+    """Print the first page of ``fit``, ``validate``, ``test``, ``predict`` or ``plan``."""
+    console = Console(highlight=False, markup=False)
+    console.print(
+        f"usage: python main.py {command} --config CONFIG [--config OVERLAY …] [--KEY=VALUE …]\n\n"
+        f"{description} Later configs win over earlier ones, keys of the command line over both.\n"
+        "configs/ holds teacher.yaml and distill.yaml; overlays in configs/task and configs/cluster.\n"
+    )
+    _list(console, "Components, by name; their arguments by --model.KIND.ARGUMENT=VALUE", _components())
+    if command == "plan":
+        _list(console, "Options of plan", OF_PLAN)
+    _list(console, "Keys that are often set", OFTEN)
+    closer = {
+        "--print_config": "every key with its value, as the configs and keys before it make them",
+        "--model.KIND.help=NAME": "arguments of a component, after a --config; python main.py components tells more",
+        EVERYTHING: "every key with its type",
+    }
+    _list(console, "A closer look", closer)
+
+
+def _components() -> dict[str, str]:
+    return {f"--model.{kind}=NAME": ", ".join(registry.names()) for kind, registry in REGISTRIES.items()}
+
+
+def _list(console: Console, title: str, rows: dict[str, str]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, text in rows.items():
+        table.add_row(f"  {name}", text)
+    console.print(title)
+    console.print(table)
+    console.print()
