@@ -9,7 +9,8 @@ from pictures import small_dct, smooth, textured
 from data_pipelines import RealPhotographs
 from vosr import Restorer
 from vosr.inference import Engine, Settings
-from vosr.inference.engine import out_of_memory, picture_seed
+from vosr.inference.engine import picture_seed
+from vosr.inference.fallback import out_of_memory
 
 CPU = torch.device("cpu")
 

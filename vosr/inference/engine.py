@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +16,8 @@ from vosr.inference.autoencode import decode_rows, encode
 from vosr.inference.colour_rows import fixed_rows
 from vosr.inference.compile import compile_forward
 from vosr.inference.enlarge import Enlarged
-from vosr.inference.memory import Plan, least_block, make_plan, working_memory
+from vosr.inference.fallback import once_more_smaller
+from vosr.inference.memory import Plan, make_plan, working_memory
 from vosr.inference.precision import Part, Precision
 from vosr.inference.settings import Settings
 from vosr.inference.velocities import TiledField
@@ -27,7 +27,6 @@ from vosr.seeds import noise_for
 from vosr.tiling import Tile, tiles
 
 log = logging.getLogger("vosr")
-T = TypeVar("T")
 OVERLAP = 4
 """Neighbouring tiles share a quarter of their side."""
 OVERVIEW = 1024
@@ -115,30 +114,11 @@ class Engine:
         advance: Callable[[float], None],
     ) -> Iterator[Tensor]:
         """Decoded strips of the padded pictures; where memory runs out, once more with a smaller plan."""
-        plan, latent = self._fitting(plan, lambda p: self._latent(enlarged, p, settings, seeds, advance))
-        plan, (strips, first) = self._fitting(plan, lambda p: self._begun(latent, p))
+        again = partial(once_more_smaller, self.model, self.device)
+        plan, latent = again(plan, lambda p: self._latent(enlarged, p, settings, seeds, advance))
+        plan, (strips, first) = again(plan, lambda p: self._begun(latent, p))
         yield first
         yield from strips
-
-    def _fitting(self, plan: Plan, work: Callable[[Plan], T]) -> tuple[Plan, T]:
-        try:
-            return plan, work(plan)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-        autoencoder, patch = self.model.conditioner.autoencoder, self.model.backbone.patch_size
-        size = self.model.card.training_size // autoencoder.factor // patch * patch
-        smaller = plan.smaller(max(4 * patch, size // 2), least_block(autoencoder.context), size)
-        log.warning("Memory ran out; once more with tiles of %d px.", smaller.tile * autoencoder.factor)
-        try:
-            return smaller, work(smaller)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-            advice = f"tile={4 * self.model.multiple} or more, memory=1, or device='cpu'"
-            raise ValueError(
-                f"Out of memory on {self.device} even with small tiles; set {advice}."
-            ) from error
 
     def _begun(self, latent: Tensor, plan: Plan) -> tuple[Iterator[Tensor], Tensor]:
         """The decoded strips, of which the first is made here, where running out of memory can be answered."""
@@ -231,12 +211,6 @@ def picture_seed(picture: NDArray) -> int:
     elif picture.dtype != np.uint8:
         picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
     return int.from_bytes(hashlib.blake2b(picture.tobytes(), digest_size=7).digest(), "little")
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; the CPU's allocator raises a plain RuntimeError."""
-    said = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or ("memory" in said and "alloc" in said)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

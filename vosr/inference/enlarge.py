@@ -6,10 +6,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from vosr.imaging.enlarging import enlarged_part
 from vosr.padding import reflected
-
-REACH = 2
-"""Input pixels on either side that the bicubic kernel reads."""
 
 
 class Enlarged:
@@ -53,20 +51,11 @@ class Enlarged:
         )
 
     def _enlarge(self, planes: list[Image.Image], box: tuple[int, int, int, int]) -> Tensor:
-        """Output pixels [left, right) x [top, bottom).
-
-        Rows first, then columns, as Pillow always did; left to itself, Pillow 13 takes the cheaper order, which differs
-        between a cut and the whole, and so does the rounding between the two.
-        """
+        """Output pixels of ``box``: left, top, right, bottom."""
         left, top, right, bottom = box
         across, down = self.source_size[0] / self.width, self.source_size[1] / self.height
-        first = max(0, int(top * down) - REACH)
-        last = min(self.source_size[1], int(bottom * down) + 1 + REACH)
-        rows = left * across, first, min(right * across, self.source_size[0]), last
-        columns = 0, top * down - first, right - left, min(bottom * down, self.source_size[1]) - first
-        bicubic = Image.Resampling.BICUBIC
-        wide = [plane.resize((right - left, last - first), bicubic, box=rows) for plane in planes]
-        return _tensor([plane.resize((right - left, bottom - top), bicubic, box=columns) for plane in wide])
+        source = left * across, top * down, right * across, bottom * down
+        return _tensor(enlarged_part(planes, (right - left, bottom - top), source))
 
 
 def _planes(picture: NDArray) -> list[Image.Image]:
