@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from jobs import CONFIG
 from PIL import Image
 
 from data_pipelines import ShardDataModule
@@ -22,22 +23,7 @@ from vosr.registries import REGISTRIES
 ROOT = Path(__file__).parents[2]
 TEACHER = {
     "name": "teacher",
-    "model": {
-        "class_path": "vosr.training.TeacherModule",
-        "init_args": {
-            "autoencoder": "doubles.ShuffleAutoencoder",
-            "encoder": "doubles.MeanEncoder",
-            "backbone": {
-                "class_path": "lightning_dit",
-                "init_args": {"width": 32, "depth": 1, "heads": 2, "latent_grid": 8},
-            },
-            "guidance": "restoration",
-            "objective": "flow_matching",
-            "degradation": "doubles.Dim",
-            "sampling": {"steps": 2},
-            "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-3}},
-        },
-    },
+    "model": CONFIG["model"],
     "data": {"class_path": "doubles.PictureData", "init_args": {"count": 16}},
     "trainer": {
         "max_steps": 8,

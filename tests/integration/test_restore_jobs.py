@@ -12,15 +12,10 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-import torch
-from doubles import MeanEncoder, ShuffleAutoencoder
+from models import tiny_model
 from PIL import Image
 
-from vosr.backbones import LightningDiT
 from vosr.checkpoints import save_model
-from vosr.conditioning import Conditioner
-from vosr.guidance import RestorationGuidance
-from vosr.model import ModelCard, RestorationModel, Sampling
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
@@ -30,22 +25,8 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A folder with a small model that returns the enlarged input."""
-    torch.manual_seed(0)
-    backbone = LightningDiT(
-        12,
-        3,
-        width=32,
-        depth=1,
-        heads=2,
-        latent_grid=16,
-        rotary="absolute",
-        prediction="residual",
-        end_time=True,
-    )
-    conditioner = Conditioner(ShuffleAutoencoder(), MeanEncoder())
-    card = ModelCard("student", training_size=32, color_fix="none", scale=2)
     folder = tmp_path_factory.mktemp("model")
-    save_model(RestorationModel(conditioner, backbone, RestorationGuidance(), Sampling(1), card), folder)
+    save_model(tiny_model(std=0.0, scale=2), folder)
     return folder
 
 

@@ -6,12 +6,12 @@ from contextlib import nullcontext
 import pytest
 import torch
 from doubles import Dim, MeanEncoder, ShuffleAutoencoder
+from models import save_trained
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from vosr.backbones import LightningDiT
-from vosr.checkpoints import save_model
 from vosr.guidance import RestorationGuidance
 from vosr.objectives import RCGM, FlowMatching, Shortcut
 from vosr.planning.live_bytes import LiveBytes
@@ -46,11 +46,7 @@ def teacher(**overrides):
 
 @pytest.fixture(scope="module")
 def teacher_folder(tmp_path_factory):
-    module = teacher()
-    module.configure_model()
-    folder = tmp_path_factory.mktemp("teacher")
-    save_model(module.released(), folder)
-    return folder
+    return save_trained(teacher(), tmp_path_factory.mktemp("teacher"))
 
 
 def student(folder, objective):

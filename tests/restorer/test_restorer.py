@@ -1,39 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from doubles import MeanEncoder, ShuffleAutoencoder
+from models import tiny_model
 from PIL import Image
 
-from vosr.backbones import LightningDiT
-from vosr.conditioning import Conditioner
-from vosr.guidance import RestorationGuidance
 from vosr.inference import Settings
-from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.restorer import Restorer, pick_device
-
-
-def model(kind="student", random=True, **card):
-    torch.manual_seed(0)
-    backbone = LightningDiT(
-        12,
-        3,
-        width=32,
-        depth=1,
-        heads=2,
-        latent_grid=16,
-        rotary="absolute",
-        prediction="residual",
-        end_time=kind == "student",
-    )
-    if random:
-        torch.nn.init.normal_(backbone.final_layer.linear.weight, std=0.02)
-    return RestorationModel(
-        Conditioner(ShuffleAutoencoder(), MeanEncoder()),
-        backbone,
-        RestorationGuidance(),
-        Sampling(1 if kind == "student" else 3),
-        ModelCard(kind, **({"training_size": 32, "color_fix": "none"} | card)),
-    )
 
 
 def photo(width=20, height=14, mode="RGB"):
@@ -43,7 +15,7 @@ def photo(width=20, height=14, mode="RGB"):
 
 def test_a_model_that_changes_nothing_gives_pillows_bicubic():
     """A fresh network that predicts data returns the LQ: the result is the enlarged input, to the bit."""
-    restorer = Restorer(model(random=False))
+    restorer = Restorer(tiny_model(std=0.0))
     expected = photo().resize((80, 56), Image.Resampling.BICUBIC)
     assert np.array_equal(np.asarray(restorer(photo())), np.asarray(expected))
 
@@ -51,24 +23,24 @@ def test_a_model_that_changes_nothing_gives_pillows_bicubic():
 @pytest.mark.parametrize("scale", [1, 1.5, 2, 4, 4.3])
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (20, 14), (33, 31)])
 def test_exact_size_for_any_picture_and_scale(size, scale):
-    restored = Restorer(model())(photo(*size), scale=scale)
+    restored = Restorer(tiny_model())(photo(*size), scale=scale)
     assert restored.size == (round(size[0] * scale), round(size[1] * scale))
 
 
 def test_target_size():
-    assert Restorer(model())(photo(), size=(33, 47)).size == (33, 47)
+    assert Restorer(tiny_model())(photo(), size=(33, 47)).size == (33, 47)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "P", "CMYK", "1"])
 def test_modes(mode):
-    restored = Restorer(model())(photo(mode=mode), scale=2)
+    restored = Restorer(tiny_model())(photo(mode=mode), scale=2)
     assert restored.mode == {"L": "L", "1": "L", "RGBA": "RGBA", "LA": "RGBA"}.get(mode, "RGB")
     if "A" in mode:
         assert restored.getchannel("A").getextrema() == (255, 255)
 
 
 def test_types_come_back_and_agree():
-    restorer = Restorer(model())
+    restorer = Restorer(tiny_model())
     array = np.asarray(photo())
     pil, uint8 = np.asarray(restorer(photo(), scale=2)), restorer(array, scale=2)
     assert np.array_equal(pil, uint8)
@@ -88,7 +60,7 @@ def test_types_come_back_and_agree():
 
 def test_sixteen_bit_grey_stays_sixteen_bit():
     ramp = np.arange(20 * 14, dtype=np.uint16).reshape(14, 20) * 200
-    restored = Restorer(model(random=False))(Image.fromarray(ramp), scale=2)
+    restored = Restorer(tiny_model(std=0.0))(Image.fromarray(ramp), scale=2)
     assert restored.mode == "I;16"
     assert len(np.unique(np.asarray(restored))) > 400  # more levels than 8 bits have
     expected = Image.fromarray(ramp.astype(np.float32)).resize((40, 28), Image.Resampling.BICUBIC)
@@ -96,7 +68,7 @@ def test_sixteen_bit_grey_stays_sixteen_bit():
 
 
 def test_batches_give_the_same_as_single_pictures():
-    restorer = Restorer(model())
+    restorer = Restorer(tiny_model())
     arrays = [
         np.asarray(photo()),
         np.asarray(photo(9)),
@@ -118,7 +90,7 @@ def test_batches_give_the_same_as_single_pictures():
 
 
 def test_strips_are_the_picture():
-    restorer = Restorer(model())
+    restorer = Restorer(tiny_model())
     array = np.asarray(photo(20, 180))
     strips = list(restorer.restore_rows(array, (40, 360), Settings(memory=1e-4), seed=3))
     assert len(strips) > 3
@@ -128,7 +100,7 @@ def test_strips_are_the_picture():
 
 
 def test_seed_belongs_to_the_picture():
-    restorer = Restorer(model())
+    restorer = Restorer(tiny_model())
     first, other = np.asarray(restorer(photo())), np.asarray(restorer(photo(21)))
     assert other.shape != first.shape
     assert np.array_equal(np.asarray(restorer(photo())), first)
@@ -136,7 +108,7 @@ def test_seed_belongs_to_the_picture():
 
 
 def test_options_have_effect_on_a_teacher():
-    restorer = Restorer(model("teacher"))
+    restorer = Restorer(tiny_model("teacher"))
     plain = np.asarray(restorer(photo(), seed=0))
     for option in ({"steps": 5}, {"guidance_scale": 2.0}, {"weak_strength": 0.9}, {"color_fix": "adain"}):
         assert not np.array_equal(np.asarray(restorer(photo(), seed=0, **option)), plain), option
@@ -160,7 +132,7 @@ def test_options_have_effect_on_a_teacher():
 )
 def test_refusals(options, message):
     with pytest.raises(ValueError, match=message):
-        Restorer(model())(photo(), **options)
+        Restorer(tiny_model())(photo(), **options)
 
 
 def test_devices():

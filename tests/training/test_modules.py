@@ -4,6 +4,7 @@ import lightning as L
 import pytest
 import torch
 from doubles import Dim, MeanEncoder, PictureData, ShuffleAutoencoder, collate
+from models import save_trained
 
 from vosr.backbones import LightningDiT
 from vosr.checkpoints import load_model, save_model
@@ -63,15 +64,7 @@ def trainer(folder, **overrides):
 
 @pytest.fixture(scope="module")
 def teacher_folder(tmp_path_factory):
-    """A teacher with weights away from their initial zeros."""
-    torch.manual_seed(0)
-    module = teacher()
-    module.configure_model()
-    for p in module.average.parameters():
-        torch.nn.init.normal_(p, std=0.1)
-    folder = tmp_path_factory.mktemp("teacher")
-    save_model(module.released(), folder)
-    return folder
+    return save_trained(teacher(), tmp_path_factory.mktemp("teacher"))
 
 
 def test_frozen_parts_are_out_of_optimizer_checkpoint_and_train_mode(tmp_path, teacher_folder):

@@ -1,9 +1,10 @@
-"""Tiny complete models for the engine."""
+"""Tiny complete models."""
 
 import torch
 from doubles import MeanEncoder, ShuffleAutoencoder
 
 from vosr.backbones import LightningDiT
+from vosr.checkpoints import save_model
 from vosr.conditioning import Conditioner
 from vosr.guidance import RestorationGuidance
 from vosr.model import ModelCard, RestorationModel, Sampling
@@ -33,3 +34,13 @@ def tiny_model(kind="student", autoencoder=None, encoder=None, std=0.02, size=32
         Sampling(1 if kind == "student" else 3),
         ModelCard(kind, **({"training_size": size, "color_fix": "none"} | card)),
     )
+
+
+def save_trained(module, folder):
+    """Write a training module's model with weights away from their initial zeros; returns the folder."""
+    torch.manual_seed(0)
+    module.configure_model()
+    for p in module.average.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    save_model(module.released(), folder)
+    return folder
