@@ -29,6 +29,7 @@ NOISE = (  # remarks of libraries that no user of ours can act on
 PLAN = {"plan": "Tell what a training run costs: operations, memory, communication, days."}
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
+    "video": ("vosr.cli.video", "Restore a film, picture by picture; its sound is kept."),
     "export": (
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",

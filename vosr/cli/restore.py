@@ -22,6 +22,7 @@ from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
 from vosr.jobs.manifest import Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
+from vosr.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
 
@@ -145,8 +146,11 @@ def _plan(options: Namespace) -> Plan:
     """What was asked for.
 
     Raises:
-        ValueError: the output file's name and the format contradict each other.
+        ValueError: the output file's name and the format contradict each other, or a film.
     """
+    for source in options.photos:
+        if source.suffix.lower() in SUFFIXES and source.is_file():
+            raise ValueError(f"{source} is a film, which python main.py video restores.")
     plan = Plan(
         tuple(options.photos),
         options.output,

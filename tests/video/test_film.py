@@ -1,0 +1,187 @@
+"""Films through a stand-in engine: pictures, times, sound and bad input."""
+
+import builtins
+import struct
+
+import av
+import numpy as np
+import pytest
+from films import RATE, pictures, read_film, write_film
+
+from vosr.cli import main
+from vosr.video import Encoding, restore_film
+
+LOSSLESS = Encoding(crf=0)
+
+
+class Doubling:
+    """Repeats every pixel, and remembers what it was given."""
+
+    def __init__(self, odd=0):
+        self.given, self.odd = [], odd
+
+    def batch(self, shots):
+        self.given += shots
+        return [np.pad(s.repeat(2, 0).repeat(2, 1), ((0, self.odd), (0, self.odd), (0, 0))) for s in shots]
+
+
+def restore(source, target, engine=None, encoding=LOSSLESS):
+    told = []
+    engine = engine or Doubling()
+    notes = restore_film(source, target, engine, encoding, lambda *a: told.append(a))
+    return notes, told, engine
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_pictures_times_and_sound_come_through(tmp_path, suffix):
+    shots = pictures()
+    source = write_film(tmp_path / "in.mp4", shots, times=[0, 2, 4, 5, 9, 12])  # no constant rate
+    notes, told, engine = restore(source, tmp_path / f"out/clip{suffix}")
+    before, times, sound = read_film(source)
+    after, new_times, new_sound = read_film(tmp_path / f"out/clip{suffix}")
+    assert notes == ()
+    assert [count for count, _ in told] == [1, 2, 3, 4, 5, 6]
+    assert told[0][1] == 6
+    # Matroska counts milliseconds from the first packet, which is one of sound
+    assert np.subtract(new_times, new_times[0]) == pytest.approx(times, abs=2e-3)
+    assert len(sound) > 5
+    assert new_sound == sound
+    for given, shot, one, two in zip(engine.given, shots, before, after, strict=True):
+        assert np.abs(given.astype(int) - one).mean() < 1
+        assert np.abs(one.astype(int) - shot).mean() < 4  # chroma at half resolution
+        assert np.abs(two.astype(int) - given.repeat(2, 0).repeat(2, 1)).mean() < 2
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"clip{suffix}"]
+
+
+@pytest.mark.parametrize("height", [32, 720])
+def test_colours_are_read_and_written_by_the_same_matrix(tmp_path, height):
+    shots = np.zeros((2, height, 64, 3), np.uint8) + np.array([200, 40, 90], np.uint8)
+    source = write_film(tmp_path / "in.mp4", shots, sound=False)
+    _, _, engine = restore(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert film.streams.video[0].codec_context.colorspace == (1 if height == 720 else 5)
+        frame = next(film.decode(video=0))
+        seen = frame.to_ndarray(format="rgb24", src_colorspace=int(frame.colorspace))
+    assert np.abs(seen.astype(int) - engine.given[0].repeat(2, 0).repeat(2, 1)).max() <= 3
+
+
+def test_ten_bits_stay_ten_bits(tmp_path):
+    shots = pictures(width=256)
+    source = write_film(tmp_path / "in.mkv", shots, sound=False, pix_fmt="yuv420p10le")
+    _, _, engine = restore(source, tmp_path / "out.mkv")
+    assert engine.given[0].dtype == np.uint16
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        frame = next(film.decode(video=0))
+        assert frame.format.name == "yuv420p10le"
+        seen = frame.to_ndarray(format="rgb48le")
+    difference = np.abs(seen / 65535 - engine.given[0].repeat(2, 0).repeat(2, 1) / 65535)
+    assert difference.mean() < 0.008
+
+
+def test_films_of_phones_are_turned_upright(tmp_path):
+    source = write_film(tmp_path / "in.mp4", pictures(2), sound=False)
+    lying = read_film(source)[0]
+    # display matrix of the track header: a quarter turn clockwise
+    data = bytearray(source.read_bytes())
+    at = data.index(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    source.write_bytes(data)
+    _, _, engine = restore(source, tmp_path / "out.mp4")
+    assert np.abs(engine.given[0].astype(int) - np.rot90(lying[0], -1)).mean() < 1
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        frame = next(film.decode(video=0))
+        assert (frame.width, frame.height, frame.rotation) == (64, 96, 0)
+
+
+def test_odd_sides_are_cut_and_told(tmp_path):
+    source = write_film(tmp_path / "in.mp4", pictures(3))
+    notes, _, _ = restore(source, tmp_path / "out.mp4", Doubling(odd=1))
+    assert notes == ("97 x 65 is cut to even sides, which films have",)
+    assert read_film(tmp_path / "out.mp4")[0][0].shape == (64, 96, 3)
+
+
+def test_a_torn_film_leaves_nothing_behind(tmp_path):
+    whole = write_film(tmp_path / "in.mp4", pictures(24))
+    torn = tmp_path / "torn.mp4"
+    torn.write_bytes(whole.read_bytes()[:700])
+    with pytest.raises(ValueError, match=r"Cannot read .*torn\.mp4"):
+        restore(torn, tmp_path / "out/clip.mp4")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_film_that_ends_early_is_told(tmp_path):
+    whole = write_film(tmp_path / "in.mkv", pictures(24), codec="mpeg4", sound=False)
+    torn = tmp_path / "torn.mkv"
+    torn.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    notes, told, _ = restore(torn, tmp_path / "out.mkv")
+    assert 2 < told[-1][0] < 22
+    assert notes == (f"{torn} ends after {told[-1][0]} of about 24 pictures",)
+
+
+def test_an_interrupted_film_leaves_nothing_behind(tmp_path):
+    class Interrupting(Doubling):
+        def batch(self, shots):
+            if len(self.given) == 3:
+                raise KeyboardInterrupt
+            return super().batch(shots)
+
+    source = write_film(tmp_path / "in.mp4", pictures())
+    with pytest.raises(KeyboardInterrupt):
+        restore(source, tmp_path / "out/clip.mp4", Interrupting())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_cannot_be_is_said(tmp_path, monkeypatch):
+    source = write_film(tmp_path / "in.mp4", pictures(2))
+    text = tmp_path / "text.mp4"
+    text.write_text("no film")
+    with av.open(str(tmp_path / "sound.mp4"), "w") as out:
+        audio = out.add_stream("aac", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        out.mux([*audio.encode(frame), *audio.encode(None)])
+    for film, target, encoding, message in (
+        (source, "out.gif", LOSSLESS, "must end in .mp4"),
+        (source, "out.mp4", Encoding("libx999"), "no encoder 'libx999'"),
+        (text, "out.mp4", LOSSLESS, r"Cannot read .*text\.mp4"),
+        (tmp_path / "sound.mp4", "out.mp4", LOSSLESS, "holds no moving pictures"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            restore(film, tmp_path / target, encoding=encoding)
+        assert not list(tmp_path.glob("*out*"))
+
+    def without_av(name, *args, **kwargs):
+        if name == "av":
+            raise ModuleNotFoundError(name)
+        return original(name, *args, **kwargs)
+
+    original = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", without_av)
+    with pytest.raises(ValueError, match="pip install av"):
+        restore(source, tmp_path / "out.mp4")
+
+
+def test_the_command_restores_and_warns(tmp_path, capfd):
+    source = write_film(tmp_path / "in.mp4", pictures(2))
+    assert main(["video", str(source), "-o", str(tmp_path / "new"), "--scale", "2"]) == 0
+    shots, times, sound = read_film(tmp_path / "new/in.mp4")
+    assert [shot.shape for shot in shots] == [(64, 96, 3)] * 2
+    assert times == pytest.approx([0, 1 / RATE])
+    assert sound == read_film(source)[2]
+    before = pictures(2)[0].repeat(2, 0).repeat(2, 1)
+    assert np.abs(shots[0].astype(int) - before).mean() < 12
+    out = capfd.readouterr().out
+    assert "Restored 2 pictures" in out
+    assert "may flicker" in out
+    for arguments, said in (
+        (["video", str(tmp_path / "none.mp4")], "No film"),
+        (["video", str(source), "-o", str(source)], "would overwrite itself"),
+        (
+            ["restore", str(source), "-o", str(tmp_path / "more")],
+            "is a film, which python main.py video restores",
+        ),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
+        assert said in capfd.readouterr().err

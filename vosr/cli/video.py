@@ -1,0 +1,63 @@
+"""``video``: films, picture by picture."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vosr.cli.engine import EngineRecipe, add_engine_arguments
+from vosr.cli.errors import fail
+from vosr.video import FORMATS, Encoding, restore_film
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("film", type=Path, help="Any film that FFmpeg reads.")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("restored"), help="Folder, or a name in .mp4, .mov or .mkv."
+    )
+    add_engine_arguments(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ….")
+    written = parser.add_argument_group("File")
+    written.add_argument("--codec", default="libx264", help="Encoder of FFmpeg.")
+    written.add_argument("--crf", type=int, default=16, help="Constant rate factor: smaller is better.")
+
+
+def run(options: Namespace) -> int:
+    """Restore the film; nothing is left of it when that is interrupted."""
+    source, target = options.film, _target(options.film, options.output)
+    if not source.is_file():
+        raise ValueError(f"No film {source}.")
+    if target.exists() and target.samefile(source):
+        raise ValueError(f"{source} would overwrite itself; choose another output.")
+    if options.seed is None:
+        options.seed = 0  # one noise for all pictures: less flicker than each its own
+    engine = EngineRecipe.of(options).open(options.device)
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Restoring", total=None)
+        done = 0
+
+        def advance(count: int, total: int | None) -> None:
+            nonlocal done
+            done = count
+            progress.update(task, completed=count, total=total)
+
+        try:
+            notes = restore_film(source, target, engine, Encoding(options.codec, options.crf), advance)
+        except KeyboardInterrupt:
+            fail(f"Interrupted after {done} pictures; nothing was kept.", 130)
+    out = Console(soft_wrap=True, highlight=False)
+    out.print(f"Restored {done} pictures: {target}", markup=False)
+    for note in ("every picture was restored by itself, so fine detail may flicker", *notes):
+        out.print(f"Note: {note}", markup=False)
+    return 0
+
+
+def _target(source: Path, output: Path) -> Path:
+    if output.suffix.lower() in FORMATS and not output.is_dir():
+        return output
+    suffix = source.suffix.lower() if source.suffix.lower() in FORMATS else ".mp4"
+    return output / (source.stem + suffix)

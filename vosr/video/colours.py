@@ -1,0 +1,40 @@
+"""Between the colours of films (YCbCr, 8 bits or more) and arrays of RGB."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+HD = (1280, 720)
+"""Width or height from which a film that does not say so has the colours of BT.709, below BT.601."""
+UNSPECIFIED = 2
+BT709, BT601 = 1, 5
+
+
+def pixels_of(frame: Any) -> NDArray:
+    """RGB of a frame of PyAV, (H, W, 3): uint8, or uint16 where it has more than 8 bits."""
+    deep = max(component.bits for component in frame.format.components) > 8
+    pixels: NDArray = frame.to_ndarray(format="rgb48le" if deep else "rgb24", src_colorspace=_matrix(frame))
+    return pixels
+
+
+def video_frame(av: Any, picture: NDArray, pix_fmt: str, like: Any) -> Any:
+    """A frame with the time and the colour matrix of ``like``."""
+    form = "rgb48le" if picture.dtype == np.uint16 else "rgb24"
+    frame = av.VideoFrame.from_ndarray(picture, format=form)
+    frame = frame.reformat(format=pix_fmt, dst_colorspace=_matrix(like))
+    frame.pts, frame.time_base = like.pts, like.time_base
+    return frame
+
+
+def tag(encoder: Any, decoder: Any) -> None:
+    """Say in the new film which colours it has: those of the old one."""
+    encoder.colorspace = _matrix(decoder)
+    encoder.color_primaries, encoder.color_trc = decoder.color_primaries, decoder.color_trc
+
+
+def _matrix(frame: Any) -> int:
+    known = int(frame.colorspace)
+    if known != UNSPECIFIED:
+        return known
+    return BT709 if frame.width >= HD[0] or frame.height >= HD[1] else BT601
