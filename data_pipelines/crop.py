@@ -1,8 +1,7 @@
 """Random crop, mirroring and quarter turns: drawn apart from applied."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -44,16 +43,10 @@ class Crop:
     quarter_turns: int = 0
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, augmentation: Augmentation) -> "Crop":
-        """Draw a crop uniformly; takes the same number of draws from ``rng`` whatever the options."""
-        x, y = rng.random(2)
-        mirror, turns = rng.integers(2), rng.integers(4)
-        return cls(
-            float(x),
-            float(y),
-            bool(mirror) and augmentation.flips,
-            int(turns) if augmentation.rotations else 0,
-        )
+    def drawn(cls, uniform: Sequence[float], augmentation: Augmentation) -> "Crop":
+        """A random crop from four numbers that are uniform in [0, 1)."""
+        x, y, mirror, turns = uniform
+        return cls(x, y, augmentation.flips and mirror < 0.5, int(4 * turns) if augmentation.rotations else 0)
 
     def corner(self, width: int, height: int, size: int) -> tuple[int, int]:
         """Left and top of a ``size`` crop in a picture of ``width`` by ``height``."""

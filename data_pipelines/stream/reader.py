@@ -1,5 +1,6 @@
 """One reading process: draws, decodes, crops, collates; every batch carries the state behind it."""
 
+import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,9 @@ from vosr.types import Batch
 
 SAMPLES_WITHOUT_PICTURE = 500
 """Unusable samples in a row after which a reader gives up."""
+
+DRAWS_TOGETHER = 256
+"""A generator takes as long to begin as to draw this many numbers."""
 
 ReaderState = dict[str, Any]
 
@@ -63,7 +67,8 @@ class Reader:
         self._open: dict[int, ShuffleWindow] = {}
         self._faults: list[Fault] = []
         weights = np.array([source.weight for source in plan.sources], np.float64)
-        self._thresholds = np.cumsum(weights / weights.sum())
+        self._thresholds: list[float] = np.cumsum(weights / weights.sum())[:-1].tolist()
+        self._block: tuple[int, list[list[float]]] = -1, []
 
     def __iter__(self) -> Iterator[Delivery]:
         """Deliver batches for ever, or until there is nothing to be read."""
@@ -102,9 +107,9 @@ class Reader:
     def _picture(self) -> tuple[str, Crop, NDArray[np.uint8]]:
         """Key and pixels of the next usable sample, cut as the crop says and not turned yet."""
         for _ in range(SAMPLES_WITHOUT_PICTURE):
-            rng = np.random.default_rng([self.plan.seed, self.number, self._draws])
-            source = int(np.searchsorted(self._thresholds[:-1], rng.random(), side="right"))
-            crop = Crop.draw(rng, self.plan.augmentation)
+            choice, *place = self._uniform()
+            source = bisect.bisect_right(self._thresholds, choice)
+            crop = Crop.drawn(place, self.plan.augmentation)
             sample = next(self._window(source))
             self._draws += 1
             try:
@@ -112,6 +117,14 @@ class Reader:
             except PictureError as error:
                 self._faults.append(Fault(error.reason, sample.key, str(error)))
         raise BadDataError(f"{SAMPLES_WITHOUT_PICTURE} samples in a row without a usable picture.")
+
+    def _uniform(self) -> list[float]:
+        """Five numbers in [0, 1) that belong to the next draw: a function of seed, reader and draw alone."""
+        block, row = divmod(self._draws, DRAWS_TOGETHER)
+        if block != self._block[0]:
+            rng = np.random.default_rng([self.plan.seed, self.number, block])
+            self._block = block, rng.random((DRAWS_TOGETHER, 5)).tolist()
+        return self._block[1][row]
 
     def _decoded(self, sample: RawSample, crop: Crop) -> NDArray[np.uint8]:
         if sample.picture is None:
