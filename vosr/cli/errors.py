@@ -5,7 +5,7 @@ import inspect
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
@@ -21,6 +21,9 @@ class OneLineParser(ArgumentParser):
 
     every_key = "--help"
     """Option that lists all keys."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **({"allow_abbrev": False} | kwargs))  # also those for parts of a key
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         fail(explain(" ".join(str(message).split()), self.keys(), self.own_keys(), self.every_key))

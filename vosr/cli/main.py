@@ -73,10 +73,12 @@ def _train(arguments: list[str]) -> int:
     show_log()
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    from vosr.cli.configs import check_configs
     from vosr.cli.guide import EVERYTHING
     from vosr.cli.names import expand_arguments
     from vosr.cli.training import TrainingCLI
 
+    check_configs(arguments)
     try:
         TrainingCLI(expand_arguments(["--help" if a == EVERYTHING else a for a in arguments]))
     except MisconfigurationException as error:  # such as an accelerator that this machine does not have
@@ -94,9 +96,11 @@ def _guide(command: str) -> int:
 def _plan(arguments: list[str]) -> int:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    from vosr.cli.configs import check_configs
     from vosr.cli.guide import EVERYTHING
     from vosr.cli.plan import run
 
+    check_configs(arguments)
     return run(["--help" if a == EVERYTHING else a for a in arguments])
 
 
@@ -117,7 +121,7 @@ def _call(command: str, arguments: list[str]) -> int:
     module = importlib.import_module(module_name)
     from vosr.cli.names import expand_arguments
 
-    parser = OneLineParser(prog=f"main.py {command}", description=description, allow_abbrev=False)
+    parser = OneLineParser(prog=f"main.py {command}", description=description)
     module.add_arguments(parser)
     parsed = parser.parse_args(expand_arguments(arguments))
     return int(module.run(parser.instantiate_classes(parsed)))

@@ -70,7 +70,7 @@ class TrainingCLI(LightningCLI):
         )
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        return super().init_parser(**({"parser_mode": PARSER_MODE, "allow_abbrev": False} | kwargs))
+        return super().init_parser(**({"parser_mode": PARSER_MODE} | kwargs))
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of all run folders.")
