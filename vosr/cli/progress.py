@@ -72,7 +72,8 @@ class Display:
         self._start = self._said = time.monotonic()
 
     def __enter__(self) -> "Display":
-        self._progress.start()
+        if not self._progress.disable:
+            self._progress.start()
         if not self._quiet:
             Thread(target=self._count, daemon=True).start()
         return self
@@ -80,7 +81,8 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if not self._progress.disable:  # rich before 14.3 would end a bar that never was with an empty line
+            self._progress.stop()
 
     def add(self, event: Event) -> None:
         """Take note of an event."""
