@@ -34,6 +34,8 @@ class Condition:
 
     def repeat(self, times: int) -> "Condition":
         """The condition of as many copies of the batch, one after another."""
+        if times == 1:
+            return self
         return Condition(self.latent.repeat(times, 1, 1, 1), self.semantics.repeat(times, 1, 1))
 
 

@@ -33,7 +33,7 @@ def backbone(channels, semantic_dim):
 
 def optimizer(parameters):
     # Adam divides by the size of a gradient: eps keeps what is rounding alone from becoming a whole step.
-    return torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-6)
+    return torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-4)
 
 
 def teacher(init_from=None, parallel=DEFAULT):

@@ -55,7 +55,8 @@ def _reason(error: BaseException | None) -> str:
         if isinstance(link, OSError) and link.strerror:
             return link.strerror
         link = link.__cause__ or link.__context__
-    return str(error).strip().splitlines()[-1].rstrip(".")
+    said = str(error).strip() or type(error).__name__
+    return said.splitlines()[-1].rstrip(".")
 
 
 class _Writer(FileSystemWriter):

@@ -1,6 +1,7 @@
 """Config files that cannot be read are told by name, which the parser of all of them does not do."""
 
 import difflib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,8 @@ def check_configs(arguments: list[str]) -> None:
         ValueError: the first such file, and where it is wrong.
     """
     for path in _configs(arguments):
-        if not path.is_file():
-            if path.suffix in SUFFIXES:  # else it may be a config itself
+        if not os.path.isfile(path):  # noqa: PTH113  (a config itself may be too long for a name)
+            if path.suffix in SUFFIXES:
                 raise ValueError(f"No config {path}.{_near(path)}")
             continue
         try:

@@ -148,7 +148,8 @@ def edge_repeated(image: Tensor, height: Tensor, width: Tensor) -> Tensor:
     """Replace what lies past each picture's true size by its last row and column."""
     if bool((height == image.shape[2]).all() and (width == image.shape[3]).all()):
         return image
-    rows = torch.minimum(torch.arange(image.shape[2])[None], height[:, None] - 1).to(image.device)
-    columns = torch.minimum(torch.arange(image.shape[3])[None], width[:, None] - 1).to(image.device)
+    rows = torch.minimum(torch.arange(image.shape[2])[None], height[:, None] - 1)
+    columns = torch.minimum(torch.arange(image.shape[3])[None], width[:, None] - 1)
+    rows, columns = (index.to(image.device, non_blocking=True) for index in (rows, columns))
     image = image.gather(2, rows[:, None, :, None].expand_as(image))
     return image.gather(3, columns[:, None, None, :].expand_as(image))

@@ -18,21 +18,23 @@ LUMA_TABLE = torch.tensor((
     (24, 35, 55, 64, 81, 104, 113, 92),
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
-))  # fmt: skip
+), device="cpu")  # fmt: skip
 CHROMA_TABLE = torch.tensor((
     (17, 18, 24, 47, 99, 99, 99, 99),
     (18, 21, 26, 66, 99, 99, 99, 99),
     (24, 26, 56, 99, 99, 99, 99, 99),
     (47, 66, 99, 99, 99, 99, 99, 99),
     *((99,) * 8 for _ in range(4)),
-))  # fmt: skip
-TO_YCBCR = torch.tensor(((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312)))
-TO_RGB = torch.tensor(((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0)))
+), device="cpu")  # fmt: skip
+TO_YCBCR = torch.tensor(
+    ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312)), device="cpu"
+)
+TO_RGB = torch.tensor(((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0)), device="cpu")
 
 
 def _block_transform() -> Tensor:
     """Orthonormal cosine transform of 8 x 8 blocks, flat, one basis function a row: (64, 64)."""
-    n = torch.arange(8, dtype=torch.float64)
+    n = torch.arange(8, dtype=torch.float64, device="cpu")
     basis = torch.cos(math.pi / 8 * n[:, None] * (n[None] + 0.5)) * math.sqrt(2 / 8)
     basis[0] /= math.sqrt(2)
     return torch.kron(basis, basis)
@@ -54,7 +56,7 @@ def jpeg(image: Tensor, quality: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     image = _edge_padded(image, 16)
     ycbcr = _colour(image.clamp(0, 1).mul_(255).round_(), TO_YCBCR)
-    table_scale = _table_scale(quality).to(image)
+    table_scale = _table_scale(quality).to(image.dtype)
     luma = _coded(ycbcr[:, :1] - 128, _table(LUMA_TABLE, table_scale)) + 128
     halved = torch.nn.functional.avg_pool2d(ycbcr[:, 1:], 2).round()
     chroma = _coded(halved, _table(CHROMA_TABLE, table_scale))
@@ -69,13 +71,13 @@ def _table_scale(quality: Tensor) -> Tensor:
 
 
 def _table(table: Tensor, scale: Tensor) -> Tensor:
-    return ((table.to(scale) * scale.view(-1, 1, 1) + 50) / 100).floor().clamp(1, 255)
+    return ((table.to(scale, non_blocking=True) * scale.view(-1, 1, 1) + 50) / 100).floor().clamp(1, 255)
 
 
 def _coded(planes: Tensor, table: Tensor) -> Tensor:
     """Block cosine transform, quantisation and back, for planes (B, C, H, W) in 8-bit steps."""
     batch, channels, height, width = planes.shape
-    transform = BLOCK_TRANSFORM.to(planes)
+    transform = BLOCK_TRANSFORM.to(planes, non_blocking=True)
     blocks = (
         planes.view(batch, channels, height // 8, 8, width // 8, 8).transpose(3, 4).reshape(batch, -1, 64)
     )
@@ -91,7 +93,7 @@ def _triangle_upsampled(planes: Tensor) -> Tensor:
 
 
 def _colour(image: Tensor, matrix: Tensor) -> Tensor:
-    return (matrix.to(image) @ image.flatten(2)).view_as(image)
+    return (matrix.to(image, non_blocking=True) @ image.flatten(2)).view_as(image)
 
 
 def _edge_padded(image: Tensor, multiple: int) -> Tensor:

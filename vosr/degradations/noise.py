@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
+LUMA = torch.tensor((0.299, 0.587, 0.114), device="cpu")
 
 
 def gaussian_noise(normal: Tensor, sigma: Tensor) -> Tensor:
@@ -41,8 +41,7 @@ def poisson_counts(rate: Tensor, normal: Tensor) -> Tensor:
 
 def luma(image: Tensor) -> Tensor:
     """Weighted grey (B, 1, H, W) of RGB."""
-    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device)
-    return torch.einsum("bchw,c->bhw", image, weights)[:, None]
+    return torch.einsum("bchw,c->bhw", image, LUMA.to(image, non_blocking=True))[:, None]
 
 
 def mixed_noise(

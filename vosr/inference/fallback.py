@@ -45,4 +45,6 @@ def once_more_smaller(
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out; the CPU's allocator raises a plain RuntimeError."""
     said = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or ("memory" in said and "alloc" in said)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        "alloc" in said and ("memory" in said or "cublas" in said)
+    )
