@@ -83,10 +83,10 @@ class PictureData(L.LightningDataModule):
         self.count, self.size, self.batch_size = count, size, batch_size
 
     def train_dataloader(self):
-        return DataLoader(Pictures(self.count, self.size), self.batch_size, collate_fn=collate)
+        return DataLoader(Pictures(self.count, self.size), batch_size=self.batch_size, collate_fn=collate)
 
     def val_dataloader(self):
-        return DataLoader(Pictures(4, self.size), self.batch_size, collate_fn=collate)
+        return DataLoader(Pictures(4, self.size), batch_size=self.batch_size, collate_fn=collate)
 
     test_dataloader = predict_dataloader = val_dataloader
 

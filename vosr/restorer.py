@@ -123,7 +123,7 @@ class Restorer:
         settings = Settings(steps, guidance_scale, weak_strength, tile, semantics, color_fix, memory)
         if scale is not None and size is not None:
             raise ValueError("Give scale or size, not both.")
-        batched = not isinstance(image, list | Image.Image) and image.ndim == 4
+        batched = isinstance(image, np.ndarray | Tensor) and image.ndim == 4
         items = cast(list[Single], image if batched or isinstance(image, list) else [image])
         opened = [open_picture(each) for each in items]
         arrays = [each.array for each in opened]

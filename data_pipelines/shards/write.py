@@ -82,6 +82,8 @@ def write_shards(
     if (folder / INDEX_NAME).exists():
         _check_finished(folder, settings)
         return 0
+    if processes is not None and processes < 1:
+        raise ValueError(f"processes must be at least 1, not {processes}.")
     items = find_items(sources, options.shuffle_seed)  # before the folder is made: a source may be wrong
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder, settings)

@@ -99,6 +99,8 @@ def test_jobs():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--nodes=-1"], "nodes must be at least 1, not -1"),
+        (["--devices=0"], "devices must be at least 1, not 0"),
         (["--device=h10"], "Unknown device 'h10'. Known: a100-40"),
         (["--utilisation=2"], "utilisation must be in (0, 1], not 2.0"),
         (["--trainer.max_steps=-1"], "give trainer.max_steps"),

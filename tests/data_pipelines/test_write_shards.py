@@ -233,7 +233,14 @@ def test_near_duplicates_are_found_exactly_within_the_distance(value, flips, bit
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"max_samples": 0}, {"max_megabytes": 0}, {"tile": 3}, {"min_entropy": 9}, {"near_duplicates": 40}],
+    [
+        {"max_samples": 0},
+        {"max_megabytes": 0},
+        {"tile": 3},
+        {"min_entropy": 9},
+        {"near_duplicates": 40},
+        {"processes": -1},
+    ],
 )
 def test_nonsense_is_refused(photographs, tmp_path, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

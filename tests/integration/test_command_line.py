@@ -116,16 +116,17 @@ def test_teacher_to_student_and_validate(project):
     status, _, err = run("fit", "--config", "student.yaml", folder=folder)
     assert status == 0, err
     assert (folder / "runs/student/001/model/config.json").read_text().count('"student"') == 1
-    status, out, err = run(
-        "validate",
-        "--config",
-        "student.yaml",
-        "--ckpt_path",
-        "runs/student/001/checkpoints/last.ckpt",
-        folder=folder,
-    )
-    assert status == 0, err
-    assert "val/psnr_y" in out
+    checkpoint = "runs/student/001/checkpoints/last.ckpt"
+    for number, (command_name, picture) in enumerate(
+        [("validate", "step_0000000.png"), ("test", "test.png"), ("predict", "predict.png")], start=2
+    ):
+        status, out, err = run(
+            command_name, "--config", "student.yaml", "--ckpt_path", checkpoint, folder=folder
+        )
+        assert status == 0, err
+        assert ("val/psnr_y" in out) == (command_name != "predict")
+        assert (folder / f"runs/student/00{number}/pictures/{picture}").is_file()
+        assert "dirpath has changed" not in err
 
 
 def test_kill_and_continue_gives_the_undisturbed_result(project):
@@ -161,7 +162,11 @@ def test_kill_and_continue_gives_the_undisturbed_result(project):
         (["--data=data_pipelines.ShardDataModule", "--data.train=nowhere"], "No data at 'nowhere'"),
         (["--data=data_pipelines.ShardDataModule", "--data.validation=nowhere"], "No folder nowhere"),
         (["--model.encodr=none"], "Valid here: autoencoder, backbone"),
-        (["--trainer.devices=0"], "not a valid input"),
+        (["--trainer.devices=0"], "trainer.devices must be at least 1"),
+        (["--trainer.devices=-3"], "trainer.devices must be at least 1"),
+        (["--ckpt_path=teacher.yaml"], "teacher.yaml is no whole checkpoint"),
+        (["--runs=teacher.yaml"], "teacher.yaml is a file"),
+        (["--model.teacher=vosr_small_teacher"], "Unknown key 'teacher'. Valid here: autoencoder"),
     ],
 )
 def test_mistakes_end_with_one_sentence(project, arguments, message, monkeypatch, capfd):

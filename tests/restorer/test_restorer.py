@@ -140,3 +140,9 @@ def test_devices():
     assert pick_device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(ValueError, match="cannot be used here"):
         pick_device("no_such_device")
+
+
+@pytest.mark.parametrize("wrong", ["photo.png", None, ["photo.png"]])
+def test_a_path_is_no_picture(wrong):
+    with pytest.raises(ValueError, match=r"not (str|NoneType); PIL\.Image\.open opens files"):
+        Restorer(tiny_model())(wrong)

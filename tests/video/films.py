@@ -17,14 +17,22 @@ def pictures(count=6, width=48, height=32):
     return shots.astype(np.uint8)
 
 
-def write_film(path, shots, sound=True, pix_fmt="yuv420p", times=None, codec="libx264"):
+def write_film(
+    path, shots, sound=True, pix_fmt="yuv420p", times=None, codec="libx264", aspect=None, title=None
+):
     """``shots`` as a film; ``times`` in units of 1 / (2 RATE), two per picture if not given."""
     with av.open(str(path), "w") as out:
-        video = out.add_stream(codec, rate=RATE, options={"crf": "1"})
+        if title is not None:
+            out.metadata["title"] = title
+        video = out.add_stream(codec, rate=RATE, options={"crf": "1"} if "264" in codec else {})
+        if aspect is not None:
+            video.codec_context.sample_aspect_ratio = aspect
         video.height, video.width = shots.shape[1:3]
         video.pix_fmt = pix_fmt
         video.codec_context.time_base = Fraction(1, 2 * RATE)
         audio = out.add_stream("aac", rate=16_000, layout="mono") if sound else None
+        if audio is not None:
+            audio.metadata["language"] = "deu"
         for i, shot in enumerate(shots):
             frame = av.VideoFrame.from_ndarray(shot, format="rgb24")
             frame.pts, frame.time_base = (2 * i if times is None else times[i]), Fraction(1, 2 * RATE)

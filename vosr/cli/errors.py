@@ -85,7 +85,8 @@ def explain(message: str, keys: set[str], own: Sequence[str] = (), every_key: st
 def _unknown_key(key: str, keys: set[str], own: Sequence[str], every_key: str) -> str:
     group, _, leaf = key.rpartition(".")
     beside = sorted({name.rpartition(".")[2] for name in own if name.rpartition(".")[0] == group})
-    near = difflib.get_close_matches(leaf, beside, n=1) or difflib.get_close_matches(leaf, keys, n=1)
+    near = difflib.get_close_matches(leaf, beside, n=1)
+    near = near or difflib.get_close_matches(leaf, keys - {leaf}, n=1, cutoff=0.8)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     if 0 < len(beside) <= FEW:
         return f"Unknown key {key!r}.{hint} Valid here: {', '.join(beside)}."

@@ -25,6 +25,7 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*is smaller than the logging interval.*",
     "Mismatch dtype between input and weight.*",  # norms keep float32 gains under half precision
     ".*is not supported by the model summary.*",
+    "The dirpath has changed from.*",  # a run of its own for each command
 )
 PLAN = {"plan": "Tell what a training run costs: operations, memory, communication, days."}
 OTHERS = {
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         fail("Interrupted.", 130)
     except (ValueError, OSError) as error:
-        fail(explain(" ".join(str(error).split()), set()))
+        fail(explain(" ".join(_said(error).split()), set()))
     fail(_unknown(command))
 
 
@@ -84,6 +85,13 @@ def _train(arguments: list[str]) -> int:
     except MisconfigurationException as error:  # such as an accelerator that this machine does not have
         raise ValueError(str(error)) from error
     return 0
+
+
+def _said(error: Exception) -> str:
+    """What an error says, without the number that the operating system has for it."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    return str(error)
 
 
 def _guide(command: str) -> int:

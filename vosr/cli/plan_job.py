@@ -21,6 +21,9 @@ def job_of(config: Any) -> Job:
             raise ValueError(f"A plan needs data.{name}; {config.data.class_path} has none.")
     if trainer.max_steps < 1:
         raise ValueError("A plan needs the length of the run: give trainer.max_steps.")
+    for name in ("nodes", "devices"):
+        if config[name] is not None and config[name] < 1:
+            raise ValueError(f"{name} must be at least 1, not {config[name]}.")
     nodes = config.nodes or trainer.num_nodes
     devices = config.devices or _devices(trainer.devices)
     parallel = config.model.init_args.parallel

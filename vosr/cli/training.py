@@ -17,6 +17,7 @@ from rich.console import Console
 
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
+from vosr.checkpoints.training_state import is_complete
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
@@ -92,9 +93,16 @@ class TrainingCLI(LightningCLI):
             }
         )
 
+    def _parse_ckpt_path(self) -> None:
+        """Our checkpoints hold no arguments of modules; Lightning would read all of one to look for them."""
+
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
+        _check_devices(config.trainer.devices)
         group = config.runs / config.name
+        above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
+        if not above.is_dir():
+            raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
         if config.get("ckpt_path") in ("last", "auto"):
             last = config.ckpt_path == "last"
             checkpoint = newest_checkpoint(group) if last else checkpoint_to_continue(group)
@@ -105,6 +113,10 @@ class TrainingCLI(LightningCLI):
                 raise FileNotFoundError(
                     f"No checkpoint {config.ckpt_path}; give a .ckpt file or folder, 'last' to continue in {group}, "
                     "or 'auto' to continue where there is something to continue."
+                )
+            if config.get("ckpt_path") and not is_complete(Path(config.ckpt_path)):
+                raise ValueError(
+                    f"{config.ckpt_path} is no whole checkpoint of a training run; give another one."
                 )
             self.run = next_run(group)
         config.trainer.default_root_dir = str(self.run)
@@ -144,6 +156,19 @@ class TrainingCLI(LightningCLI):
             loggers.append(TensorBoardLogger(self.run, name="tensorboard"))
         return loggers
 
+    def after_validate(self) -> None:
+        self._tell_pictures()
+
+    def after_test(self) -> None:
+        self._tell_pictures()
+
+    def after_predict(self) -> None:
+        self._tell_pictures()
+
+    def _tell_pictures(self) -> None:
+        if self.trainer.is_global_zero:
+            Console(soft_wrap=True).print(f"[bold]Pictures[/]      {self.run / 'pictures'}")
+
     def after_fit(self) -> None:
         if getattr(self.trainer, "fast_dev_run", False) or self.trainer.interrupted:
             return
@@ -161,3 +186,9 @@ class TrainingCLI(LightningCLI):
             console.print(
                 f"[bold]or distil it[/]  python main.py fit --config configs/distill.yaml --model.teacher {self.run}"
             )
+
+
+def _check_devices(devices: Any) -> None:
+    given = str(devices)
+    if given.removeprefix("-").isdecimal() and int(given) < 1 and int(given) != -1:
+        raise ValueError(f"trainer.devices must be at least 1, or -1 for all there are, not {devices}.")

@@ -1,14 +1,16 @@
 """``video``: films, picture by picture."""
 
+import signal
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vosr.cli.engine import EngineRecipe, add_engine_arguments
 from vosr.cli.errors import fail
-from vosr.video import FORMATS, Encoding, restore_film
+from vosr.imaging.formats import SUFFIXES as PICTURES
+from vosr.video import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -18,9 +20,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-o", "--output", type=Path, default=Path("restored"), help="Folder, or a name in .mp4, .mov or .mkv."
     )
     add_engine_arguments(parser)
+    parser.set_defaults(seed=0)  # one noise for all pictures: less flicker than each its own
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ….")
     written = parser.add_argument_group("File")
-    written.add_argument("--codec", default="libx264", help="Encoder of FFmpeg.")
+    written.add_argument("--codec", type=CodecName, default="libx264", help="Encoder of FFmpeg.")
     written.add_argument("--crf", type=int, default=16, help="Constant rate factor: smaller is better.")
 
 
@@ -29,21 +32,25 @@ def run(options: Namespace) -> int:
     source, target = options.film, _target(options.film, options.output)
     if not source.is_file():
         raise ValueError(f"No film {source}.")
+    if source.suffix.lower() in PICTURES:
+        raise ValueError(f"{source} is a picture, which python main.py restore restores.")
     if target.exists() and target.samefile(source):
         raise ValueError(f"{source} would overwrite itself; choose another output.")
-    if options.seed is None:
-        options.seed = 0  # one noise for all pictures: less flicker than each its own
+    if not 0 <= options.crf <= 63:
+        raise ValueError(f"crf must be within 0 to 63, not {options.crf}.")
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
     engine = EngineRecipe.of(options).open(options.device)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Restoring", total=None)
         done = 0
 
-        def advance(count: int, total: int | None) -> None:
+        def advance(count: int, share: float | None) -> None:
             nonlocal done
             done = count
-            progress.update(task, completed=count, total=total)
+            total = None if share is None else 1.0
+            progress.update(task, description=f"{count} pictures", completed=share or 0.0, total=total)
 
         try:
             notes = restore_film(source, target, engine, Encoding(options.codec, options.crf), advance)
@@ -59,5 +66,7 @@ def run(options: Namespace) -> int:
 def _target(source: Path, output: Path) -> Path:
     if output.suffix.lower() in FORMATS and not output.is_dir():
         return output
-    suffix = source.suffix.lower() if source.suffix.lower() in FORMATS else ".mp4"
+    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+        raise ValueError(f"A film's name must end in {', '.join(FORMATS)}, not {output.suffix}.")
+    suffix = source.suffix.lower() if source.suffix.lower() in FORMATS else ".mkv"
     return output / (source.stem + suffix)

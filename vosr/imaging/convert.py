@@ -28,10 +28,14 @@ def open_picture(image: Single) -> Opened:
     """Colours of a PIL picture, an array (H, W, 3) or a tensor (3, H, W).
 
     Raises:
-        ValueError: not a colour picture.
+        ValueError: not a picture, or not one in colour.
     """
     if isinstance(image, Image.Image):
         return _open_pil(image)
+    if not isinstance(image, np.ndarray | Tensor):
+        raise ValueError(
+            f"Expected a PIL picture, an array or a tensor, not {type(image).__name__}; PIL.Image.open opens files."
+        )
     array = image.detach().movedim(0, -1).cpu().numpy() if isinstance(image, Tensor) else image
     if array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(

@@ -34,10 +34,10 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 class PictureGrid(L.Callback):
-    """Writes one PNG per validation: a row per picture, a column per kind (LQ | student | teacher | HQ).
+    """Writes one PNG per evaluation: a row per picture, a column per kind (LQ | student | teacher | HQ).
 
     Args:
-        folder: where to write ``step_<number>.png``.
+        folder: where to write ``step_<number>.png``, ``test.png`` or ``predict.png``.
         rows: pictures at most.
     """
 
@@ -47,29 +47,45 @@ class PictureGrid(L.Callback):
         self._columns: dict[str, list[Tensor]] = {}
 
     def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: Any, **__: Any
     ) -> None:
-        if trainer.sanity_checking or not isinstance(outputs, dict):
+        if not trainer.sanity_checking:
+            self._collect(outputs)
+
+    def on_test_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: Any, **__: Any
+    ) -> None:
+        self._collect(outputs)
+
+    def on_predict_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *_: Any, **__: Any
+    ) -> None:
+        self._collect(outputs)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, f"step_{trainer.global_step:07d}.png")
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, "test.png")
+
+    def on_predict_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._write(trainer, "predict.png")
+
+    def _collect(self, outputs: Any) -> None:
+        if not isinstance(outputs, dict):
             return
         for title, pictures in outputs.items():
             column = self._columns.setdefault(title, [])
             column.extend(pictures[: self.rows - len(column)].detach().cpu())
 
     @rank_zero_only
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def _write(self, trainer: L.Trainer, name: str) -> None:
         columns, self._columns = self._columns, {}
         if not columns or getattr(trainer, "fast_dev_run", False):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         grid = labelled_grid({title: torch.stack(pictures) for title, pictures in columns.items()})
-        path = self.folder / f"step_{trainer.global_step:07d}.png"
-        write_atomically(path, lambda temporary: grid.save(temporary, format="PNG"))
+        write_atomically(self.folder / name, lambda temporary: grid.save(temporary, format="PNG"))
 
 
 class ModelWriter(L.Callback):

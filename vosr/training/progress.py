@@ -99,10 +99,10 @@ class RunProgress(ProgressBar):
             self._evaluate("validation", self.total_val_batches)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._evaluate("test", self.total_test_batches_current_dataloader)
+        self._evaluate("test", sum(trainer.num_test_batches))
 
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._evaluate("prediction", self.total_predict_batches_current_dataloader)
+        self._evaluate("prediction", sum(trainer.num_predict_batches))
 
     def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
         self._advance()

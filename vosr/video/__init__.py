@@ -1,5 +1,5 @@
 """Films, picture by picture."""
 
-from vosr.video.film import FORMATS, SUFFIXES, Encoding, restore_film
+from vosr.video.film import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
 
-__all__ = ["FORMATS", "SUFFIXES", "Encoding", "restore_film"]
+__all__ = ["FORMATS", "SUFFIXES", "CodecName", "Encoding", "restore_film"]

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 HD = (1280, 720)
 """Width or height from which a film that does not say so has the colours of BT.709, below BT.601."""
-UNSPECIFIED = 2
 BT709, BT601 = 1, 5
+RGB, UNSPECIFIED = 0, 2
+HDR = (16, 18)
+"""Transfer functions PQ and HLG."""
 
 
 def pixels_of(frame: Any) -> NDArray:
@@ -19,12 +21,10 @@ def pixels_of(frame: Any) -> NDArray:
 
 
 def video_frame(av: Any, picture: NDArray, pix_fmt: str, like: Any) -> Any:
-    """A frame with the time and the colour matrix of ``like``."""
+    """A frame with the colour matrix of ``like``."""
     form = "rgb48le" if picture.dtype == np.uint16 else "rgb24"
     frame = av.VideoFrame.from_ndarray(picture, format=form)
-    frame = frame.reformat(format=pix_fmt, dst_colorspace=_matrix(like))
-    frame.pts, frame.time_base = like.pts, like.time_base
-    return frame
+    return frame.reformat(format=pix_fmt, dst_colorspace=_matrix(like))
 
 
 def tag(encoder: Any, decoder: Any) -> None:
@@ -33,8 +33,18 @@ def tag(encoder: Any, decoder: Any) -> None:
     encoder.color_primaries, encoder.color_trc = decoder.color_primaries, decoder.color_trc
 
 
+def losses(frame: Any) -> list[str]:
+    """What a film loses on the way, in words, as its first picture tells."""
+    lost = {
+        "transparency is left out": any(component.is_alpha for component in frame.format.components),
+        "its two fields per picture (interlaced) were taken for one": frame.interlaced_frame,
+        "HDR was restored as if it were not": int(frame.color_trc) in HDR,
+    }
+    return [words for words, true in lost.items() if true]
+
+
 def _matrix(frame: Any) -> int:
     known = int(frame.colorspace)
-    if known != UNSPECIFIED:
+    if known not in (RGB, UNSPECIFIED):
         return known
     return BT709 if frame.width >= HD[0] or frame.height >= HD[1] else BT601

@@ -1,25 +1,31 @@
-"""A film is read once: its pictures are restored, sound and subtitles are copied as they are."""
+"""A film: its pictures are restored one by one, sound and subtitles are copied as they are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vosr.atomic import write_atomically
 from vosr.jobs.engine import Engine
-from vosr.video.colours import pixels_of, tag, video_frame
+from vosr.jobs.leftovers import remove_leftovers
+from vosr.video.colours import losses, pixels_of, tag, video_frame
+from vosr.video.times import Times, seconds_of, step_of
+from vosr.video.tracks import copy_labels, copy_tracks
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Containers that are written, by suffix."""
 SUFFIXES = (*FORMATS, ".avi", ".mpeg", ".mpg", ".webm", ".wmv")
 """By which a file is taken for a film."""
-COPIED = ("audio", "subtitle")
 WHOLE = 0.95
-"""Share of the pictures that a film announces, below which it is said to be torn: the number is an estimate."""
+"""Share of the time that a film announces, below which it is said to be torn."""
+
+CodecName = Literal["libx264", "libx265", "libsvtav1"]
+Advance = Callable[[int, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -27,30 +33,31 @@ class Encoding:
     """How the pictures are written.
 
     Attributes:
-        codec: encoder of FFmpeg: libx264, libx265, libsvtav1, ….
-        crf: constant rate factor; 0 loses nothing, each 6 more halve the file.
+        codec: encoder of FFmpeg.
+        crf: constant rate factor; 0 loses nothing, each 6 more about halve the file.
     """
 
-    codec: str = "libx264"
+    codec: CodecName = "libx264"
     crf: int = 16
 
 
 def restore_film(
-    source: Path, target: Path, engine: Engine, encoding: Encoding, advance: Callable[[int, int | None], None]
+    source: Path, target: Path, engine: Engine, encoding: Encoding, advance: Advance
 ) -> tuple[str, ...]:
     """Restore every picture of a film by itself.
 
-    Times, sound and subtitles stay. Turned pictures (phones) are stored upright. More than 8 bits become 10.
+    Times, sound, subtitles and their labels stay. Turned pictures (phones) are stored upright. More than 8 bits become
+    10.
 
     Args:
         source: any film that FFmpeg reads.
         target: its suffix says the container, see :data:`FORMATS`; complete or absent.
         engine: the model.
         encoding: codec and quality.
-        advance: told the number of pictures so far and, where it is known, of all.
+        advance: told the number of pictures so far and, where the film's length is known, the share of it.
 
     Returns:
-        What was changed, in words.
+        What was changed or lost, in words.
 
     Raises:
         ValueError: no film, one that cannot be read or written so, or PyAV is not installed.
@@ -60,18 +67,13 @@ def restore_film(
         raise ValueError(
             f"A film's name must end in {', '.join(FORMATS)}, not {target.suffix or target.name!r}."
         )
+    first = _first_picture(av, source)
     with _reading(av, source) as film:
-        if not film.streams.video:
-            raise ValueError(f"{source} holds no moving pictures.")
         target.parent.mkdir(parents=True, exist_ok=True)
-        notes: list[str] = []
-        write_atomically(
-            target,
-            lambda path: notes.extend(
-                _Rewriting(av, film, source, target, engine, encoding).run(path, advance)
-            ),
-        )
-        return tuple(notes)
+        remove_leftovers(target.parent)
+        work = _Rewriting(av, film, source, target, engine, encoding)
+        write_atomically(target, lambda path: work.run(path, first, advance))
+        return tuple(work.notes)
 
 
 class _Rewriting:
@@ -82,95 +84,137 @@ class _Rewriting:
     ) -> None:
         self._av, self._film, self._source, self._target = av, film, source, target
         self._engine, self._encoding = engine, encoding
-        self._video = film.streams.video[0]
+        self._video = _moving(av, film, source)
         self._video.thread_type = "AUTO"
-        self._notes: list[str] = []
+        self._damaged = 0
+        self.notes: list[str] = []
 
-    def run(self, path: Path, advance: Callable[[int, int | None], None]) -> list[str]:
-        """Write everything to ``path``; returns the notes."""
-        total, done = self._count(), 0
+    def run(self, path: Path, first: Any, advance: Advance) -> None:
+        """Write everything to ``path``; ``first`` is the film's first picture."""
         with _writing(self._av, path, FORMATS[self._target.suffix.lower()], self._target) as out:
-            copies = {s.index: self._copy(out, s) for s in self._film.streams if s.type in COPIED}
-            encoder, early = None, []  # the header needs the first picture's size: packets before it wait
-            for packet in self._packets():
+            encoder = self._encoder(out, first)
+            copies, notes = copy_tracks(out, self._film, self._source, self._target)
+            self.notes += [*losses(first), *notes]
+            copy_labels(self._film, out)
+            self._begin(out)
+            times, length = Times(step_of(self._video)), seconds_of(self._video)
+            done, last = 0, 0.0
+            for packet in self._packets(list(copies)):
                 if packet.stream.index in copies:
-                    if packet.dts is None:
-                        continue
-                    packet.stream = copies[packet.stream.index]
-                    out.mux(packet) if encoder is not None else early.append(packet)
+                    if packet.dts is not None:
+                        packet.stream = copies[packet.stream.index]
+                        out.mux(packet)
                     continue
-                for frame in self._decoded(packet, done):
-                    restored = self._restored(frame)
-                    if encoder is None:
-                        encoder = self._encoder(out, restored)
-                        for waiting in early:
-                            out.mux(waiting)
+                for frame in self._decoded(packet):
+                    restored = self._restored(frame, (encoder.width, encoder.height))
                     picture = video_frame(self._av, restored, encoder.pix_fmt, frame)
+                    picture.pts, picture.time_base = times.following(frame.pts), self._video.time_base
                     out.mux(encoder.encode(picture))
-                    done += 1
-                    advance(done, total)
-            if encoder is None:
+                    done, last = done + 1, float(picture.pts * picture.time_base) - self._start
+                    advance(done, min(1.0, last / length) if length else None)
+            if not done:
                 raise ValueError(f"{self._source} holds no picture that can be read.")
             out.mux(encoder.encode(None))
-        if total is not None and done < WHOLE * total:
-            self._notes.append(f"{self._source} ends after {done} of about {total} pictures")
-        return self._notes
+        self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
 
-    def _count(self) -> int | None:
-        video = self._video
-        if video.frames:
-            return int(video.frames)
-        if not video.average_rate:
-            return None
-        if video.duration:
-            return round(float(video.duration * video.time_base * video.average_rate))
-        seconds = self._film.duration / self._av.time_base if self._film.duration else None
-        return None if seconds is None else round(seconds * float(video.average_rate))
+    @property
+    def _start(self) -> float:
+        return float((self._video.start_time or 0) * self._video.time_base)
 
-    def _copy(self, out: Any, stream: Any) -> Any:
+    def _tell_damage(self, done: int, seconds: float, length: float | None) -> None:
+        if self._damaged:
+            self.notes.append(f"{self._damaged} damaged parts of {self._source} were passed over")
+        if length and seconds < WHOLE * length:
+            self.notes.append(f"{self._source} ends after {seconds:.1f} of {length:.1f} s ({done} pictures)")
+
+    def _packets(self, copied: list[int]) -> Iterator[Any]:
+        streams = [self._film.streams[index] for index in copied]
         try:
-            return out.add_stream_from_template(stream)
-        except ValueError as error:
-            raise ValueError(
-                f"{self._target.suffix} cannot hold the {stream.type} ({stream.codec_context.name}) of "
-                f"{self._source}; choose .mkv."
-            ) from error
-
-    def _packets(self) -> Iterator[Any]:
-        try:
-            yield from self._film.demux([self._video, *(s for s in self._film.streams if s.type in COPIED)])
+            yield from self._film.demux([self._video, *streams])
         except self._av.FFmpegError as error:
             raise ValueError(f"Cannot read {self._source}: {error.strerror or error}.") from error
 
-    def _decoded(self, packet: Any, done: int) -> list[Any]:
+    def _decoded(self, packet: Any) -> list[Any]:
         try:
             return list(packet.decode())
-        except self._av.FFmpegError as error:
-            raise ValueError(
-                f"Cannot read {self._source} after {done} pictures: {error.strerror}."
-            ) from error
+        except self._av.FFmpegError:
+            self._damaged += 1
+            return []
 
-    def _restored(self, frame: Any) -> NDArray:
-        pixels = np.ascontiguousarray(np.rot90(pixels_of(frame), round(frame.rotation / 90)))
-        restored = self._engine.batch([pixels])[0]
-        height, width = restored.shape[:2]
-        if (height % 2 or width % 2) and not self._notes:
-            self._notes.append(f"{width} x {height} is cut to even sides, which films have")
-        return np.ascontiguousarray(restored[: height - height % 2, : width - width % 2])
+    def _restored(self, frame: Any, size: tuple[int, int]) -> NDArray:
+        try:
+            pixels = pixels_of(frame)
+        except (self._av.FFmpegError, ValueError) as error:
+            raise ValueError(f"Cannot read the colours ({frame.format.name}) of {self._source}.") from error
+        upright = np.ascontiguousarray(np.rot90(pixels, _quarters(frame)))
+        restored = self._engine.batch([upright])[0]
+        height, width = (side - side % 2 for side in restored.shape[:2])
+        if (width, height) != size:
+            raise ValueError(f"The pictures of {self._source} change their size; split it where they do.")
+        return np.ascontiguousarray(restored[:height, :width])
 
-    def _encoder(self, out: Any, picture: NDArray) -> Any:
-        height, width = picture.shape[:2]
-        deep = picture.dtype == np.uint16
+    def _encoder(self, out: Any, first: Any) -> Any:
+        sides = (first.width, first.height)[:: -1 if _quarters(first) % 2 else 1]
+        width, height = self._engine.size(*sides)
+        if height % 2 or width % 2:
+            self.notes.append(f"{width} x {height} is cut to even sides, which films have")
+        deep = any(component.bits > 8 for component in first.format.components)
         try:
             stream = out.add_stream(self._encoding.codec, rate=self._video.guessed_rate or 25)
-        except ValueError as error:
-            raise ValueError(f"There is no encoder {self._encoding.codec!r}: {error}.") from error
-        stream.width, stream.height = width, height
+        except (ValueError, self._av.FFmpegError) as error:
+            raise ValueError(f"{self._target.suffix} cannot hold {self._encoding.codec}: {error}.") from error
+        stream.width, stream.height = width - width % 2, height - height % 2
         stream.pix_fmt = "yuv420p10le" if deep else "yuv420p"
         stream.options = {"crf": str(self._encoding.crf)}
-        stream.codec_context.time_base = self._video.time_base
-        tag(stream.codec_context, self._video.codec_context)
+        context = stream.codec_context
+        context.time_base = self._video.time_base
+        tag(context, self._video.codec_context)
+        aspect = self._video.sample_aspect_ratio
+        if aspect and aspect != 1:
+            aspect = 1 / aspect if _quarters(first) % 2 else aspect
+            context.sample_aspect_ratio = Fraction(aspect * sides[0] * height / (sides[1] * width))
         return stream
+
+    def _begin(self, out: Any) -> None:
+        try:
+            out.start_encoding()
+        except self._av.FFmpegError as error:
+            held = ", ".join(f"{s.type} ({s.codec_context.name})" for s in out.streams if s.codec_context)
+            other = " or ".join(s for s in (".mkv", ".mov") if s != self._target.suffix.lower())
+            raise ValueError(
+                f"{self._target.suffix} cannot hold what is in {self._source}: {held}; choose {other}."
+            ) from error
+
+
+def _quarters(frame: Any) -> int:
+    """Quarter turns counter-clockwise that make a frame upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def _moving(av: Any, film: Any, source: Path) -> Any:
+    """The first video stream that is no cover picture."""
+    for stream in film.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            return stream
+    raise ValueError(f"{source} holds no moving pictures.")
+
+
+def _first_picture(av: Any, source: Path) -> Any:
+    with _reading(av, source) as film:
+        try:
+            for packet in film.demux(_moving(av, film, source)):
+                for frame in _tried(av, packet):
+                    return frame
+        except av.FFmpegError as error:
+            raise ValueError(f"Cannot read {source}: {error.strerror or error}.") from error
+    raise ValueError(f"{source} holds no picture that can be read.")
+
+
+def _tried(av: Any, packet: Any) -> list[Any]:
+    try:
+        return list(packet.decode())
+    except av.FFmpegError:
+        return []
 
 
 @contextmanager
@@ -197,5 +241,10 @@ def _pyav() -> Any:
     try:
         import av
     except ModuleNotFoundError as error:
-        raise ValueError("Films need PyAV: pip install av.") from error
+        raise ValueError("Films need PyAV: pip install 'av>=17.1'.") from error
+    if tuple(int(part) for part in av.__version__.split(".")[:2]) < OLDEST:
+        raise ValueError(f"PyAV {av.__version__} writes wrong colours: pip install 'av>=17.1'.")
     return av
+
+
+OLDEST = (17, 1)
