@@ -157,7 +157,7 @@ def test_kill_and_continue_gives_the_undisturbed_result(project):
         (["--ckpt_path=nowhere.ckpt"], "No checkpoint nowhere.ckpt"),
         (["--name=nothing", "--ckpt_path=last"], "No checkpoint to continue from"),
         (["--model.init_from=nowhere"], "No model 'nowhere'"),
-        (["--config=techer.yaml"], "No config techer.yaml. Did you mean teacher.yaml?"),
+        (["--config=teachers.yaml"], "No config teachers.yaml. Did you mean teacher.yaml?"),
         (["--model.init_from=vosr_small_student"], "vosr_small_student does not fit LightningDiT"),
         (["--data=data_pipelines.ShardDataModule", "--data.train=nowhere"], "No data at 'nowhere'"),
         (["--data=data_pipelines.ShardDataModule", "--data.validation=nowhere"], "No folder nowhere"),
