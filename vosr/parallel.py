@@ -7,12 +7,12 @@ recomputation, and the gathering of weights stays outside its graphs. Blocks kee
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
@@ -78,6 +78,8 @@ def shard(units: list[nn.Module], options: Parallelism, mesh: DeviceMesh) -> Non
     for unit in units:
         unit.to(torch.get_default_dtype())  # what a file holds in another type is cast unit by unit
         fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=options.reshard_after_forward)
+        if mesh.device_type == "cpu":  # gloo takes a mean for a sum without a word, in torch 2.8
+            cast(FSDPModule, unit).set_force_sum_reduction_for_comms(True)
 
 
 def reset_weights(backbone: Backbone, seed: int) -> None:
