@@ -107,7 +107,7 @@ class Throughput(L.Callback):
         self, trainer: L.Trainer, module: RestorationModule, seconds: dict[str, float], steps: int
     ) -> dict[str, float]:
         local = torch.tensor(
-            [*(seconds.get(phase, 0.0) / steps for phase in PHASES), self._pictures / sum(seconds.values())],
+            [*(seconds.get(phase, 0.0) / steps for phase in PHASES), self._pictures / steps],
             dtype=torch.float32,
             device=module.device,
         )
@@ -115,7 +115,8 @@ class Throughput(L.Callback):
         peak = trainer.strategy.reduce(
             torch.tensor(peak_memory(module.device) / GIB, device=module.device), reduce_op="max"
         )
-        *times, speed = means.tolist()
+        *times, pictures = means.tolist()
+        speed = pictures / sum(times)
         figures = {f"time/{phase}": value for phase, value in zip(PHASES, times)}
         figures |= {"time/step": sum(times), "speed/pictures": speed * trainer.world_size}
         if peak > 0:
