@@ -54,10 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
     for noise in NOISE:
         warnings.filterwarnings("ignore", message=noise)
     try:
-        if command in TRAINING | PLAN and {"-h", "--help"} & set(rest):
-            return _guide(command)
+        if command in TRAINING | PLAN:
+            if {"-h", "--help"} & set(rest):
+                return _guide(command)
+            rest = _checked(rest)
         if command in TRAINING:
-            return _train(arguments)
+            return _train([command, *rest])
         if command in PLAN:
             return _plan(rest)
         if command in OTHERS:
@@ -74,14 +76,11 @@ def _train(arguments: list[str]) -> int:
     show_log()
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    from vosr.cli.configs import check_configs
-    from vosr.cli.guide import EVERYTHING
     from vosr.cli.names import expand_arguments
     from vosr.cli.training import TrainingCLI
 
-    check_configs(arguments)
     try:
-        TrainingCLI(expand_arguments(["--help" if a == EVERYTHING else a for a in arguments]))
+        TrainingCLI(expand_arguments(arguments))
     except MisconfigurationException as error:  # such as an accelerator that this machine does not have
         raise ValueError(str(error)) from error
     return 0
@@ -101,15 +100,21 @@ def _guide(command: str) -> int:
     return 0
 
 
+def _checked(arguments: list[str]) -> list[str]:
+    """Arguments whose config files can be read, with the parser's own word for the list of all keys."""
+    from vosr.cli.configs import check_configs
+    from vosr.cli.guide import EVERYTHING
+
+    check_configs(arguments)
+    return ["--help" if argument == EVERYTHING else argument for argument in arguments]
+
+
 def _plan(arguments: list[str]) -> int:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    from vosr.cli.configs import check_configs
-    from vosr.cli.guide import EVERYTHING
     from vosr.cli.plan import run
 
-    check_configs(arguments)
-    return run(["--help" if a == EVERYTHING else a for a in arguments])
+    return run(arguments)
 
 
 def show_log() -> None:

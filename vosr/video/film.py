@@ -15,7 +15,7 @@ from vosr.jobs.engine import Engine
 from vosr.jobs.leftovers import remove_leftovers
 from vosr.video.colours import losses, pixels_of, tag, video_frame
 from vosr.video.times import Times, seconds_of, step_of
-from vosr.video.tracks import copy_labels, copy_tracks
+from vosr.video.tracks import copy_labels, copy_tracks, others
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Containers that are written, by suffix."""
@@ -135,11 +135,9 @@ class _Rewriting:
             raise ValueError(f"Cannot read {self._source}: {error.strerror or error}.") from error
 
     def _decoded(self, packet: Any) -> list[Any]:
-        try:
-            return list(packet.decode())
-        except self._av.FFmpegError:
-            self._damaged += 1
-            return []
+        frames = _tried(self._av, packet)
+        self._damaged += frames is None
+        return frames or []
 
     def _restored(self, frame: Any, size: tuple[int, int]) -> NDArray:
         try:
@@ -180,9 +178,8 @@ class _Rewriting:
             out.start_encoding()
         except self._av.FFmpegError as error:
             held = ", ".join(f"{s.type} ({s.codec_context.name})" for s in out.streams if s.codec_context)
-            other = " or ".join(s for s in (".mkv", ".mov") if s != self._target.suffix.lower())
             raise ValueError(
-                f"{self._target.suffix} cannot hold what is in {self._source}: {held}; choose {other}."
+                f"{self._target.suffix} cannot hold what is in {self._source}: {held}; choose {others(self._target)}."
             ) from error
 
 
@@ -203,18 +200,19 @@ def _first_picture(av: Any, source: Path) -> Any:
     with _reading(av, source) as film:
         try:
             for packet in film.demux(_moving(av, film, source)):
-                for frame in _tried(av, packet):
+                for frame in _tried(av, packet) or []:
                     return frame
         except av.FFmpegError as error:
             raise ValueError(f"Cannot read {source}: {error.strerror or error}.") from error
     raise ValueError(f"{source} holds no picture that can be read.")
 
 
-def _tried(av: Any, packet: Any) -> list[Any]:
+def _tried(av: Any, packet: Any) -> list[Any] | None:
+    """Pictures that a packet completes; None where it is damaged."""
     try:
         return list(packet.decode())
     except av.FFmpegError:
-        return []
+        return None
 
 
 @contextmanager

@@ -25,15 +25,19 @@ def copy_tracks(out: Any, film: Any, source: Path, target: Path) -> tuple[dict[i
         try:
             copy = out.add_stream_from_template(stream)
         except ValueError as error:
-            other = " or ".join(s for s in (".mkv", ".mov") if s != target.suffix.lower())
             raise ValueError(
                 f"{target.suffix} cannot hold the {stream.type} ({stream.codec_context.name}) of {source}; "
-                f"choose {other}."
+                f"choose {others(target)}."
             ) from error
         copy.metadata.update(_labels(stream.metadata))
         copy.disposition = stream.disposition
         copies[stream.index] = copy
     return copies, notes
+
+
+def others(target: Path) -> str:
+    """Containers that hold much, other than that of ``target``, in words."""
+    return " or ".join(suffix for suffix in (".mkv", ".mov") if suffix != target.suffix.lower())
 
 
 def copy_labels(film: Any, out: Any) -> None:
