@@ -34,6 +34,7 @@ class TimmEncoder(FrozenModule, Encoder):
         MissingWeightsError: no weights to be had.
     """
 
+    network: Any
     mean: Tensor
     std: Tensor
 
@@ -116,7 +117,7 @@ def _read(model: str, config: dict[str, Any], place: str | None) -> State:
     return {name: value for name, value in state.items() if not name.startswith(heads or ("\0",))}
 
 
-def _create(model: str, options: dict[str, Any], state: State | None) -> nn.Module | Any:
+def _create(model: str, options: dict[str, Any], state: State | None) -> nn.Module:
     """The model without its classifier; ``state`` has to fit exactly, after timm's own conversions."""
     import timm
 
