@@ -45,7 +45,7 @@ class Benchmark(ABC):
     has_reference: bool = True
 
     @abstractmethod
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Keys of all samples, in order."""
 
     @abstractmethod

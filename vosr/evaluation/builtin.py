@@ -62,16 +62,14 @@ class Builtin(Benchmark):
             "degradations": list(DEGRADATIONS),
         }
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         return [f"{kind}/{crop}" for kind in DEGRADATIONS for crop in self._crops]
 
     def load(self, key: str) -> Sample:
         kind, _, crop = key.partition("/")
         photograph, place = self._crops[crop]
         hq = _cropped(_photograph(photograph), place)
-        return Sample(
-            key, kind, photograph, self._degrade[kind](hq, key), (hq.shape[1], hq.shape[0]), hq
-        )
+        return Sample(key, kind, photograph, self._degrade[kind](hq, key), (hq.shape[1], hq.shape[0]), hq)
 
 
 def _path(name: str) -> Path | None:

@@ -85,7 +85,7 @@ class SyntheticChecks(Benchmark):
     def __init__(self) -> None:
         self._checks = all_checks()
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         return list(self._checks)
 
     def load(self, key: str) -> Sample:
@@ -108,11 +108,15 @@ def _flats() -> dict[str, Check]:
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 128, 128), (240, 200, 170)]
     wanted = [(color, 16, SCALE) for color in greys + colours]
     wanted += [(color, size, SCALE) for size in (4, 24, 48, 64) for color in ((128,) * 3, (0, 128, 128))]
-    wanted += [(color, size, 1) for size in (16, 96, 256) for color in ((0,) * 3, (128,) * 3, (240, 200, 170))]
+    wanted += [
+        (color, size, 1) for size in (16, 96, 256) for color in ((0,) * 3, (128,) * 3, (240, 200, 170))
+    ]
     checks = {}
     for color, size, scale in wanted:
         name = f"flat/{'_'.join(map(str, color))}_{size}px_x{scale}"
-        checks[name] = Check("flat colours", patterns.flat(color, size), partial(flatness, color=color), scale)
+        checks[name] = Check(
+            "flat colours", patterns.flat(color, size), partial(flatness, color=color), scale
+        )
     return checks
 
 
@@ -129,7 +133,11 @@ def _ramps() -> dict[str, Check]:
 
 
 def _fine_patterns() -> dict[str, Check]:
-    pairs = {"hard": ((0,) * 3, (255,) * 3), "soft": ((96,) * 3, (160,) * 3), "color": ((200, 40, 40), (40, 60, 200))}
+    pairs = {
+        "hard": ((0,) * 3, (255,) * 3),
+        "soft": ((96,) * 3, (160,) * 3),
+        "color": ((200, 40, 40), (40, 60, 200)),
+    }
     checks = {}
     for name, (one, other) in pairs.items():
         drawn = {

@@ -1,5 +1,6 @@
 """Metrics by name, applied to the results of a benchmark."""
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -7,6 +8,27 @@ from torch import Tensor
 
 from vosr.evaluation.benchmark import Pixels, Sample
 from vosr.metrics import METRICS, ImageMetric, Metric
+
+FAST = ("psnr_y", "ssim_y", "feature_distance", "niqe", "consistency")
+"""Metrics of ``fast``: no weights to fetch, a fraction of a second an image on a CPU."""
+
+
+def choose_metrics(names: list[str]) -> list[str]:
+    """Registered names of a choice that may hold "fast" and "all".
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
+    chosen: list[str] = []
+    for name in names:
+        if name == "fast":
+            chosen += [each for each in FAST if each in METRICS.names()]
+        elif name == "all":
+            chosen += [each for each, cls in METRICS if getattr(cls, "over", "image") != "film"]
+        else:
+            METRICS.get(name)
+            chosen.append(name)
+    return list(dict.fromkeys(chosen))
 
 
 class Measures:
@@ -34,13 +56,13 @@ class Measures:
 
     def of_image(self, names: Iterable[str], result: Pixels, sample: Sample) -> dict[str, float | None]:
         """Figures of one result; None where a metric does not apply (NaN)."""
-        restored, reference, lq = self._batch(result), self._batch(sample.hq), self._batch(sample.lq)
+        restored, lq = self._batch(result), self._batch(sample.lq)
+        reference = None if sample.hq is None else self._batch(sample.hq)
         figures: dict[str, float | None] = {}
         for name in names:
             metric = self.metrics[name]
             assert isinstance(metric, ImageMetric)
-            value = float(metric.measure(restored, reference, lq)) if restored is not None else float("nan")
-            figures[name] = value if value == value else None
+            figures[name] = _known(float(metric.measure(restored, reference, lq)))
         return figures
 
     def of_set(self, name: str, pairs: Iterable[tuple[Pixels, Sample]]) -> float | None:
@@ -48,11 +70,9 @@ class Measures:
         metric = self.metrics[name]
         metric.reset()
         for result, sample in pairs:
-            restored = self._batch(result)
-            assert restored is not None
-            metric.update(restored, self._batch(sample.hq), self._batch(sample.lq))
-        value = float(metric.compute())
-        return value if value == value else None
+            reference = None if sample.hq is None else self._batch(sample.hq)
+            metric.update(self._batch(result), reference, self._batch(sample.lq))
+        return _known(float(metric.compute()))
 
     def applicable(self, has_reference: bool, per_image: bool) -> list[str]:
         """Names of the metrics that samples with or without a reference have."""
@@ -62,7 +82,9 @@ class Measures:
             if metric.per_image is per_image and (has_reference or not metric.needs_reference)
         ]
 
-    def _batch(self, image: Pixels | None) -> Tensor | None:
-        if image is None:
-            return None
+    def _batch(self, image: Pixels) -> Tensor:
         return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].to(self._device)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

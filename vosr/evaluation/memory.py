@@ -1,5 +1,7 @@
 """Peak memory of a piece of work."""
 
+import ctypes
+import sys
 from pathlib import Path
 
 import torch
@@ -9,26 +11,27 @@ MIB = 2**20
 
 
 class PeakMemory:
-    """MiB that the work between construction and :meth:`read` needed at its peak, weights included.
+    """MiB that the work between construction and :meth:`read` needs at its peak.
 
-    On CUDA what PyTorch's allocator held; on the CPU the process's resident memory, beyond ``base``. None where the
-    operating system does not tell (only Linux resets the peak).
+    On CUDA what PyTorch's allocator holds, weights included; on the CPU the growth of the process's resident memory.
+    None where the operating system does not report a peak (only Linux resets it).
 
     Args:
         device: that the work runs on.
-        base: MiB that are not counted, as :func:`resident` gave them before the model was opened.
     """
 
-    def __init__(self, device: torch.device, base: float) -> None:
-        self._device, self._base = device, base
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._base = 0.0
         self._known = True
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        else:
-            try:
-                _CLEAR.write_text("5")
-            except OSError:
-                self._known = False
+            return
+        self._base = resident()
+        try:
+            _CLEAR.write_text("5")
+        except OSError:
+            self._known = False
 
     def read(self) -> float | None:
         """The peak so far."""
@@ -39,7 +42,11 @@ class PeakMemory:
 
 
 def resident() -> float:
-    """MiB of the process that are in memory now; 0 where the operating system does not tell."""
+    """MiB of the process in memory now, freed memory given back first; 0 where the operating system does not tell."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc
+        if trim is not None:
+            trim(0)
     return _status("VmRSS:") or 0.0
 
 

@@ -50,10 +50,10 @@ class Method(ABC):
         """Get ready (load weights); returns plain values that describe the method, shown with every figure."""
         return {}
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (few have something to do)
         """Let go of what :meth:`open` loaded."""
 
-    def check(self, benchmark: Benchmark, keys: list[str]) -> None:
+    def check(self, benchmark: Benchmark, keys: list[str]) -> None:  # noqa: B027
         """Raise a ValueError if some of these samples cannot be done."""
 
     @abstractmethod
@@ -169,7 +169,7 @@ class ResultFolder(Method):
         super().__init__(label)
         self._folder = folder
         self._paths = {
-            path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(_images(folder))
+            path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(image_files(folder))
         }
         self._by_name: dict[str, list[str]] = {}
         for key in self._paths:
@@ -256,7 +256,7 @@ def open_method(text: str, runtime: Runtime) -> Method:
     if name in INTERPOLATIONS:
         return Interpolation(name)
     path = Path(name)
-    if path.is_dir() and not _model_files(name) and next(_images(path), None) is not None:
+    if path.is_dir() and not _model_files(name) and next(image_files(path), None) is not None:
         return ResultFolder(label or path.resolve().name, path)
     label = label or ",".join([path.resolve().name if path.is_dir() else name, *text.split(",")[1:]])
     return Model(re.sub(r"[^\w.=,+-]", "_", label), name, _settings(values), runtime)
@@ -264,14 +264,17 @@ def open_method(text: str, runtime: Runtime) -> Method:
 
 def _split(text: str) -> tuple[str, dict[str, str]]:
     """A name that may hold commas, and the settings after it."""
-    name, values = text, {}
+    name, values = text, dict[str, str]()
     while found := re.fullmatch(r"(.+),(\w+)=([^,]*)", name):
         name, values = found[1], {found[2]: found[3]} | values
     return name, values
 
 
 def _settings(values: dict[str, str]) -> Settings:
-    kinds = {field.name: next((t for t in (int, float) if t in get_args(field.type)), str) for field in fields(Settings)}
+    kinds = {
+        field.name: next((t for t in (int, float) if t in get_args(field.type)), str)
+        for field in fields(Settings)
+    }
     known: dict[str, Any] = {}
     for key, value in values.items():
         if key not in kinds:
@@ -283,8 +286,14 @@ def _settings(values: dict[str, str]) -> Settings:
     return Settings(**known)
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+def image_files(folder: Path) -> Iterator[Path]:
+    """Images anywhere below a folder."""
+    return (path for path in folder.rglob("*") if is_image(path))
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file has an image's suffix."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def _model_files(name: str) -> list[Path]:

@@ -43,13 +43,15 @@ def ideal_ramp(size: int, start: int, step: int, horizontal: bool, scale: int) -
 def checkerboard(one: tuple[int, int, int], other: tuple[int, int, int], size: int) -> Pixels:
     """Two colours that alternate from pixel to pixel."""
     rows, columns = np.indices((size, size))
-    return np.where(((rows + columns) % 2)[..., None] == 0, np.uint8(one), np.uint8(other))
+    return np.where(
+        ((rows + columns) % 2)[..., None] == 0, np.array(one, np.uint8), np.array(other, np.uint8)
+    )
 
 
 def stripes(one: tuple[int, int, int], other: tuple[int, int, int], size: int, horizontal: bool) -> Pixels:
     """Lines of one pixel."""
     index = np.indices((size, size))[0 if horizontal else 1]
-    return np.where((index % 2)[..., None] == 0, np.uint8(one), np.uint8(other))
+    return np.where((index % 2)[..., None] == 0, np.array(one, np.uint8), np.array(other, np.uint8))
 
 
 def noisy_flat(level: int, sigma: float, size: int, grey: bool) -> Pixels:
@@ -94,7 +96,9 @@ def photograph(size: int) -> Pixels:
     assert spec is not None
     assert spec.origin is not None
     with Image.open(Path(spec.origin).parent / "data/chelsea.png") as image:
-        return np.asarray(image.convert("RGB").crop((90, 0, 390, 300)).resize((size, size), Image.Resampling.BICUBIC))
+        return np.asarray(
+            image.convert("RGB").crop((90, 0, 390, 300)).resize((size, size), Image.Resampling.BICUBIC)
+        )
 
 
 def bordered(image: Pixels) -> Pixels:

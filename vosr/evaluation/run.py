@@ -68,7 +68,7 @@ class Comparison:
         """
         for method in self.methods:
             for benchmark in self.benchmarks:
-                method.check(benchmark, benchmark.keys())
+                method.check(benchmark, benchmark.names())
 
     def run(self, records: Records, shard: Shard, advance: Advance) -> None:
         """Do what is not done yet of this shard's samples.
@@ -80,7 +80,7 @@ class Comparison:
             fingerprints = {b.name: self.fingerprint(method, b) for b in self.benchmarks}
             missing = []
             for benchmark in self.benchmarks:
-                keys = [key for key in benchmark.keys() if shard.holds(key)]
+                keys = [key for key in benchmark.names() if shard.holds(key)]
                 todo = [
                     key
                     for key in keys
@@ -105,7 +105,9 @@ class Comparison:
         if isinstance(benchmark, SyntheticChecks):
             return []
         reference = benchmark.has_reference if has_reference is None else has_reference
-        return [name for name in self.measures.applicable(reference, per_image=True) if name not in set(there)]
+        return [
+            name for name in self.measures.applicable(reference, per_image=True) if name not in set(there)
+        ]
 
     def _run_method(
         self,
@@ -114,20 +116,29 @@ class Comparison:
         fingerprints: dict[str, str],
         records: Records,
     ) -> Iterator[None]:
-        base = resident()
+        before = resident()
         description = method.open()
+        weights = max(0.0, resident() - before) if self.device.type == "cpu" else 0.0
         try:
             for name, fingerprint in fingerprints.items():
                 if any(benchmark.name == name for benchmark, _ in missing):
                     records.describe(method.label, fingerprint, description)
             for benchmark, key in missing:
-                records.add(self._record(method, benchmark, key, fingerprints[benchmark.name], records, base))
+                records.add(
+                    self._record(method, benchmark, key, fingerprints[benchmark.name], records, weights)
+                )
                 yield
         finally:
             method.close()
 
     def _record(
-        self, method: Method, benchmark: Benchmark, key: str, fingerprint: str, records: Records, base: float
+        self,
+        method: Method,
+        benchmark: Benchmark,
+        key: str,
+        fingerprint: str,
+        records: Records,
+        weights: float,
     ) -> Record:
         path = self.result_path(method.label, benchmark.name, key)
         try:
@@ -139,7 +150,7 @@ class Comparison:
         if known is not None and known.error is None and path.is_file():
             result = read_image(path)  # only metrics are missing
         else:
-            result, known = self._restored(method, benchmark, sample, fingerprint, base)
+            result, known = self._restored(method, benchmark, sample, fingerprint, weights)
             _save(result, path)
             _save(sample.lq, self.input_path(benchmark.name, key))
         if isinstance(benchmark, SyntheticChecks):
@@ -153,12 +164,12 @@ class Comparison:
         return replace(known, metrics=known.metrics | self.measures.of_image(names, result, sample))
 
     def _restored(
-        self, method: Method, benchmark: Benchmark, sample: Sample, fingerprint: str, base: float
+        self, method: Method, benchmark: Benchmark, sample: Sample, fingerprint: str, weights: float
     ) -> tuple[Pixels, Record]:
-        peak = PeakMemory(self.device, base)
+        peak = PeakMemory(self.device)
         start = time.perf_counter()
         result = method.restore(benchmark, sample)
-        seconds = time.perf_counter() - start
+        seconds, memory = time.perf_counter() - start, peak.read()
         record = Record(
             benchmark.name,
             sample.group,
@@ -168,7 +179,7 @@ class Comparison:
             fingerprint,
             sample.size,
             seconds if method.timed else None,
-            peak.read() if method.timed else None,
+            memory + weights if method.timed and memory is not None else None,
         )
         return result, record
 
