@@ -1,5 +1,6 @@
 """Damaged and hostile archives end with an error, soon, and in little memory."""
 
+import contextlib
 import gzip
 import io
 import tarfile
@@ -14,7 +15,6 @@ from data_pipelines.failures import Reason
 from data_pipelines.safety.tar import MOST_RECORD, members, open_tar
 from data_pipelines.sources import Shard, ShardFault, read_shard
 from vosr.regular import MOST_BYTES
-import contextlib
 
 
 def header(name="a.png", size=0, kind=tarfile.REGTYPE, sign=1):
