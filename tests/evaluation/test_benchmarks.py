@@ -139,7 +139,7 @@ def test_wrong_protocol_files(tmp_path, text, reason):
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match="No benchmark 'buitlin'. Did you mean 'builtin'"):
+    with pytest.raises(ValueError, match=r"No benchmark 'buitlin'\. Did you mean 'builtin'"):
         open_benchmark("buitlin")
     with pytest.raises(ValueError, match="Two benchmarks are called builtin"):
         open_benchmarks(["builtin", "builtin"])
