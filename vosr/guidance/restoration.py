@@ -2,7 +2,7 @@
 
 import torch
 
-from vosr.guidance.base import Guidance
+from vosr.guidance.base import Guidance, no_semantics
 from vosr.types import Condition
 
 
@@ -43,4 +43,4 @@ class RestorationGuidance(Guidance):
 
     def weaken(self, condition: Condition, strength: float | None = None) -> Condition:
         strength = self.weak_strength if strength is None else strength
-        return Condition(strength * condition.latent, torch.zeros_like(condition.semantics))
+        return Condition(strength * condition.latent, no_semantics(condition))

@@ -12,12 +12,13 @@ from vosr.checkpoints import load_model
 from vosr.degradations import Degradation
 from vosr.frozen import FrozenModule
 from vosr.guidance import Guidance
+from vosr.guidance.base import ConditionDraw
 from vosr.model import RestorationModel, Sampling
 from vosr.objectives import DistillationObjective, Loss, PictureLoss
 from vosr.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.randomness import StepRandom
-from vosr.types import Condition
+from vosr.types import Condition, VelocityFn
 
 
 class FrozenTeacher(FrozenModule):
@@ -101,10 +102,10 @@ class DistillationModule(RestorationModule):
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         mixed, draw = self.mixed_condition(condition, random)
-        full, weak = self.guidance.augment(condition, draw), self.guidance.weaken(condition)
+        prepared = self.backbone.prepared(mixed)
         loss = self.objective.loss(
-            student=lambda z, t, r: self.backbone.velocity(z, t, mixed.repeat(len(z) // len(data)), r),
-            teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, weak),
+            student=lambda z, t, r: self.backbone.velocity(z, t, prepared.repeat(len(z) // len(data)), r),
+            teacher=self.guided_teacher(condition, draw),
             data=data,
             draw=random.draw("flow", self.objective.draw, data),
         )
@@ -115,6 +116,14 @@ class DistillationModule(RestorationModule):
         latent = noise - self.backbone.velocity(noise, start, condition, end)
         picture = self.picture_loss((self.conditioner.autoencoder.decode(latent) + 1) / 2, hq)
         return Loss(loss.total + picture.total, loss.terms | picture.terms)
+
+    @torch.no_grad()
+    def guided_teacher(self, condition: Condition, draw: ConditionDraw) -> VelocityFn:
+        """The target: full branch on the augmented LQ latent as the student's, weak branch on the clean one."""
+        teacher, weak = self.teacher.backbone, self.guidance.weaken(condition)
+        full = teacher.prepared(self.guidance.augment(condition, draw))
+        weak = None if weak is None else teacher.prepared(weak)
+        return lambda z, t: self.guidance.velocity(teacher.velocity, z, t, full, weak)
 
     def teacher_model(self) -> RestorationModel:
         """The teacher under this run's guidance, on this module's frozen parts."""
