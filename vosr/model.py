@@ -145,6 +145,7 @@ def velocity_field(
     full = backbone.prepared(condition) if semantics is None else replace(condition, semantics=semantics)
     if guidance is None:
         return lambda z, t, r: backbone.velocity(z, t, full, r if backbone.end_time else None)
-    guide, weak = guidance, guidance.weaken(condition, weak_strength)
+    guide, scale = guidance, guidance.scale if guidance_scale is None else guidance_scale
+    weak = None if scale == 1 else guide.weaken(condition, weak_strength)
     weak = None if weak is None else backbone.prepared(weak)
-    return lambda z, t, r: guide.velocity(backbone.velocity, z, t, full, weak, guidance_scale, one_time=True)
+    return lambda z, t, r: guide.velocity(backbone.velocity, z, t, full, weak, scale, one_time=True)

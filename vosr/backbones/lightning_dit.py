@@ -16,7 +16,7 @@ from vosr.backbones.layers import (
 )
 from vosr.backbones.precondition import network_input, network_velocity
 from vosr.backbones.rope import rescaled_angles, rotary_angles
-from vosr.backbones.semantics import Context, SemanticsKV, Tokens, all_equal
+from vosr.backbones.semantics import Context, SemanticsKV, Tokens, without_copies
 from vosr.types import PreparedSemantics
 
 ROTARY_THETA = 10_000.0
@@ -107,7 +107,7 @@ class LightningDiT(Backbone):
 
     def prepare(self, semantics: Tensor) -> SemanticsKV:
         """Keys and values of every block; one vector a block where all tokens are equal and no gradient is wanted."""
-        tokens = Tokens(semantics[:, :1] if all_equal(semantics) else semantics)
+        tokens = without_copies(semantics)
         if self.prepares_inside:
             return SemanticsKV((tokens,))
         projected = Tokens(self._project(tokens.tokens))

@@ -65,9 +65,13 @@ class SemanticsKV(PreparedSemantics):
         return SemanticsKV(self.segments + other.segments)
 
 
-def all_equal(semantics: Tensor) -> bool:
-    """Whether a sample's tokens (B, M, Z) are one token by construction: a single one, or one that is expanded."""
-    return semantics.shape[1] == 1 or semantics.stride(1) == 0
+def without_copies(semantics: Tensor) -> Tokens:
+    """Semantics (B, M, Z) without what is there several times by construction: expanded tokens, expanded samples."""
+    if semantics.stride(1) == 0:
+        semantics = semantics[:, :1]
+    if semantics.stride(0) == 0:
+        return Tokens(semantics[:1], len(semantics))
+    return Tokens(semantics)
 
 
 def samples(context: Context) -> int:

@@ -120,7 +120,8 @@ class DistillationModule(RestorationModule):
     @torch.no_grad()
     def guided_teacher(self, condition: Condition, draw: ConditionDraw) -> VelocityFn:
         """The target: full branch on the augmented LQ latent as the student's, weak branch on the clean one."""
-        teacher, weak = self.teacher.backbone, self.guidance.weaken(condition)
+        teacher = self.teacher.backbone
+        weak = None if self.guidance.scale == 1 else self.guidance.weaken(condition)
         full = teacher.prepared(self.guidance.augment(condition, draw))
         weak = None if weak is None else teacher.prepared(weak)
         return lambda z, t: self.guidance.velocity(teacher.velocity, z, t, full, weak)
