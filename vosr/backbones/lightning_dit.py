@@ -110,7 +110,7 @@ class LightningDiT(Backbone):
         tokens = without_copies(semantics)
         if self.prepares_inside:
             return SemanticsKV((tokens,))
-        projected = Tokens(self._project(tokens.tokens))
+        projected = self._projected(tokens)
         attentions = [cast(Block, block).cross_attn for block in self.blocks]
         return SemanticsKV((tuple(attention.context(projected) for attention in attentions),))
 
@@ -137,8 +137,9 @@ class LightningDiT(Backbone):
         out = self._unpatchify(self.final_layer(tokens, c), height, width)
         return network_velocity(x, t, out, self.residual_std) if residual else out
 
-    def _project(self, semantics: Tensor) -> Tensor:
-        return self.mlp_ca(self.layer_norm(semantics.to(self.layer_norm.weight.dtype)))
+    def _projected(self, semantics: Tokens) -> Tokens:
+        tokens = semantics.tokens.to(self.layer_norm.weight.dtype)
+        return semantics._replace(tokens=self.mlp_ca(self.layer_norm(tokens)))
 
     def _contexts(self, semantics: Tensor | PreparedSemantics) -> list[tuple[Context, ...]]:
         """For each block, what its cross-attention needs of each segment of the batch."""
@@ -148,7 +149,7 @@ class LightningDiT(Backbone):
         by_segment = []
         for segment in semantics.segments:
             if isinstance(segment, Tokens):
-                segment = (segment._replace(tokens=self._project(segment.tokens)),) * len(self.blocks)
+                segment = (self._projected(segment),) * len(self.blocks)
             by_segment.append(segment)
         return list(zip(*by_segment))
 
