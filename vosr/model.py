@@ -52,7 +52,7 @@ class ModelCard:
 
 
 class RestorationModel(nn.Module):
-    """Restores pictures that already have their target size.
+    """Restores images that already have their target size.
 
     Args:
         conditioner: frozen autoencoder and encoder.
@@ -79,11 +79,11 @@ class RestorationModel(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Height and width of a picture must be multiples of this."""
+        """Height and width of an image must be multiples of this."""
         return self.conditioner.autoencoder.factor * self.backbone.patch_size
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        """(C, h, w) of a picture."""
+        """(C, h, w) of an image."""
         autoencoder = self.conditioner.autoencoder
         return autoencoder.latent_channels, height // autoencoder.factor, width // autoencoder.factor
 
@@ -91,7 +91,7 @@ class RestorationModel(nn.Module):
         self,
         condition: Condition,
         guidance_scale: float | None = None,
-        weak_strength: float | None = None,
+        partial_strength: float | None = None,
         semantics: Tensor | PreparedSemantics | None = None,
     ) -> AverageVelocityFn:
         """The field to integrate for ``condition``: guided for a teacher, the student's own else.
@@ -99,11 +99,11 @@ class RestorationModel(nn.Module):
         Args:
             condition: see :func:`velocity_field`.
             guidance_scale: replaces the guidance scale (teachers).
-            weak_strength: replaces the weak strength (teachers).
+            partial_strength: replaces the partial strength (teachers).
             semantics: those of the condition, where the backbone has prepared them already.
         """
         guidance = self.guidance if self.card.kind == "teacher" else None
-        return velocity_field(self.backbone, guidance, condition, guidance_scale, weak_strength, semantics)
+        return velocity_field(self.backbone, guidance, condition, guidance_scale, partial_strength, semantics)
 
     @torch.no_grad()
     def restore(
@@ -112,22 +112,22 @@ class RestorationModel(nn.Module):
         noise: Tensor,
         sampling: Sampling | None = None,
         guidance_scale: float | None = None,
-        weak_strength: float | None = None,
+        partial_strength: float | None = None,
     ) -> Tensor:
-        """Restored picture.
+        """Restored image.
 
         Args:
             lq: (B, 3, H, W) in [0, 1], already enlarged; H and W multiples of :attr:`multiple`.
             noise: start, (B, *latent_shape).
             sampling: replaces the default sampling.
             guidance_scale: replaces the guidance scale (teachers).
-            weak_strength: replaces the weak strength (teachers).
+            partial_strength: replaces the partial strength (teachers).
 
         Returns:
             (B, 3, H, W) in [0, 1].
         """
         condition = self.conditioner.condition(lq)
-        velocity = self.velocity(condition, guidance_scale, weak_strength)
+        velocity = self.velocity(condition, guidance_scale, partial_strength)
         sampling = sampling or self.sampling
         latent = integrate(velocity, noise.to(condition.latent), sampling.times(), sampling.solver)
         return self.conditioner.decode(latent)
@@ -138,7 +138,7 @@ def velocity_field(
     guidance: Guidance | None,
     condition: Condition,
     guidance_scale: float | None = None,
-    weak_strength: float | None = None,
+    partial_strength: float | None = None,
     semantics: Tensor | PreparedSemantics | None = None,
 ) -> AverageVelocityFn:
     """Close a backbone, and a teacher's guidance, over one condition, whose semantics are prepared once."""
@@ -146,6 +146,6 @@ def velocity_field(
     if guidance is None:
         return lambda z, t, r: backbone.velocity(z, t, full, r if backbone.end_time else None)
     guide, scale = guidance, guidance.scale if guidance_scale is None else guidance_scale
-    weak = None if scale == 1 else guide.weaken(condition, weak_strength)
-    weak = None if weak is None else backbone.prepared(weak)
-    return lambda z, t, r: guide.velocity(backbone.velocity, z, t, full, weak, scale, one_time=True)
+    partial = None if scale == 1 else guide.partial_condition(condition, partial_strength)
+    partial = None if partial is None else backbone.prepared(partial)
+    return lambda z, t, r: guide.velocity(backbone.velocity, z, t, full, partial, scale, one_time=True)

@@ -64,7 +64,7 @@ def test_equal_tokens_give_what_they_give_one_by_one(model, inputs, condition, g
     """The partial branch: all zeros, expanded. Also tokens that differ between samples but not within one."""
     each = torch.randn(B, 1, 6).expand(B, M, 6)
     with torch.set_grad_enabled(gradient):
-        for expanded in (RestorationGuidance().weaken(condition).tokens, each):
+        for expanded in (RestorationGuidance().partial_condition(condition).tokens, each):
             plain = model.velocity(*inputs, Condition(condition.latent, expanded.contiguous()))
             close(model.velocity(*inputs, model.prepared(Condition(condition.latent, expanded))), plain)
 
@@ -84,9 +84,9 @@ def test_sampling_is_that_of_the_tokens(model, inputs, condition, guidance):
     if guidance is None:
         plain = lambda z, t, r: model.velocity(z, t, condition, r)  # noqa: E731
     else:
-        weak = guidance.weaken(condition)
-        weak = weak and Condition(weak.latent, weak.tokens.contiguous())
-        plain = lambda z, t, r: guidance.velocity(model.velocity, z, t, condition, weak)  # noqa: E731
+        partial = guidance.partial_condition(condition)
+        partial = partial and Condition(partial.latent, partial.tokens.contiguous())
+        plain = lambda z, t, r: guidance.velocity(model.velocity, z, t, condition, partial)  # noqa: E731
     close(actual, integrate(plain, inputs[0], times))
 
 
@@ -108,8 +108,8 @@ def test_one_branch_outside_the_interval(model, inputs, condition):
     guidance = RestorationGuidance(interval=(0.2, 0.6))
     actual = integrate(velocity_field(model, guidance, condition), inputs[0], [1.0, 0.6, 0.3, 0.1, 0.0])
     assert sizes == [B, 2 * B, 2 * B, B]
-    weak = guidance.weaken(condition)
-    plain = lambda z, t, r: guidance.velocity(model.velocity, z, t, condition, weak)  # noqa: E731
+    partial = guidance.partial_condition(condition)
+    plain = lambda z, t, r: guidance.velocity(model.velocity, z, t, condition, partial)  # noqa: E731
     close(actual, integrate(plain, inputs[0], [1.0, 0.6, 0.3, 0.1, 0.0]))
 
 
@@ -128,6 +128,6 @@ def test_without_override_the_tokens_stay(inputs, condition):
     model = Plain()
     assert model.prepare(condition.tokens) is condition.tokens
     guided = velocity_field(model, RestorationGuidance(scale=2.0), condition)(*inputs, inputs[1])
-    weak = RestorationGuidance().weaken(condition)
-    full, part = model.velocity(*inputs, condition), model.velocity(*inputs, weak)
+    partial = RestorationGuidance().partial_condition(condition)
+    full, part = model.velocity(*inputs, condition), model.velocity(*inputs, partial)
     torch.testing.assert_close(guided, part + 2 * (full - part))

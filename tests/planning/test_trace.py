@@ -83,11 +83,13 @@ def test_distillation_counts_what_the_objective_runs(teacher_folder, objective, 
 
 
 def test_guidance_doubles_the_teacher_batch(teacher_folder):
-    with_weak = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true")
+    with_partial = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true")
     module = student(teacher_folder, RCGM())
     module.guidance.scale = 1.0
     alone = trace_step(module, BATCH, 16, "32-true").flops[TEACHER] - BATCH * PREPARED
-    assert with_weak.flops[TEACHER] == 2 * alone + (BATCH + 1) * PREPARED  # no semantics are the same for all
+    assert (
+        with_partial.flops[TEACHER] == 2 * alone + (BATCH + 1) * PREPARED
+    )  # no semantics are the same for all
 
 
 def test_block_operations_follow_the_closed_form():
