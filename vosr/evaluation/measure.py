@@ -9,8 +9,8 @@ from torch import Tensor
 from vosr.evaluation.benchmark import Pixels, Sample
 from vosr.metrics import METRICS, ImageMetric, Metric
 
-FAST = ("psnr_y", "ssim_y", "feature_distance", "niqe", "consistency")
-"""Metrics of ``fast``: no weights to fetch, a fraction of a second an image on a CPU."""
+FAST = ("psnr_y", "ssim_y", "vgg_features", "feature_distance", "niqe", "consistency")
+"""Metrics of ``fast``, as far as they are available: about a second an image on a CPU."""
 
 
 def choose_metrics(names: list[str]) -> list[str]:
@@ -20,14 +20,16 @@ def choose_metrics(names: list[str]) -> list[str]:
         UnknownNameError: no such metric.
     """
     chosen: list[str] = []
-    for name in names:
-        if name == "fast":
-            chosen += [each for each in FAST if each in METRICS.names()]
-        elif name == "all":
-            chosen += [each for each, cls in METRICS if getattr(cls, "over", "image") != "film"]
+    for choice in names:
+        if choice == "fast":
+            chosen += [
+                name for name in FAST if name in METRICS.names() and METRICS.build(name).unavailable is None
+            ]
+        elif choice == "all":
+            chosen += [name for name, cls in METRICS if cls.over != "film"]
         else:
-            METRICS.get(name)
-            chosen.append(name)
+            METRICS.get(choice)
+            chosen.append(choice)
     return list(dict.fromkeys(chosen))
 
 
