@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, select, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, select, to_8_bits
 from vosr.degradations.canvas import MODES
 from vosr.degradations.checks import check_shares
 from vosr.degradations.compose import Sequence
@@ -59,7 +59,7 @@ class LowResolution(Degradation):
         return drawn | ({"inside": self.inside.sample(batch_size, generator)} if self.inside else {})
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         lq = to_8_bits(hq)
         alike = torch.stack([params["scale"], params["reduce_mode"].float()], dim=1)
         for scale, mode in alike.unique(dim=0).tolist():
