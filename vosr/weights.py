@@ -141,7 +141,7 @@ def load_strictly(
     )
 
 
-def check_fit(module: nn.Module, state: State, source: Path) -> None:
+def check_fit(module: nn.Module, state: State, source: str | Path) -> None:
     """Refuse weights that are not those of ``module``, which may be on the meta device.
 
     Args:

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMPONENTS = {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives", "metrics"}
-BASIS = {"types", "registry", "component", "seeds", "flow", "frozen", "weights"}
+BASIS = {"types", "registry", "shown", "regular", "component", "seeds", "flow", "frozen", "weights"}
 PURE = [*COMPONENTS, "flow", "checkpoints", "imaging", "evaluation", "jobs"]
 
 

@@ -48,7 +48,8 @@ class PlanCLI(TrainingCLI):
             described = _missing_teacher(config)
             if described is not None:
                 _describe(described, Path(folder))
-                config.model.init_args.teacher = Path(folder)
+                config.model.init_args.teacher = folder
+                config.model.init_args.trust_remote_code = True  # a record of the user's own config
             with torch.device("meta"):
                 self.model = self._get(self.parser.instantiate_classes(self.config), "model")
 

@@ -17,6 +17,7 @@ from rich.console import Console
 
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
+from vosr.checkpoints.open import spelled
 from vosr.checkpoints.training_state import is_complete
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
@@ -180,11 +181,11 @@ class TrainingCLI(LightningCLI):
         console.print(f"\n[bold]Run folder[/]    {self.run}")
         for part in ("config.yaml", "metrics", "pictures", "checkpoints", "model"):
             console.print(f"  {part:13} {self.run / part}")
-        following = f"python main.py restore PHOTO -o restored --model {self.run}"
+        following = f"python main.py restore PHOTO -o restored --model {spelled(self.run)}"
         console.print(f"[bold]Next[/]          {following}")
         if self.model.card.kind == "teacher":
             console.print(
-                f"[bold]or distil it[/]  python main.py fit --config configs/distill.yaml --model.teacher {self.run}"
+                f"[bold]or distil it[/]  python main.py fit --config configs/distill.yaml --model.teacher {spelled(self.run)}"
             )
 
 

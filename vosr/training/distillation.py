@@ -45,11 +45,12 @@ class DistillationModule(RestorationModule):
         teacher_steps: steps of the teacher in the validation pictures.
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
+        trust_remote_code: whether the teacher's folder may name classes by dotted paths, which are imported.
     """
 
     def __init__(
         self,
-        teacher: Path,
+        teacher: str | Path,
         guidance: Guidance,
         objective: DistillationObjective,
         degradation: Degradation,
@@ -61,9 +62,12 @@ class DistillationModule(RestorationModule):
         teacher_steps: int = 25,
         seed: int = 0,
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+        trust_remote_code: bool = False,
     ) -> None:
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
-        loaded = load_model(teacher, dtype=None)  # mapped files stay mapped until configure_model
+        loaded = load_model(
+            teacher, None, trust_remote_code=trust_remote_code
+        )  # mapped until configure_model
         if loaded.card.kind != "teacher":
             raise ValueError(
                 f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher."

@@ -40,6 +40,7 @@ class TeacherModule(RestorationModule):
         init_from: model folder or run whose weights training starts from.
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
+        trust_remote_code: whether the model of init_from may name classes by dotted paths, which are imported.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class TeacherModule(RestorationModule):
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
         ema_decay: float = 0.9999,
-        init_from: Path | None = None,
+        init_from: str | Path | None = None,
         seed: int = 0,
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+        trust_remote_code: bool = False,
     ) -> None:
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
         self.conditioner = Conditioner(autoencoder, encoder)
@@ -66,7 +68,9 @@ class TeacherModule(RestorationModule):
         self.objective = objective
         self.card = ModelCard("teacher", training_size, degradation.scale, color_fix)
         self.initial = (
-            None if init_from is None else starting_weights(init_from, empty_module(self.build_backbone))
+            None
+            if init_from is None
+            else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
     def build_backbone(self) -> Backbone:
