@@ -49,6 +49,12 @@ def save_record(model: RestorationModel, folder: Path) -> None:
     write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
 
 
+def names_code(model: RestorationModel) -> bool:
+    """Whether the record of ``model`` names a class by a dotted path, so that opening it takes trust."""
+    parts = (model.backbone, model.conditioner.autoencoder, model.conditioner.encoder, model.guidance)
+    return any("." in describe(part)["name"] for part in parts)
+
+
 def load_folder(
     folder: Path,
     dtype: torch.dtype | None = torch.float32,

@@ -34,7 +34,10 @@ def read_record(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} has format {shown(repr(found))[:80]}; this version reads {FORMAT!r}.")
     for part in PARTS:
         described: Any = record.get(part)
-        if not isinstance(described, dict) or [type(described.get(k)) for k in ("name", "args")] != [str, dict]:
+        if not isinstance(described, dict) or [type(described.get(k)) for k in ("name", "args")] != [
+            str,
+            dict,
+        ]:
             raise ValueError(f"{path}: {part!r} must hold a name and args.")
         _check_numbers(path, part, described["args"])
     return record

@@ -5,13 +5,13 @@ from typing import Literal
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from vosr.atomic import write_atomically
 from vosr.checkpoints import load_model, save_model, save_released
 from vosr.checkpoints.model_card import model_card
 from vosr.checkpoints.open import spelled
 from vosr.cli.engine import add_trust_argument
+from vosr.console import PlainConsole
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 Layout = Literal["native", "vosr"]
@@ -42,6 +42,6 @@ def run(options: Namespace) -> int:
     text = model_card(model, Path(options.model).name, output.resolve().name)
     write_atomically(output / "README.md", lambda path: path.write_text(text))
     size = sum(path.stat().st_size for path in output.rglob("*.safetensors")) / 1e6
-    Console(soft_wrap=True).print(f"Exported {options.model} ({size:.1f} MB) to {output}")
-    Console(soft_wrap=True).print(f"Next: python main.py restore PHOTO -o restored --model {spelled(output)}")
+    PlainConsole().print(f"Exported {options.model} ({size:.1f} MB) to {output}")
+    PlainConsole().print(f"Next: python main.py restore PHOTO -o restored --model {spelled(output)}")
     return 0
