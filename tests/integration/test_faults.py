@@ -261,7 +261,7 @@ def test_auto_begins_a_run_and_continues_none_that_is_older(project):
 def test_export_puts_a_sharded_run_together(undisturbed, tmp_path):
     run = undisturbed(2) / "runs/run/001"
     assert not (run / "model/model.safetensors").exists()
-    with pytest.raises(FileNotFoundError, match="python main.py export"):
+    with pytest.raises(FileNotFoundError, match=r"python main\.py export"):
         load_model(run, trust_remote_code=True)
     assert main(["export", "--model", str(run), "-o", str(tmp_path / "out"), "--trust_remote_code"]) == 0
     exported = load_file(tmp_path / "out/model.safetensors")
