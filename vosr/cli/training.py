@@ -25,7 +25,7 @@ from vosr.cli.names import expand_config
 from vosr.console import PlainConsole, labelled
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
-from vosr.training.callbacks import ModelWriter, PictureGrid, RunCheckpoint
+from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
@@ -139,7 +139,7 @@ class TrainingCLI(LightningCLI):
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [
-            PictureGrid(self.run / "pictures"),
+            ImageGrid(self.run / "images"),
             ModelWriter(self.run / "model"),
             DataHealth(),
             Preemption(self.run / "checkpoints"),
@@ -159,17 +159,17 @@ class TrainingCLI(LightningCLI):
         return loggers
 
     def after_validate(self) -> None:
-        self._tell_pictures()
+        self._show_images()
 
     def after_test(self) -> None:
-        self._tell_pictures()
+        self._show_images()
 
     def after_predict(self) -> None:
-        self._tell_pictures()
+        self._show_images()
 
-    def _tell_pictures(self) -> None:
+    def _show_images(self) -> None:
         if self.trainer.is_global_zero:
-            PlainConsole().print(labelled("Pictures", 14, self.run / "pictures"))
+            PlainConsole().print(labelled("Images", 14, self.run / "images"))
 
     def after_fit(self) -> None:
         if getattr(self.trainer, "fast_dev_run", False) or self.trainer.interrupted:
@@ -183,7 +183,7 @@ class TrainingCLI(LightningCLI):
     def _tell_of_run(self, console: PlainConsole) -> None:
         """Where everything is, and the commands that come next."""
         console.print(labelled("\nRun folder", 15, self.run))
-        for part in ("config.yaml", "metrics", "pictures", "checkpoints", "model"):
+        for part in ("config.yaml", "metrics", "images", "checkpoints", "model"):
             console.print(f"  {part:13} {self.run / part}")
         model = spelled(self.run)
         if self.model.shards is not None:  # its weights are in checkpoints
