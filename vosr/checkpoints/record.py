@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from vosr.regular import read_regular
+from vosr.renamed import rename
 from vosr.shown import reason, shown
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ def read_record(path: Path) -> dict[str, Any]:
         OSError: it cannot be read.
     """
     try:
-        record = json.loads(read_regular(path, _MOST_BYTES), parse_constant=_no_number)
+        record = rename(json.loads(read_regular(path, _MOST_BYTES), parse_constant=_no_number))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON: {reason(error)}.") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
