@@ -23,11 +23,11 @@ from vosr.checkpoints import open as opening
 from vosr.checkpoints.open import shipped_names, spelled
 from vosr.checkpoints.shard_index import INDEX, read_index
 from vosr.checkpoints.training_state import newest, read_shards, whole, write_file, write_shards
-from vosr.conditioning import Conditioner
+from vosr.core.registry import Registry, UnknownNameError, UntrustedCodeError
 from vosr.encoders import ENCODERS, NoEncoder
 from vosr.guidance import GUIDANCE, RestorationGuidance
 from vosr.model import ModelCard, RestorationModel, Sampling
-from vosr.registry import Registry, UnknownNameError, UntrustedCodeError
+from vosr.model.conditioner import Conditioner
 
 
 def small_model():
@@ -202,7 +202,7 @@ def test_a_broken_plugin_is_named_and_passed_over(monkeypatch, caplog):
         def load():
             raise RuntimeError("no CUDA here")
 
-    monkeypatch.setattr("vosr.registry.entry_points", lambda group: [Point])
+    monkeypatch.setattr("vosr.core.registry.entry_points", lambda group: [Point])
     registry = Registry("guidance", GUIDANCE.base)
     registry.add("restoration", RestorationGuidance)
     assert registry.get("restoration") is RestorationGuidance

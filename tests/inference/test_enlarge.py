@@ -7,7 +7,7 @@ from images import textured
 from PIL import Image
 
 from vosr.inference.enlarge import Enlarged
-from vosr.padding import pad_reflecting
+from vosr.inference.padding import pad_reflecting
 
 
 def pillow(image, size):

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from vosr.atomic import write_atomically
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.checkpoints.training_state import averaged_weights, newest
-from vosr.conditioning import Conditioner
+from vosr.core.files.atomic import write_atomically
+from vosr.core.registries import describe, rebuild
+from vosr.core.weights import State, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
-from vosr.registries import describe, rebuild
-from vosr.weights import State, empty_module, load_strictly, on_meta, read_tensors
+from vosr.model.conditioner import Conditioner
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 

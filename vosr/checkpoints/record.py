@@ -7,9 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from vosr.regular import read_regular
-from vosr.renamed import rename
-from vosr.shown import reason, shown
+from vosr.core.files.regular import read_regular
+from vosr.core.files.shown import reason, shown
+from vosr.core.renamed import rename
 
 T = TypeVar("T")
 FORMAT = "vosr/1"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from vosr.core.files.regular import read_regular
+from vosr.core.files.shown import reason
 from vosr.guidance import RestorationGuidance
-from vosr.regular import read_regular
-from vosr.shown import reason
 
 FILE = "args.json"
 AE_TYPES = ("sd2", "qwen")

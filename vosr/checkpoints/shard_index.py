@@ -10,7 +10,7 @@ from torch.distributed.checkpoint import filesystem, metadata
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
 
-from vosr.shown import reason
+from vosr.core.files.shown import reason
 
 INDEX = ".metadata"
 

@@ -24,7 +24,7 @@ from torch.distributed.checkpoint.storage import WriteResult
 from torch.futures import Future
 
 from vosr.checkpoints.shard_index import INDEX, SafeReader, check_parts, read_index
-from vosr.shown import reason
+from vosr.core.files.shown import reason
 
 log = logging.getLogger(__name__)
 

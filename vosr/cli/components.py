@@ -3,9 +3,9 @@
 from jsonargparse import ArgumentParser, Namespace
 from rich.text import Text
 
-from vosr.console import PlainConsole
-from vosr.registries import REGISTRIES
-from vosr.registry import summary
+from vosr.core.console import PlainConsole
+from vosr.core.registries import REGISTRIES
+from vosr.core.registry import summary
 
 
 def add_arguments(parser: ArgumentParser) -> None:

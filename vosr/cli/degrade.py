@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from vosr.console import PlainConsole
+from vosr.core.console import PlainConsole
+from vosr.core.seeds import generator_for
 from vosr.degradations import Degradation
 from vosr.degradations.describe import describe_params
 from vosr.imaging.formats import FORMATS, format_of
 from vosr.imaging.grid import contact_sheet
 from vosr.imaging.reading import read_photo
 from vosr.imaging.writing import write_image
-from vosr.seeds import generator_for
 
 
 def add_arguments(parser: ArgumentParser) -> None:

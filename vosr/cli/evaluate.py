@@ -11,10 +11,10 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vosr.atomic import write_atomically
 from vosr.cli.engine import add_trust_argument
 from vosr.cli.errors import fail
-from vosr.console import PlainConsole
+from vosr.core.console import PlainConsole
+from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
@@ -24,8 +24,8 @@ from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
+from vosr.inference.restorer import pick_device
 from vosr.jobs.plan import Shard
-from vosr.restorer import pick_device
 
 _EVERY = 30.0
 """Seconds between lines where there is no terminal for a bar."""

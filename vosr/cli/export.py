@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from vosr.atomic import write_atomically
 from vosr.checkpoints import load_model, save_model, save_released
 from vosr.checkpoints.model_card import model_card
 from vosr.checkpoints.open import spelled
 from vosr.cli.engine import add_trust_argument
-from vosr.console import PlainConsole
+from vosr.core.console import PlainConsole
+from vosr.core.files.atomic import write_atomically
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 Layout = Literal["native", "vosr"]

@@ -14,7 +14,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from vosr.cli.errors import OneLineParser, explain, fail
-from vosr.shown import shown
+from vosr.core.files.shown import shown
 
 TRAINING = {
     "fit": "Train a teacher or distil a student, as the config says.",

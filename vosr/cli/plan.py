@@ -13,7 +13,7 @@ from vosr.cli.names import expand_arguments
 from vosr.cli.plan_job import job_of
 from vosr.cli.plan_report import report
 from vosr.cli.training import TrainingCLI
-from vosr.console import PlainConsole
+from vosr.core.console import PlainConsole
 from vosr.planning import DEVICES, Planner, advise, find_device
 from vosr.training.base import RestorationModule
 

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vosr.console import labelled
+from vosr.core.console import labelled
 from vosr.planning import Job, Plan, Planner
 from vosr.planning.devices import GIB, TERA
 from vosr.planning.parts import count

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vosr.console import PlainConsole
+from vosr.core.console import PlainConsole
 from vosr.jobs.job import Done, Event, Skipped
 from vosr.jobs.manifest import Manifest
 from vosr.jobs.plan import Plan

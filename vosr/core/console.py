@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from vosr.shown import shown
+from vosr.core.files.shown import shown
 
 
 class PlainConsole(Console):

@@ -6,13 +6,13 @@ from typing import Any
 
 from vosr.autoencoders import AUTOENCODERS
 from vosr.backbones import BACKBONES
-from vosr.component import Component
+from vosr.core.component import Component
+from vosr.core.registry import Registry
 from vosr.degradations import DEGRADATIONS
 from vosr.encoders import ENCODERS
 from vosr.guidance import GUIDANCE
 from vosr.metrics import METRICS
 from vosr.objectives import IMAGE_LOSSES, OBJECTIVES
-from vosr.registry import Registry
 
 REGISTRIES: dict[str, Registry[Any]] = {
     registry.kind: registry

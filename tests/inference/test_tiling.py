@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosr.padding import pad_reflecting
-from vosr.tiling import Tile, blend, feather, spread, starts, tiles, window
+from vosr.inference.padding import pad_reflecting
+from vosr.inference.tiling import Tile, blend, feather, spread, starts, tiles, window
 
 
 @settings(max_examples=200, deadline=None)
