@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.imaging.comparison import Compared
 from vosr.imaging.side_by_side import side_by_side
 from vosr.imaging.writing import write_image
