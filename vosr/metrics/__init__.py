@@ -1,5 +1,6 @@
 """Registered metrics, and the protocol that they share."""
 
+from vosr.core.registry import Registry
 from vosr.metrics.base import ImageMetric, Metric, PairMetric
 from vosr.metrics.clip_iqa import CLIPIQA
 from vosr.metrics.dists import DISTS
@@ -12,7 +13,6 @@ from vosr.metrics.pyiqa import AFINE, MANIQA, MUSIQ, TOPIQ
 from vosr.metrics.regions import ColourShift, Consistency, Flatness, Grey
 from vosr.metrics.ssim import MSSSIM, SSIMY
 from vosr.metrics.vgg import VGGFeatureDistance
-from vosr.registry import Registry
 
 METRICS: Registry[Metric] = Registry("metric", Metric)
 METRICS.add("psnr_y", PSNRY)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vosr.shown import reason, shown
+from vosr.core.files.shown import reason, shown
 
 
 def test_plain_text_stays():

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
 from vosr.backbones import Backbone
-from vosr.seeds import derive_seed
+from vosr.core.seeds import derive_seed
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from vosr.guidance import RestorationGuidance
 from vosr.model import Sampling
 from vosr.objectives import FlowMatching
 from vosr.planning import find_device
+from vosr.planning.throughput import PHASES, Throughput
 from vosr.planning.trace import trace_step
 from vosr.training import TeacherModule
-from vosr.training.throughput import PHASES, Throughput
 
 
 class SlowDim(Dim):
@@ -158,7 +158,7 @@ def test_ranks_give_the_mean_of_times_and_the_largest_memory(monkeypatch):
 
     callback, own = Throughput(), module()
     callback._images, callback._flops = 8, 5e12
-    monkeypatch.setattr("vosr.training.throughput.peak_memory", lambda device: 3 * 2**30)
+    monkeypatch.setattr("vosr.planning.throughput.peak_memory", lambda device: 3 * 2**30)
     trainer = SimpleNamespace(strategy=SimpleNamespace(reduce=reduce), world_size=2, precision="bf16-mixed")
     seconds = {"data": 1.0, "forward": 3.0}
     figures = callback._figures(trainer, own, seconds, steps=2)

@@ -1,9 +1,9 @@
 import pytest
 
-from vosr.component import Component
+from vosr.core.component import Component
+from vosr.core.registries import REGISTRIES, describe, rebuild
+from vosr.core.registry import Registry, UnknownNameError, summary
 from vosr.guidance import GUIDANCE, Guidance, RestorationGuidance
-from vosr.registries import REGISTRIES, describe, rebuild
-from vosr.registry import Registry, UnknownNameError, summary
 
 
 class Shape(Component):
@@ -76,5 +76,7 @@ def test_plugins_come_by_entry_point(monkeypatch):
         def load():
             return Square
 
-    monkeypatch.setattr("vosr.registry.entry_points", lambda group: [Point] if group == "vosr.shape" else [])
+    monkeypatch.setattr(
+        "vosr.core.registry.entry_points", lambda group: [Point] if group == "vosr.shape" else []
+    )
     assert Registry("shape", Shape).get("square") is Square

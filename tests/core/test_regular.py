@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from vosr.regular import open_regular, read_regular
+from vosr.core.files.regular import open_regular, read_regular
 
 
 def test_links_to_files_are_read(tmp_path):

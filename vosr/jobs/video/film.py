@@ -10,12 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.jobs.engine import Engine
 from vosr.jobs.leftovers import remove_leftovers
-from vosr.video.colours import losses, pixels_of, tag, video_frame
-from vosr.video.times import Times, seconds_of, step_of
-from vosr.video.tracks import copy_labels, copy_tracks, others
+from vosr.jobs.video.colours import losses, pixels_of, tag, video_frame
+from vosr.jobs.video.times import Times, seconds_of, step_of
+from vosr.jobs.video.tracks import copy_labels, copy_tracks, others
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Containers that are written, by suffix."""

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
+from vosr.core.frozen import FrozenModule
+from vosr.core.types import Condition, RandomSource
 from vosr.encoders import Encoder
-from vosr.frozen import FrozenModule
-from vosr.types import Condition, RandomSource
 
 
 class Conditioner(FrozenModule):

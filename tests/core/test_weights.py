@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from vosr.weights import MissingWeightsError, Weights, load_strictly, read_tensors, weights_folder
+from vosr.core.weights import MissingWeightsError, Weights, load_strictly, read_tensors, weights_folder
 
 SOURCE = Weights(
     title="thing",
@@ -40,8 +40,8 @@ def hub(monkeypatch):
             raise FileNotFoundError
         return hub.files[repo, file]
 
-    monkeypatch.setattr("vosr.weights.hf_hub_download", download)
-    monkeypatch.setattr("vosr.weights._hub_answers", lambda: hub.answers)
+    monkeypatch.setattr("vosr.core.weights.hf_hub_download", download)
+    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: hub.answers)
     return hub
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from vosr.component import Component
+from vosr.core.component import Component
 
 T = TypeVar("T", bound=Component)
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from vosr.backbones import Backbone
-from vosr.conditioning import Conditioner
+from vosr.core.types import AverageVelocityFn, Condition, PreparedSemantics
 from vosr.flow import Schedule, Solver, integrate, time_grid
 from vosr.guidance import Guidance
-from vosr.types import AverageVelocityFn, Condition, PreparedSemantics
+from vosr.model.conditioner import Conditioner
 
 ColorFix = Literal["adain", "wavelet", "none"]
 

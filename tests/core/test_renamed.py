@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from vosr.registry import class_path
 
 from vosr import renamed
 from vosr.checkpoints import load_model
@@ -11,7 +12,6 @@ from vosr.cli.names import expand_arguments, expand_config
 from vosr.guidance import RestorationGuidance
 from vosr.model import ModelCard, Sampling
 from vosr.objectives import FidelitySharpness
-from vosr.registry import class_path
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import shutil
 
-from vosr.listing import walk
+from vosr.core.files.listing import walk
 
 
 def touch(path):

@@ -5,7 +5,7 @@ from models import tiny_model
 from PIL import Image
 
 from vosr.inference import Settings
-from vosr.restorer import Restorer, pick_device
+from vosr.inference.restorer import Restorer, pick_device
 
 
 def photo(width=20, height=14, mode="RGB"):
