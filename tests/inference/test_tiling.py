@@ -5,8 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosr.inference.padding import pad_reflecting
-from vosr.inference.tiling import Tile, blend, feather, spread, starts, tiles, window
+from vosr.inference.tiling import Tile, blend, feather, padded_side, reflected, spread, starts, tiles, window
 
 
 @settings(max_examples=200, deadline=None)
@@ -78,13 +77,12 @@ def test_tile_cuts_pixels_and_cells_alike():
 @pytest.mark.parametrize(
     ("side", "multiple", "least"), [(5, 8, 0), (16, 8, 0), (3, 4, 32), (1, 2, 6), (17, 8, 20)]
 )
-def test_padding_reflects(side, multiple, least):
-    image = torch.arange(float(side * 9)).view(1, 1, side, 9)
-    padded = pad_reflecting(image, multiple, least)
-    height = padded.shape[2]
+def test_padded_side_is_the_next_multiple(side, multiple, least):
+    height = padded_side(side, multiple, least)
     assert height % multiple == 0
-    assert height >= max(side, least)
-    assert height - max(side, least) < multiple
-    assert torch.equal(padded[:, :, :side, :9], image)
-    if 1 < side < height:
-        assert torch.equal(padded[:, :, side, :9], image[:, :, side - 2])
+    assert 0 <= height - max(side, least) < multiple
+
+
+def test_reflection_repeats_no_edge_and_goes_back_and_forth():
+    assert reflected(3, 8).tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
+    assert reflected(1, 3).tolist() == [0, 0, 0]

@@ -1,32 +1,42 @@
 """Every registry by kind, and components to and from plain records."""
 
+import importlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from vosr.autoencoders import AUTOENCODERS
-from vosr.backbones import BACKBONES
 from vosr.core.component import Component
 from vosr.core.registry import Registry
-from vosr.degradations import DEGRADATIONS
-from vosr.encoders import ENCODERS
-from vosr.guidance import GUIDANCE
-from vosr.metrics import METRICS
-from vosr.objectives import IMAGE_LOSSES, OBJECTIVES
 
-REGISTRIES: dict[str, Registry[Any]] = {
-    registry.kind: registry
-    for registry in (
-        ENCODERS,
-        BACKBONES,
-        GUIDANCE,
-        DEGRADATIONS,
-        AUTOENCODERS,
-        OBJECTIVES,
-        IMAGE_LOSSES,
-        METRICS,
-    )
+_PLACES = {
+    "encoder": "vosr.encoders:ENCODERS",
+    "backbone": "vosr.backbones:BACKBONES",
+    "guidance": "vosr.guidance:GUIDANCE",
+    "degradation": "vosr.degradations:DEGRADATIONS",
+    "autoencoder": "vosr.autoencoders:AUTOENCODERS",
+    "objective": "vosr.objectives:OBJECTIVES",
+    "image_loss": "vosr.objectives:IMAGE_LOSSES",
+    "metric": "vosr.metrics:METRICS",
 }
+
+
+class _Registries(Mapping[str, Registry[Any]]):
+    """Registries by kind; a package is imported when its kind is asked for, so that this module is below them all."""
+
+    def __getitem__(self, kind: str) -> Registry[Any]:
+        module, _, name = _PLACES[kind].partition(":")
+        registry: Registry[Any] = getattr(importlib.import_module(module), name)
+        return registry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
+REGISTRIES: Mapping[str, Registry[Any]] = _Registries()
 
 
 def describe(component: Component) -> dict[str, Any]:

@@ -19,10 +19,9 @@ from vosr.inference.compile import compile_forward
 from vosr.inference.enlarge import Enlarged
 from vosr.inference.fallback import once_more_smaller
 from vosr.inference.memory import Plan, make_plan, working_memory
-from vosr.inference.padding import padded_side
 from vosr.inference.precision import Part, Precision
 from vosr.inference.settings import Settings
-from vosr.inference.tiling import Tile, tiles
+from vosr.inference.tiling import Tile, padded_side, tiles
 from vosr.inference.velocities import TiledField
 from vosr.model import RestorationModel
 

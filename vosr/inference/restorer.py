@@ -1,4 +1,4 @@
-"""Restores images of any size with a loaded model: what users hold in their hands."""
+"""High-level inference API."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,9 @@ from torch import Tensor
 
 from vosr.checkpoints import load_model
 from vosr.imaging.convert import Single, as_array, open_image
-from vosr.inference import DTypeName, Engine, Precision, Semantics, Settings
+from vosr.inference.engine import Engine
+from vosr.inference.precision import DTypeName, Precision
+from vosr.inference.settings import Semantics, Settings
 from vosr.model import ColorFix, RestorationModel
 
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])

@@ -1,4 +1,4 @@
-"""Overlapping tiles: where they lie, and how their results are blended. Pure functions."""
+"""Padding to the sizes that a model takes; overlapping tiles and how they are blended. Pure functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,3 +115,16 @@ def blend(
             part.of(total).add_(value * importance)
             part.of(weight).add_(importance)
     return total / weight
+
+
+def padded_side(side: int, multiple: int, least: int = 0) -> int:
+    """The smallest multiple of ``multiple`` that is no smaller than ``side`` and ``least``."""
+    return -(-max(side, least) // multiple) * multiple
+
+
+def reflected(side: int, padded: int) -> Tensor:
+    """Which of ``side`` positions each of ``padded`` positions shows, int64 (padded,)."""
+    position = torch.arange(padded)
+    period = max(2 * (side - 1), 1)
+    folded = position % period
+    return torch.minimum(folded, period - folded).clamp_max(side - 1)
