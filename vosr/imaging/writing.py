@@ -1,4 +1,4 @@
-"""Restored pictures into files, whole or not at all."""
+"""Restored images into files, whole or not at all."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -47,14 +47,14 @@ class Encoding:
 def write_photo(
     photo: Photo, rows: Iterable[NDArray], size: tuple[int, int], path: Path, encoding: Encoding = Encoding()
 ) -> tuple[str, ...]:
-    """Write a restored picture under a temporary name, then rename it.
+    """Write a restored image under a temporary name, then rename it.
 
     PNG and TIFF are written as the strips come; other formats gather them first.
 
     Args:
         photo: what was read.
         rows: strips (rows, W, 3) of the restored ``photo.pixels``, sRGB, uint8 or uint16, from top to bottom.
-        size: width and height of the restored picture.
+        size: width and height of the restored image.
         path: its suffix chooses the format.
         encoding: profile and quality.
 
@@ -62,7 +62,7 @@ def write_photo(
         What the format could not hold, in words.
 
     Raises:
-        ValueError: no such format, or one that cannot hold so large a picture.
+        ValueError: no such format, or one that cannot hold so large an image.
         OSError: the file cannot be written.
     """
     form = _format(path)
@@ -81,10 +81,10 @@ def write_photo(
 def write_animation(
     animation: Animation, restored: Sequence[NDArray], path: Path, encoding: Encoding = Encoding()
 ) -> tuple[str, ...]:
-    """Write all pictures of a file, 8 bits a sample, as :func:`write_photo` writes one.
+    """Write all images of a file, 8 bits a sample, as :func:`write_photo` writes one.
 
     Raises:
-        ValueError: a format that holds one picture only.
+        ValueError: a format that holds one image only.
         OSError: the file cannot be written.
     """
     form = _format(path)
@@ -124,16 +124,14 @@ def _write_sequence(
     return (*deep, *first.lost)
 
 
-def write_picture(picture: Image.Image, path: Path) -> None:
+def write_image(image: Image.Image, path: Path) -> None:
     """Write a sheet or a grid of ours, in the format of ``path``'s suffix, whole or not at all.
 
     Raises:
         ValueError: no such format.
         OSError: the file cannot be written.
     """
-    write_photo(
-        Photo(np.asarray(picture.convert("RGB"))), [np.asarray(picture.convert("RGB"))], picture.size, path
-    )
+    write_photo(Photo(np.asarray(image.convert("RGB"))), [np.asarray(image.convert("RGB"))], image.size, path)
 
 
 def _format(path: Path) -> Format:

@@ -1,4 +1,4 @@
-"""Pictures below a folder, folder by folder, so that a million of them are never held at once."""
+"""Images below a folder, folder by folder, so that a million of them are never held at once."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,10 +9,8 @@ from vosr.imaging.formats import SUFFIXES
 Complain = Callable[[Path, str], None]
 
 
-def pictures_below(
-    root: Path, leave_out: Path | None, complain: Complain
-) -> Iterator[tuple[Path, list[Path]]]:
-    """Folders that hold pictures, each relative to ``root`` with its pictures, in the order of names.
+def images_below(root: Path, leave_out: Path | None, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
+    """Folders that hold images, each relative to ``root`` with its images, in the order of names.
 
     Hidden files and folders are passed over, links to folders are followed once.
 
@@ -40,7 +38,7 @@ def pictures_below(
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """Sorted names of pictures and of folders."""
+    """Sorted names of images and of folders."""
     names, folders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
