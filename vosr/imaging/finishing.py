@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vosr.imaging.enlarging import enlarged_rows
 from vosr.imaging.formats import Format
 from vosr.imaging.metadata import LONGEST_TEXT, Metadata, fitted
-from vosr.imaging.neutral import luma, neutralised
+from vosr.imaging.neutral import luma, neutralized
 from vosr.imaging.photo import Photo
 from vosr.imaging.profiles import SRGB, from_srgb
 
@@ -113,7 +113,7 @@ def _colours(photo: Photo, strip: NDArray, layout: Layout, top: int) -> NDArray:
         samples += enlarged_rows(photo.beyond, layout.width, layout.height, top, top + len(strip))
         colours = _quantised(samples, layout.dtype)
     if (photo.neutral or photo.grey) and colours.shape[2] == 3:
-        return neutralised(colours)
+        return neutralized(colours)
     return colours
 
 

@@ -94,7 +94,7 @@ def fitted(metadata: Metadata, form: Format, size: tuple[int, int]) -> tuple[Met
         _kept_bytes(metadata.iptc, form, "iptc", _IPTC_IN_JPEG, lost),
         text,
         comment,
-        metadata.resolution,
+        metadata.resolution or _usable(_exif_resolution(exif)),
     )
     if metadata.exif and block is None:
         lost.append(f"{form.pillow} holds no EXIF")

@@ -29,6 +29,6 @@ def luma(strip: NDArray) -> NDArray:
     return (values if strip.dtype.kind == "f" else np.round(values)).astype(strip.dtype)[..., None]
 
 
-def neutralised(strip: NDArray) -> NDArray:
+def neutralized(strip: NDArray) -> NDArray:
     """Three equal channels of luma."""
     return np.broadcast_to(luma(strip), strip.shape).copy()

@@ -51,9 +51,11 @@ def from_pillow(image: Image.Image, data: bytes = b"", notes: tuple[str, ...] = 
     info = image.info
     xmp: bytes | None = info.get("xmp")
     exif = Exif.parse(info.get("exif"))
-    if image.format == "MPO":
-        notes = (*notes, _companions(image, xmp))
-        xmp = without_gain_map(xmp) if announces_gain_map(xmp) else xmp
+    if xmp is not None and announces_gain_map(xmp):
+        notes = (*notes, "its gain map (HDR) left out")
+        xmp = without_gain_map(xmp)
+    elif image.format == "MPO":
+        notes = (*notes, f"{max(1, getattr(image, 'n_frames', 2) - 1)} further views or previews left out")
     metadata, orientation, more = gathered(
         exif, xmp, _iptc(info), comment=info.get("comment"), resolution=_resolution(info)
     )
@@ -92,12 +94,6 @@ def _is_grey(image: Image.Image) -> bool:
     if image.mode not in ("P", "PA"):
         return image.mode in _GREY
     return not np.ptp(np.asarray(image.convert("RGB")), axis=-1).any()
-
-
-def _companions(image: Image.Image, xmp: bytes | None) -> str:
-    if xmp is not None and announces_gain_map(xmp):
-        return "its gain map (HDR) left out"
-    return f"{max(1, getattr(image, 'n_frames', 2) - 1)} further views or previews in the file left out"
 
 
 def _iptc(info: Info) -> bytes | None:

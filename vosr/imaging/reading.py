@@ -124,8 +124,15 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def reason_of(error: BaseException) -> str:
-    """Why a file could not be decoded, in words: decoders often say nothing but a number or a key."""
+def reason_of(
+    error: BaseException, otherwise: str = "its data is damaged or of a kind that is not supported"
+) -> str:
+    """What an exception says, in words, without a full stop.
+
+    Args:
+        error: decoders often say nothing but a number or a key.
+        otherwise: what is said where the exception says nothing.
+    """
     said = " ".join(str(error).split()).rstrip(".")
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
@@ -133,7 +140,7 @@ def reason_of(error: BaseException) -> str:
     if told and _WORDS.search(said):
         return said
     detail = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return f"its data is damaged or of a kind that is not supported ({detail})"
+    return f"{otherwise} ({detail})"
 
 
 def _head(file: BinaryIO) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from vosr.imaging.exif import RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Exif, Order
+from vosr.imaging.exif import GPS, PHOTO, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Exif, Order
 from vosr.imaging.finishing import Layout
 
 _ROWS = 64
@@ -22,7 +22,9 @@ _BYTE, _UNDEFINED = 1, 7
 _BY_TIFFFILE = {X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, 305, 306}
 """Tags that have arguments of their own."""
 _INCH = 2
-Tag = tuple[int, int, int | None, Any, bool]
+_POINTERS = {PHOTO: "ExifTag", GPS: "GPSTag"}
+"""tifffile leaves these tags out where they are given by number: it cannot know where they point."""
+Tag = tuple[int | str, int, int | None, Any, bool]
 
 
 def write_tiff(path: Path, layout: Layout, strips: Iterable[NDArray]) -> None:
@@ -57,8 +59,8 @@ def _write_page(
         predictor=True,
         iccprofile=layout.profile,
         metadata=None,
-        software=_text(exif, 305) if tags else False,
-        datetime=_text(exif, 306) if tags else None,
+        software=(tags and _text(exif, 305)) or False,
+        datetime=(tags and _text(exif, 306)) or None,
         resolution=layout.metadata.resolution,
         resolutionunit=_INCH if layout.metadata.resolution else None,
         extratags=tags,
@@ -70,7 +72,9 @@ def _tags(file: tifffile.TiffWriter, exif: Exif, layout: Layout, big: bool) -> I
     at = file.filehandle.seek(0, 2)
     pointers, blocks = exif.blocks(at, big)
     file.filehandle.write(blocks)
-    for code, (kind, count, data) in {**exif.main, **pointers}.items():
+    for code, (kind, count, data) in pointers.items():
+        yield _POINTERS[code], kind, count, data, True
+    for code, (kind, count, data) in exif.main.items():
         if code not in _BY_TIFFFILE:
             yield code, kind, count, data, True
     for code, kind, content in (
