@@ -10,10 +10,11 @@ from pathlib import Path
 from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
 from vosr.imaging.gallery import MARKS
 from vosr.imaging.names import fitting
-from vosr.jobs.find import Complain, images_below
+from vosr.jobs.find import images_below
 from vosr.jobs.job import Done, Job, Skipped, Tell
 from vosr.jobs.leftovers import remove_leftovers
 from vosr.jobs.names import SAME, output_names, suffix_for
+from vosr.listing import Complain
 
 COMPARISONS = "comparison"
 """Folder of the before-and-after images within the output."""
