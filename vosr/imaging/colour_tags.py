@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from vosr.imaging.errors import UnsupportedError
 from vosr.imaging.profiles import is_srgb, space_of
 
 _D65 = (0.3127, 0.3290)
@@ -34,17 +35,19 @@ def profile_of_codes(primaries: int, transfer: int, full_range: bool = True, mat
     """ICC profile of colours by code points; None for those of sRGB and where nothing is said.
 
     Raises:
-        ValueError: HDR, or code points that are not understood.
+        UnsupportedError: HDR, or code points that are not understood.
     """
     if transfer in _HDR:
-        raise ValueError(f"it is HDR ({_HDR[transfer]}), which is not restored; convert it to SDR first")
+        raise UnsupportedError(
+            f"it is HDR ({_HDR[transfer]}), which is not restored; convert it to SDR first"
+        )
     if primaries == _UNSPECIFIED and transfer == _UNSPECIFIED:
         return None
     primaries = 1 if primaries == _UNSPECIFIED else primaries
     transfer = 13 if transfer == _UNSPECIFIED else transfer
     known = primaries in _PRIMARIES and (transfer in _SRGB_CURVES or transfer in _GAMMAS)
     if not known or not full_range or matrix != _RGB_MATRIX:
-        raise ValueError(
+        raise UnsupportedError(
             f"its colours (code points {primaries}/{transfer}/{matrix}/{int(full_range)}) are not supported"
         )
     _, xy, white = _PRIMARIES[primaries]
@@ -77,10 +80,10 @@ def refuse_hdr(profile: bytes | None) -> None:
     """Refuse the profile by which files said that they are HDR before there was cICP.
 
     Raises:
-        ValueError: it is that profile.
+        UnsupportedError: it is that profile.
     """
     if profile is not None and any(name in profile[:4096] for name in _HDR_PROFILES):
-        raise ValueError("it is HDR (PQ), which is not restored; convert it to SDR first")
+        raise UnsupportedError("it is HDR (PQ), which is not restored; convert it to SDR first")
 
 
 def avif_codes(data: bytes) -> tuple[int, int] | None:

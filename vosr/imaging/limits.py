@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from vosr.imaging.errors import TooLargeError
+
 MOST_PIXELS = 2**29
 """Of one image; a small file can claim any size."""
 MOST_BYTES = 3 * 2**30
@@ -43,18 +45,18 @@ class Header:
             most_pixels: of one image.
 
         Raises:
-            ValueError: with what was claimed and what is allowed.
+            TooLargeError: with what was claimed and what is allowed.
         """
         size = f"{self.width}x{self.height}"
         if self.width < 1 or self.height < 1:
             raise ValueError(f"it claims {size} pixels")
         if self.width * self.height > most_pixels:
-            raise ValueError(f"{size} are more than {most_pixels} pixels")
+            raise TooLargeError(f"{size} are more than {most_pixels} pixels")
         if self.samples > MOST_SAMPLES:
-            raise ValueError(f"{self.samples} samples a pixel are more than {MOST_SAMPLES}")
+            raise TooLargeError(f"{self.samples} samples a pixel are more than {MOST_SAMPLES}")
         if self.nbytes * frames > MOST_BYTES:
             several = f"{frames} images of " if frames > 1 else ""
-            raise ValueError(
+            raise TooLargeError(
                 f"{several}{size} pixels with {self.samples} samples of {8 * self.itemsize} bits take "
                 f"{self.nbytes * frames / 2**30:.1f} GiB, more than {MOST_BYTES / 2**30:.0f}"
             )

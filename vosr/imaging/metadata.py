@@ -64,7 +64,7 @@ def gathered(
     notes = []
     if exif.damaged:
         notes.append(f"{exif.damaged} damaged EXIF values left out")
-    orientation = exif.whole(ORIENTATION) or _xmp_orientation(xmp)
+    orientation = exif.whole(ORIENTATION) or xmp_orientation(xmp)
     kept, usable = exif.kept(), _usable(resolution) or _usable(_exif_resolution(exif))
     if X_RESOLUTION in kept.main and _exif_resolution(exif) is None:
         kept = kept.without(_RESOLUTIONS)
@@ -171,7 +171,8 @@ def _entries(exif: Exif, resolution: tuple[float, float]) -> Directory:
     return {X_RESOLUTION: x, Y_RESOLUTION: y, RESOLUTION_UNIT: exif.entry_of(SHORT, _INCH)}
 
 
-def _xmp_orientation(xmp: bytes | None) -> int:
+def xmp_orientation(xmp: bytes | None) -> int:
+    """Orientation (1 to 8) that an XMP packet names; 1 where it names none."""
     found = re.search(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])", xmp or b"")
     return int(found[1]) if found else 1
 

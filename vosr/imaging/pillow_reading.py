@@ -23,12 +23,12 @@ _INCH = 2.54
 Info = dict[str | tuple[int, int], Any]
 
 
-def from_png(parts: Parts, image: Image.Image, notes: tuple[str, ...]) -> Stored:
+def from_png(parts: Parts, image: Image.Image) -> Stored:
     """A PNG that was taken apart and its image opened. Raises what the decoder does."""
     metadata, orientation, more = gathered(
         parts.exif, parts.xmp, parts.iptc, parts.text, resolution=parts.resolution
     )
-    notes = (*notes, *parts.notes, *more)
+    notes = (*parts.notes, *more)
     if parts.depth == 16:
         samples = imagecodecs.png_decode(parts.image)
         samples = samples[..., None] if samples.ndim == 2 else samples
@@ -39,15 +39,14 @@ def from_png(parts: Parts, image: Image.Image, notes: tuple[str, ...]) -> Stored
     return Stored(colours, alpha, orientation, parts.profile, metadata, "PNG", (*notes, *changed))
 
 
-def from_pillow(image: Image.Image, data: bytes = b"", notes: tuple[str, ...] = ()) -> Stored:
+def from_pillow(image: Image.Image, data: bytes = b"") -> Stored:
     """A JPEG, WebP, AVIF, GIF, BMP or the like. Raises what the decoder does, and ValueError for HDR.
 
     Args:
         image: opened by Pillow.
         data: the whole file where it is an AVIF.
-        notes: what is known already.
     """
-    colours, alpha, changed = samples_of(image)
+    colours, alpha, notes = samples_of(image)
     info = image.info
     xmp: bytes | None = info.get("xmp")
     exif = Exif.parse(info.get("exif"))
@@ -64,7 +63,7 @@ def from_pillow(image: Image.Image, data: bytes = b"", notes: tuple[str, ...] = 
         profile, more = _ADOBE_RGB, (*more, "Adobe RGB, as its EXIF says, became a colour profile")
     if image.format == "AVIF":
         profile, more = _avif_profile(data, profile, more)
-    notes = (*notes, *changed, *more)
+    notes = (*notes, *more)
     return Stored(colours, alpha, orientation, profile, metadata, image.format or "PNG", notes)
 
 

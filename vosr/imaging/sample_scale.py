@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from vosr.imaging.errors import UnsupportedError
+
 _STRAY = 0.01
 """Share of floating-point samples beyond [0, 1] that may be clipped, as resampling leaves them."""
 
@@ -11,14 +13,14 @@ def unit_range(samples: NDArray) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
     """Floating point -> uint16, and notes.
 
     Raises:
-        ValueError: samples whose black and white are not 0 and 1.
+        UnsupportedError: samples whose black and white are not 0 and 1.
     """
     notes = ["floating-point samples taken as 16 bits"]
     finite = np.isfinite(samples)
     beyond = ((samples < 0) | (samples > 1)) & finite
     if beyond.mean() > _STRAY:
         low, high = float(samples[finite].min()), float(samples[finite].max())
-        raise ValueError(
+        raise UnsupportedError(
             f"its floating-point samples reach from {low:.4g} to {high:.4g}; only [0, 1] has an agreed black and white"
         )
     if not finite.all():
