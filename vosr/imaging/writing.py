@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.imaging.finishing import Layout, Profile, finished, layout_of
 from vosr.imaging.formats import Format, format_of
 from vosr.imaging.iptc import jpeg_segment, png_text
