@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives"}
+COMPONENTS = {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives", "metrics"}
 BASIS = {"types", "registry", "component", "seeds", "flow", "frozen", "weights"}
 PURE = [*COMPONENTS, "flow", "checkpoints", "imaging", "evaluation", "jobs"]
 
