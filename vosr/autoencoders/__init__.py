@@ -13,4 +13,11 @@ AUTOENCODERS.add("pixel_shuffle", PixelShuffleAutoencoder)
 AUTOENCODERS.add("sd2", StableDiffusionVAE)
 AUTOENCODERS.add("qwen", QwenVAE)
 
-__all__ = ["AUTOENCODERS", "Autoencoder", "DCTAutoencoder", "PixelShuffleAutoencoder", "QwenVAE", "StableDiffusionVAE"]
+__all__ = [
+    "AUTOENCODERS",
+    "Autoencoder",
+    "DCTAutoencoder",
+    "PixelShuffleAutoencoder",
+    "QwenVAE",
+    "StableDiffusionVAE",
+]

@@ -1,5 +1,7 @@
 """A convolutional backbone for small machines: gated convolutions at two or three levels."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,9 +15,9 @@ class ConvUNet(Backbone):
     """U-Net of time-modulated gated convolutions, for small machines and compact models.
 
     The block follows NAFNet (Chen et al. 2022): normalisation, convolution to twice the width, product of the two
-    halves, projection. Dense 3 x 3 convolutions stand in for its pointwise and depthwise pair, since processors run them
-    several times nearer to their peak, and there is no pooling over the whole image, so that a tile gives what the
-    image gives. Time (and end time) modulate every block as in LightningDiT (docs/method.md#backbone). Semantics enter
+    halves, projection. Dense 3 x 3 convolutions stand in for its pointwise and depthwise pair, since processors run
+    them several times nearer to their peak; nothing pools over the whole image, so that a tile gives what the image
+    gives. Time (and end time) modulate every block as in LightningDiT (docs/method.md#backbone). Semantics enter
     as a map: tokens on their square grid, projected, enlarged to the coarsest level and applied there as scale and
     shift (FiLM); all-zero semantics, the partial condition, give the same scale and shift everywhere.
 
@@ -45,7 +47,9 @@ class ConvUNet(Backbone):
     ) -> None:
         super().__init__()
         if not widths or len(widths) != len(blocks) or min(*widths, *blocks) < 1:
-            raise ValueError(f"widths and blocks must be one positive number a level, not {widths} and {blocks}.")
+            raise ValueError(
+                f"widths and blocks must be one positive number a level, not {widths} and {blocks}."
+            )
         self.latent_channels = latent_channels
         self.patch_size = 2 ** (len(widths) - 1)
         self.end_time = end_time
@@ -57,12 +61,14 @@ class ConvUNet(Backbone):
         self.modulation = nn.ModuleList(nn.Linear(deepest, 3 * width) for width in widths)
         self.semantics = SemanticMap(semantic_dim, deepest) if semantic_dim else None
         self.head = nn.Conv2d(2 * latent_channels, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:]))
-        self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(widths, widths[1:]))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
         self.order = [(level, count - count // 2) for level, count in enumerate(blocks[:-1])]
         self.order += [(len(widths) - 1, blocks[-1])]
         self.order += [(level, count // 2) for level, count in reversed(list(enumerate(blocks[:-1])))]
-        self.blocks = nn.ModuleList(GatedConv(widths[level]) for level, count in self.order for _ in range(count))
+        self.blocks = nn.ModuleList(
+            GatedConv(widths[level]) for level, count in self.order for _ in range(count)
+        )
         self.tail_norm = nn.LayerNorm(widths[0], eps=NORM_EPS)
         self.tail = nn.Conv2d(widths[0], latent_channels, 3, padding=1)
         self.reset_parameters()
@@ -90,7 +96,9 @@ class ConvUNet(Backbone):
             ValueError: an end time was given to a model without one, or the latent does not divide into the levels.
         """
         if x.shape[-2] % self.patch_size or x.shape[-1] % self.patch_size:
-            raise ValueError(f"Latent {tuple(x.shape[-2:])} must be padded to multiples of {self.patch_size}.")
+            raise ValueError(
+                f"Latent {tuple(x.shape[-2:])} must be padded to multiples of {self.patch_size}."
+            )
         c = F.silu(self._time(t, r))
         y = self.head(network_input(x, t, self.residual_std).contiguous(memory_format=torch.channels_last))
         modulation = [layer(c).unflatten(1, (3, -1)) for layer in self.modulation]
@@ -161,4 +169,6 @@ def _over_channels(norm: nn.LayerNorm, x: Tensor) -> Tensor:
     """``norm`` over the channels of (B, D, h, w), in the dtype of ``x``: autocast would compute it in float32."""
     with torch.autocast(x.device.type, enabled=False):
         weight, bias = norm.weight.to(x.dtype), norm.bias.to(x.dtype)
-        return F.layer_norm(x.permute(0, 2, 3, 1), norm.normalized_shape, weight, bias, norm.eps).permute(0, 3, 1, 2)
+        return F.layer_norm(x.permute(0, 2, 3, 1), norm.normalized_shape, weight, bias, norm.eps).permute(
+            0, 3, 1, 2
+        )

@@ -18,8 +18,8 @@ class FlowMatching(TeacherObjective):
         times: distribution of the training times.
         shift: moves the times towards noise; 1 leaves them, larger suits small models and few steps.
         adaptive: power of the per-sample weights, see :func:`vosr.objectives.adaptive.adaptive_mse`.
-        weighting: "velocity" is the paper's error; "image" multiplies it by t, which makes it the error of the predicted
-            clean latent: a first stage that soon gives a good one-step result, and hardly counts small t.
+        weighting: "velocity" is the paper's error; "image" multiplies it by t, which makes it the error of the
+            predicted clean latent: a first stage that soon gives a good one-step result, and hardly counts small t.
         pure_noise: share of the samples at t = 1, where one step starts; the others follow ``times``.
 
     Raises:
