@@ -69,7 +69,6 @@ class ConvUNet(Backbone):
         self.blocks = nn.ModuleList(
             GatedConv(widths[level]) for level, count in self.order for _ in range(count)
         )
-        self.tail_norm = nn.LayerNorm(widths[0], eps=NORM_EPS)
         self.tail = nn.Conv2d(widths[0], latent_channels, 3, padding=1)
         self.reset_parameters()
 
@@ -115,7 +114,7 @@ class ConvUNet(Backbone):
             if stage < deepest:
                 skips.append(y)
                 y = self.down[level](y)
-        out = self.tail(_over_channels(self.tail_norm, y))
+        out = self.tail(y)
         return network_velocity(x, t, out, self.residual_std)
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:
