@@ -1,34 +1,16 @@
-"""A tar archive over any stream, which notices when its end is missing."""
+"""A tar archive over any stream; damage, cut ends and bombs are errors."""
 
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
-from data_pipelines.sources.transport import is_remote, open_url
-
-
-class _Counted:
-    """Counts the bytes that ``tarfile`` reads, and looks at the first ones."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.received = 0
-        self.compressed = False
-
-    def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        if self.received == 0:
-            self.compressed = data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ"))
-        self.received += len(data)
-        return data
+from data_pipelines.safety.counted import CountedStream
+from data_pipelines.safety.places import is_remote
+from data_pipelines.safety.tar import members, open_tar
+from data_pipelines.sources.transport import open_url
 
 
 class Archive:
     """Members of a tar archive, one after the other.
-
-    Python's ``tarfile`` takes an archive that was cut off between two members for a whole one. This class
-    wants the end mark.
 
     Args:
         url: path or URL; compressed archives are recognised.
@@ -40,15 +22,16 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         self._stream = open_url(url)
-        self._bytes = _Counted(self._stream)
+        self._bytes = CountedStream(self._stream)
         try:
             if url.endswith(".tar") and not is_remote(
                 url
             ):  # seekable: members are passed over without reading
-                self._bytes.received = Path(url.removeprefix("file://")).stat().st_size
-                self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115
+                self._tar = open_tar(self._stream, "r:")
+                self._compressed = False
             else:
-                self._tar = tarfile.open(fileobj=self._bytes, mode="r|*")  # type: ignore[call-overload]  # noqa: SIM115
+                self._tar = open_tar(self._bytes, "r|*")  # type: ignore[arg-type]
+                self._compressed = True
         except BaseException:
             self._stream.close()
             raise
@@ -59,12 +42,10 @@ class Archive:
         Raises:
             tarfile.ReadError: the archive is damaged or ends without its end mark.
         """
-        while (member := self._tar.next()) is not None:
-            self._tar.members = []  # type: ignore[attr-defined]  # else every member is kept for ever
-            if member.isfile() and not member.name.rpartition("/")[2].startswith((".", "__")):
-                yield member
-        if not self._bytes.compressed and self._bytes.received < self._tar.offset + tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("archive is truncated")
+        for member in members(self._tar):
+            if self._compressed:
+                self._bytes.check_growth(member.offset)
+            yield member
 
     def read(self, member: tarfile.TarInfo) -> bytes:
         """Content of the member that the iteration stands at."""
@@ -72,7 +53,7 @@ class Archive:
         source.seek(member.offset_data)
         data = source.read(member.size)
         if len(data) < member.size:
-            raise tarfile.ReadError("archive is truncated")
+            raise tarfile.ReadError("it is truncated")
         return data
 
     def __enter__(self) -> "Archive":

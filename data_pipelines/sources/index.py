@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from vosr.shown import reason
+
 INDEX_NAME = "index.json"
 _FORMAT = "vosr-shards-1"
 
@@ -36,12 +38,21 @@ def read_index(text: str, where: str) -> list[IndexEntry]:
     try:
         content = json.loads(text)
         if content["format"] != _FORMAT:
-            raise ValueError(content["format"])
-        return [IndexEntry(**entry) for entry in content["shards"]]
-    except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"it is of the format {content['format']!r:.40}")
+        return [_checked(IndexEntry(**entry)) for entry in content["shards"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
-            f"{where} is no {_FORMAT!r} index ({error}); delete it, or write the shards again."
+            f"{where} is no {_FORMAT!r} index ({reason(error)}); delete it, or write the shards again."
         ) from error
+
+
+def _checked(entry: IndexEntry) -> IndexEntry:
+    if not (isinstance(entry.name, str) and isinstance(entry.sha256, str)):
+        raise ValueError("a name or checksum is no text")
+    for count in (entry.samples, entry.bytes, entry.pixels):
+        if type(count) is not int or not 0 <= count < 2**60:
+            raise ValueError(f"{count!r:.40} counts nothing")
+    return entry
 
 
 def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path:

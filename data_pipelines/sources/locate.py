@@ -2,16 +2,24 @@
 
 import difflib
 import glob
+import logging
 import posixpath
 from pathlib import Path
 
 from braceexpand import braceexpand
 
-from data_pipelines.sources.index import INDEX_NAME, read_index
+from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
+from data_pipelines.sources.index import INDEX_NAME, IndexEntry, read_index
 from data_pipelines.sources.shard import PICTURE_SUFFIXES, Shard, suffix_of
-from data_pipelines.sources.transport import is_remote, open_url
+from data_pipelines.sources.transport import open_url
+from vosr.listing import walk
+from vosr.regular import read_regular
+
+log = logging.getLogger(__name__)
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MOST_INDEX = 2**28
+"""Bytes of an index that are read."""
 FILES_PER_SHARD = 64
 """Plain files are read in groups of this size, which then are shuffled like shards."""
 
@@ -40,11 +48,11 @@ def _locate_remote(url: str) -> list[Shard]:
         return [Shard(url)]
     try:
         with open_url(url) as stream:
-            text = stream.read().decode()
+            text = stream.read(MOST_INDEX).decode(errors="surrogateescape")
     except OSError as error:
         example = f"{posixpath.dirname(url)}/{{000..127}}.tar"
         raise ValueError(f"No shard index at {url} ({error}); name the shards, such as {example}.") from error
-    return [Shard(posixpath.join(posixpath.dirname(url), e.name), e.samples) for e in read_index(text, url)]
+    return [_shard(entry, posixpath.dirname(url)) for entry in read_index(text, url)]
 
 
 def _locate_local(source: str) -> list[Shard]:
@@ -66,23 +74,29 @@ def _locate_local(source: str) -> list[Shard]:
 def _locate_folder(folder: Path) -> list[Shard]:
     if (folder / INDEX_NAME).is_file():
         return _indexed(folder / INDEX_NAME)
-    archives = sorted(path for path in folder.rglob("*") if path.name.endswith(ARCHIVES))
+    files = [below / name for below, names in walk(folder, _passed_over) for name in names]
+    archives = sorted(path for path in files if path.name.endswith(ARCHIVES))
     if archives:
-        return [Shard(str(path)) for path in archives]
-    pictures = sorted(path for path in folder.rglob("*") if suffix_of(path.name) in PICTURE_SUFFIXES)
+        return [Shard(local_place(path)) for path in archives]
+    pictures = sorted(path for path in files if suffix_of(path.name) in PICTURE_SUFFIXES)
     return _from_paths(pictures, folder, str(folder))
 
 
+def _passed_over(path: Path, why: str) -> None:
+    log.warning("Passed over %s: %s.", path, why)
+
+
 def _locate_listed(path: Path) -> list[Shard]:
-    lines = [line.strip() for line in path.read_text().splitlines()]
-    names = [line for line in lines if line and not line.startswith("#")]
-    remote = [Shard(name) for name in names if is_remote(name)]
-    local = [path.parent / name for name in names if not is_remote(name)]
+    text = read_regular(path).decode(errors="surrogateescape")
+    lines = [line.strip() for line in text.splitlines()]
+    places = [listed_place(line, path.parent) for line in lines if line and not line.startswith("#")]
+    remote = [Shard(place) for place in places if is_remote(place)]
+    local = [Path(place) for place in places if not is_remote(place)]
     return remote + _from_paths(local, path.parent, str(path), empty_is_fine=bool(remote))
 
 
 def _from_paths(paths: list[Path], root: Path, source: str, empty_is_fine: bool = False) -> list[Shard]:
-    archives = [Shard(str(path)) for path in paths if path.name.endswith(ARCHIVES)]
+    archives = [Shard(local_place(path)) for path in paths if path.name.endswith(ARCHIVES)]
     pictures = [_relative(path, root) for path in paths if suffix_of(path.name) in PICTURE_SUFFIXES]
     if not archives and not pictures and not empty_is_fine:
         raise ValueError(
@@ -94,7 +108,13 @@ def _from_paths(paths: list[Path], root: Path, source: str, empty_is_fine: bool 
 
 
 def _indexed(path: Path) -> list[Shard]:
-    return [Shard(str(path.parent / e.name), e.samples) for e in read_index(path.read_text(), str(path))]
+    text = read_regular(path).decode(errors="surrogateescape")
+    return [_shard(entry, str(path.parent)) for entry in read_index(text, str(path))]
+
+
+def _shard(entry: IndexEntry, folder: str) -> Shard:
+    promised = (entry.bytes, entry.sha256)
+    return Shard(indexed_place(entry.name, folder), entry.samples, promised=promised)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -3,12 +3,16 @@
 import contextlib
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 from data_pipelines.failures import Reason
+from data_pipelines.safety.index import check_archive, check_count
+from data_pipelines.safety.places import is_remote
 from data_pipelines.sources.archive import Archive
+from vosr.regular import read_regular
+from vosr.shown import reason
 
 PICTURE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "avif", "jp2", "gif", "ppm")
 """File types taken for pictures, in the order in which a sample's members are preferred."""
@@ -22,11 +26,13 @@ class Shard:
         url: path or URL of the tar archive; for plain files, their common folder.
         samples: how many there are, None where nobody counted.
         files: picture files relative to ``url``; empty for an archive.
+        promised: size and SHA-256 by the index; compared when this process first reads the archive.
     """
 
     url: str
     samples: int | None = None
     files: tuple[str, ...] = ()
+    promised: tuple[int, str] | None = field(default=None, compare=False)
 
     @cached_property
     def name(self) -> str:
@@ -82,7 +88,7 @@ def read_shard(shard: Shard, wanted: range | None = None) -> Iterator[tuple[int,
 def count_samples(shard: Shard) -> int:
     """Number of samples in a local archive, by its headers; what cannot be read counts as absent."""
     keys, last = 0, None
-    with contextlib.suppress(OSError, tarfile.TarError), Archive(shard.url) as archive:
+    with contextlib.suppress(OSError, tarfile.TarError, ValueError, EOFError), Archive(shard.url) as archive:
         for member in archive:
             key, _ = split_key(member.name)
             keys, last = keys + (key != last), key
@@ -96,21 +102,30 @@ def _read_files(shard: Shard, wanted: range | None) -> Iterator[tuple[int, RawSa
         name = PurePosixPath(shard.files[number])
         key = str(name)
         try:
-            yield number, RawSample(key, {suffix_of(key): Path(shard.url, name).read_bytes()})
-        except OSError:
+            yield number, RawSample(key, {suffix_of(key): read_regular(Path(shard.url, name))})
+        except (OSError, ValueError):  # the latter: a name that no file can have
             yield number, RawSample(key, {}, Reason.UNREADABLE_FILE)
 
 
 def _read_archive(shard: Shard, wanted: range | None) -> Iterator[tuple[int, RawSample]]:
     try:
+        if shard.promised is not None and not is_remote(shard.url):
+            _check_once(shard.url, *shard.promised)
         with Archive(shard.url) as archive:
             yield from _grouped(shard, archive, wanted)
     except FileNotFoundError as error:
         raise ShardFault(Reason.SHARD_MISSING, f"{shard.url} is not there") from error
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError) as error:
         raise ShardFault(Reason.SHARD_DAMAGED, f"{shard.url}: {error}") from error
     except OSError as error:
         raise ShardFault(Reason.SHARD_UNREACHABLE, str(error)) from error
+    except Exception as error:  # whatever a damaged archive makes of a decompressor
+        raise ShardFault(Reason.SHARD_DAMAGED, f"{shard.url}: {reason(error)}") from error
+
+
+@cache
+def _check_once(url: str, size: int, sha256: str) -> None:
+    check_archive(url, size, sha256)
 
 
 def _grouped(shard: Shard, archive: Archive, wanted: range | None) -> Iterator[tuple[int, RawSample]]:
@@ -128,6 +143,7 @@ def _grouped(shard: Shard, archive: Archive, wanted: range | None) -> Iterator[t
             members[kind] = archive.read(member)
     if members and last is not None:
         yield number, _sample(shard, last, members)
+    check_count(number + 1, shard.samples)
 
 
 def _sample(shard: Shard, key: str, members: dict[str, bytes]) -> RawSample:

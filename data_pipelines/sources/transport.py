@@ -12,10 +12,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from webdataset import gopen
+
+from data_pipelines.safety.answers import body_length
+from data_pipelines.safety.places import is_remote
+from vosr.regular import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +32,6 @@ GONE = (401, 403, 404, 410)
 _FAULTS = (OSError, http.client.HTTPException, EOFError)
 
 
-def is_remote(url: str) -> bool:
-    """Whether ``url`` names something other than a local path."""
-    return url.startswith("pipe:") or ("://" in url and not url.startswith("file:"))
-
-
 def open_url(url: str) -> BinaryIO:
     """Open a path or URL for reading.
 
@@ -41,7 +39,7 @@ def open_url(url: str) -> BinaryIO:
         OSError: there is no such file, or the store keeps failing.
     """
     if not is_remote(url):
-        return Path(url.removeprefix("file://")).open("rb")
+        return open_regular(url.removeprefix("file://"))
     connect = _connect_http if url.startswith(("http://", "https://")) else _connect_other
     return io.BufferedReader(ResumingStream(url, connect), 1 << 18)
 
@@ -118,11 +116,9 @@ class ResumingStream(io.RawIOBase):
 def _connect_http(url: str, first: int) -> tuple[Any, int | None]:
     request = urllib.request.Request(url, headers={"Range": f"bytes={first}-"} if first else {})
     answer = urllib.request.urlopen(request, timeout=TIMEOUT)
-    length = answer.headers.get("Content-Length")
-    remaining = int(length) if length is not None else None
+    remaining = body_length(answer.status, answer.headers, first)
     if first and answer.status != 206:
         _discard(answer, first)
-        remaining = None if remaining is None else remaining - first
     return answer, remaining
 
 

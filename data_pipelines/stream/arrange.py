@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from data_pipelines.safety.places import is_remote
 from data_pipelines.sources import Shard, locate
 from data_pipelines.sources.shard import count_samples
-from data_pipelines.sources.transport import is_remote
 from data_pipelines.stream.order import Order
 from data_pipelines.stream.plan import Plan, SourcePlan
 
@@ -17,7 +17,6 @@ COUNTED_AT_MOST = 200
 """Local archives without index that are counted, at about 30 ms per 1000 samples; more are of unknown length."""
 UNKNOWN_EPOCH = 1000
 """Batches of an epoch where nobody knows the number of pictures."""
-
 
 Found = tuple[str, float, list[Shard]]
 """A source's name, weight and shards."""

@@ -45,6 +45,8 @@ class Flaky(http.server.SimpleHTTPRequestHandler):
             first = int(wanted.removeprefix("bytes=").rstrip("-"))
         body = content[first:]
         self.send_response(206 if first else 200)
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: int(len(body) * keep)])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
-from vosr.jobs.find import Complain, pictures_below
+from vosr.jobs.find import pictures_below
 from vosr.jobs.job import Done, Job, Skipped, Tell
 from vosr.jobs.leftovers import remove_leftovers
 from vosr.jobs.names import SAME, output_names, suffix_for
+from vosr.listing import Complain
 
 COMPARISONS = "comparison"
 """Folder of the before-and-after pictures within the output."""
