@@ -1,4 +1,4 @@
-"""The Lightning data module: streams training batches, and walks fixed validation pictures."""
+"""The Lightning data module: streams training batches, and walks fixed validation images."""
 
 import logging
 from datetime import timedelta
@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader
 
 from data_pipelines.crop import Augmentation
 from data_pipelines.failures import Tally
-from data_pipelines.folders import PictureFolder
-from data_pipelines.pictures import PictureSet, collate
+from data_pipelines.folders import ImageFolder
+from data_pipelines.images import ImageSet, collate
 from data_pipelines.stream import Plan, TrainLoader
 from data_pipelines.stream.arrange import Found, epoch_length, find_source, lengths, source_plans
 from data_pipelines.stream.turning import turned
@@ -26,23 +26,23 @@ TALK_TIMEOUT = timedelta(minutes=10)
 
 
 class ShardDataModule(LightningDataModule):
-    """Training pictures streamed from shards or folders, and a fixed validation set.
+    """Training images streamed from shards or folders, and a fixed validation set.
 
     Args:
         train: a source, a list that is read as one, or sources with weights ({faces.tar: 1, /data/shards:
-            3}). A source is "synthetic" (pictures drawn on this machine), a folder of tar shards or of
-            pictures, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
+            3}). A source is "synthetic" (images drawn on this machine), a folder of tar shards or of
+            images, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
             pipe:, s3:, gs:, hf:).
-        validation: a picture set, or a folder of photographs; null validates nothing.
-        crop_size: height and width of the training crops in pixels. Smaller pictures are enlarged.
-        batch_size: training pictures per rank and step.
+        validation: an image set, or a folder of photographs; null validates nothing.
+        crop_size: height and width of the training crops in pixels. Smaller images are enlarged.
+        batch_size: training images per rank and step.
         num_workers: reading processes per rank; 0 reads in the training process.
         shuffle: samples in each reader's shuffle window; they are kept compressed.
         augmentation: how crops are taken.
         seed: another seed gives another order and other crops.
-        batches_per_epoch: batches per rank and epoch; by default one pass over the training pictures.
+        batches_per_epoch: batches per rank and epoch; by default one pass over the training images.
         max_bad_share: share of unusable samples above which the run stops with a report.
-        synthetic: settings of the "synthetic" pictures.
+        synthetic: settings of the "synthetic" images.
         worker_timeout: seconds that training waits for a reading process before the run ends with a message; 0 waits
             for ever. Filling the first shuffle window from far away takes long.
     """
@@ -50,7 +50,7 @@ class ShardDataModule(LightningDataModule):
     def __init__(
         self,
         train: str | list[str] | dict[str, float] = SYNTHETIC,
-        validation: PictureSet | str | None = None,
+        validation: ImageSet | str | None = None,
         crop_size: int = 256,
         batch_size: int = 32,
         num_workers: int = 1,
@@ -69,7 +69,7 @@ class ShardDataModule(LightningDataModule):
         if num_workers < 0 or (batches_per_epoch is not None and batches_per_epoch < 1):
             raise ValueError("num_workers must be at least 0 and batches_per_epoch at least 1.")
         self.train = _weights(train)
-        self.validation = PictureFolder(validation) if isinstance(validation, str) else validation
+        self.validation = ImageFolder(validation) if isinstance(validation, str) else validation
         self.crop_size = crop_size
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -89,7 +89,7 @@ class ShardDataModule(LightningDataModule):
         return self._loader.tally if self._loader is not None else Tally()
 
     def check(self) -> None:
-        """Find every source and validation picture now, before a run leaves its first file.
+        """Find every source and validation image now, before a run leaves its first file.
 
         Raises:
             ValueError: one is not there or holds nothing.
@@ -101,7 +101,7 @@ class ShardDataModule(LightningDataModule):
             raise ValueError("The validation set is empty; set --data.validation to null to have none.")
 
     def prepare_data(self) -> None:
-        """Draw the synthetic pictures, once per machine."""
+        """Draw the synthetic images, once per machine."""
         if any(SYNTHETIC in names for names, _ in self.train):
             self.synthetic.prepare()
 
@@ -135,21 +135,21 @@ class ShardDataModule(LightningDataModule):
         return turned(batch)
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
-        """The validation pictures in fixed order; nothing where there are none."""
+        """The validation images in fixed order; nothing where there are none."""
         if self.validation is None:
             return []
         if dist.is_available() and dist.is_initialized() and dist.get_rank() == 0:
             repeated = -len(self.validation) % dist.get_world_size()
             if repeated:
-                log.info("%d validation pictures are seen by two ranks: all ranks get as many.", repeated)
+                log.info("%d validation images are seen by two ranks: all ranks get as many.", repeated)
         return DataLoader(self.validation, batch_size=self.validation.batch_size, collate_fn=collate)
 
     def test_dataloader(self) -> DataLoader | list[DataLoader]:
-        """The same pictures as for validation."""
+        """The same images as for validation."""
         return self.val_dataloader()
 
     def predict_dataloader(self) -> DataLoader | list[DataLoader]:
-        """The same pictures as for validation."""
+        """The same images as for validation."""
         return self.val_dataloader()
 
     def teardown(self, stage: str) -> None:
@@ -158,7 +158,7 @@ class ShardDataModule(LightningDataModule):
             self._loader.close()
 
     def listing(self) -> dict[str, Any]:
-        """What is read, for the record of a run: shards and their lengths per source, validation pictures.
+        """What is read, for the record of a run: shards and their lengths per source, validation images.
 
         Raises:
             ValueError: a source is not there or holds nothing.

@@ -12,7 +12,7 @@ from vosr.discriminators import DISCRIMINATORS
 from vosr.encoders import ENCODERS
 from vosr.guidance import GUIDANCE
 from vosr.metrics import METRICS
-from vosr.objectives import OBJECTIVES, PICTURE_LOSSES
+from vosr.objectives import IMAGE_LOSSES, OBJECTIVES
 from vosr.registry import Registry
 
 REGISTRIES: dict[str, Registry[Any]] = {
@@ -24,7 +24,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
         DEGRADATIONS,
         AUTOENCODERS,
         OBJECTIVES,
-        PICTURE_LOSSES,
+        IMAGE_LOSSES,
         METRICS,
     )
 }

@@ -12,7 +12,7 @@ from data_pipelines.sources.shard import split_key, suffix_of
 
 @dataclass(frozen=True)
 class Input:
-    """One picture to be packed.
+    """One image to be packed.
 
     Attributes:
         name: key within its source.
@@ -59,7 +59,7 @@ def known_total(items: list[Shard]) -> int | None:
 
 
 def inputs_of(items: list[Shard]) -> Iterator[Input]:
-    """Every picture; archives are read from first to last."""
+    """Every image; archives are read from first to last."""
     for item in items:
         yield from _inputs(item)
 

@@ -49,7 +49,7 @@ class Archive:
 
     def read(self, member: tarfile.TarInfo) -> bytes:
         """Content of the member that the iteration stands at."""
-        source = self._tar.fileobj  # directly: extractfile() costs more than reading a small picture
+        source = self._tar.fileobj  # directly: extractfile() costs more than reading a small image
         source.seek(member.offset_data)
         data = source.read(member.size)
         if len(data) < member.size:

@@ -19,7 +19,7 @@ class IndexEntry:
         samples: number of samples.
         bytes: size of the archive.
         sha256: checksum of the archive.
-        pixels: pixels of all its pictures, 0 where they were not looked at.
+        pixels: pixels of all its images, 0 where they were not looked at.
     """
 
     name: str

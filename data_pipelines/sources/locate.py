@@ -10,7 +10,7 @@ from braceexpand import braceexpand
 
 from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
 from data_pipelines.sources.index import INDEX_NAME, IndexEntry, read_index
-from data_pipelines.sources.shard import PICTURE_SUFFIXES, Shard, suffix_of
+from data_pipelines.sources.shard import IMAGE_SUFFIXES, Shard, suffix_of
 from data_pipelines.sources.transport import open_url
 from vosr.listing import walk
 from vosr.regular import read_regular
@@ -28,8 +28,8 @@ def locate(source: str) -> list[Shard]:
     """Shards of one source.
 
     Args:
-        source: folder of tar shards (with or without ``index.json``), folder of pictures (searched
-            recursively), tar archive, picture, text file that lists either, ``*`` or ``{000..127}`` pattern,
+        source: folder of tar shards (with or without ``index.json``), folder of images (searched
+            recursively), tar archive, image, text file that lists either, ``*`` or ``{000..127}`` pattern,
             or a URL (``http:``, ``https:``, ``pipe:``, ``s3:``, ``gs:``, ``hf:`` ...) of an archive or index.
 
     Raises:
@@ -78,8 +78,8 @@ def _locate_folder(folder: Path) -> list[Shard]:
     archives = sorted(path for path in files if path.name.endswith(ARCHIVES))
     if archives:
         return [Shard(local_place(path)) for path in archives]
-    pictures = sorted(path for path in files if suffix_of(path.name) in PICTURE_SUFFIXES)
-    return _from_paths(pictures, folder, str(folder))
+    images = sorted(path for path in files if suffix_of(path.name) in IMAGE_SUFFIXES)
+    return _from_paths(images, folder, str(folder))
 
 
 def _passed_over(path: Path, why: str) -> None:
@@ -97,13 +97,13 @@ def _locate_listed(path: Path) -> list[Shard]:
 
 def _from_paths(paths: list[Path], root: Path, source: str, empty_is_fine: bool = False) -> list[Shard]:
     archives = [Shard(local_place(path)) for path in paths if path.name.endswith(ARCHIVES)]
-    pictures = [_relative(path, root) for path in paths if suffix_of(path.name) in PICTURE_SUFFIXES]
-    if not archives and not pictures and not empty_is_fine:
+    images = [_relative(path, root) for path in paths if suffix_of(path.name) in IMAGE_SUFFIXES]
+    if not archives and not images and not empty_is_fine:
         raise ValueError(
-            f"{source} holds neither tar shards nor pictures ({', '.join(PICTURE_SUFFIXES)}); "
+            f"{source} holds neither tar shards nor images ({', '.join(IMAGE_SUFFIXES)}); "
             "give a folder, a tar, a list (.txt), a pattern or a URL."
         )
-    groups = [tuple(pictures[i : i + FILES_PER_SHARD]) for i in range(0, len(pictures), FILES_PER_SHARD)]
+    groups = [tuple(images[i : i + FILES_PER_SHARD]) for i in range(0, len(images), FILES_PER_SHARD)]
     return archives + [Shard(str(root), len(group), group) for group in groups]
 
 

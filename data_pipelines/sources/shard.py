@@ -1,4 +1,4 @@
-"""A shard: a tar archive in the WebDataset convention, or a handful of picture files that act as one."""
+"""A shard: a tar archive in the WebDataset convention, or a handful of image files that act as one."""
 
 import contextlib
 import tarfile
@@ -14,8 +14,8 @@ from data_pipelines.sources.archive import Archive
 from vosr.regular import read_regular
 from vosr.shown import reason
 
-PICTURE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "avif", "jp2", "gif", "ppm")
-"""File types taken for pictures, in the order in which a sample's members are preferred."""
+IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "avif", "jp2", "gif", "ppm")
+"""File types taken for images, in the order in which a sample's members are preferred."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Shard:
     Attributes:
         url: path or URL of the tar archive; for plain files, their common folder.
         samples: how many there are, None where nobody counted.
-        files: picture files relative to ``url``; empty for an archive.
+        files: image files relative to ``url``; empty for an archive.
         promised: size and SHA-256 by the index; compared when this process first reads the archive.
     """
 
@@ -47,7 +47,7 @@ class RawSample:
     Attributes:
         key: name within the data set, unique.
         members: bytes by file type ("jpg", "json" ...).
-        problem: why there is no picture, where there is none.
+        problem: why there is no image, where there is none.
     """
 
     key: str
@@ -55,9 +55,9 @@ class RawSample:
     problem: Reason | None = None
 
     @property
-    def picture(self) -> tuple[str, bytes] | None:
-        """File type and bytes of the picture."""
-        return next(((kind, self.members[kind]) for kind in PICTURE_SUFFIXES if kind in self.members), None)
+    def image(self) -> tuple[str, bytes] | None:
+        """File type and bytes of the image."""
+        return next(((kind, self.members[kind]) for kind in IMAGE_SUFFIXES if kind in self.members), None)
 
 
 class ShardFault(OSError):
@@ -148,7 +148,7 @@ def _grouped(shard: Shard, archive: Archive, wanted: range | None) -> Iterator[t
 
 def _sample(shard: Shard, key: str, members: dict[str, bytes]) -> RawSample:
     sample = RawSample(f"{shard.name}/{key}", members)
-    return sample if sample.picture else RawSample(sample.key, members, Reason.NO_PICTURE)
+    return sample if sample.image else RawSample(sample.key, members, Reason.NO_IMAGE)
 
 
 def split_key(name: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 COUNTED_AT_MOST = 200
 """Local archives without index that are counted, at about 30 ms per 1000 samples; more are of unknown length."""
 UNKNOWN_EPOCH = 1000
-"""Batches of an epoch where nobody knows the number of pictures."""
+"""Batches of an epoch where nobody knows the number of images."""
 
 Found = tuple[str, float, list[Shard]]
 """A source's name, weight and shards."""
@@ -77,10 +77,10 @@ def epoch_length(plan: Plan, wanted: int | None) -> tuple[int, list[str]]:
         batches, why = wanted or max(1, (total or 0) // step), "given" if wanted else "one pass"
     said = [
         f"An epoch is {batches} batches of {plan.batch_size} on {plan.ranks} ranks: {batches * step} of "
-        f"{total if total is not None else 'unknown'} pictures ({why})."
+        f"{total if total is not None else 'unknown'} images ({why})."
     ]
     if total is not None and batches * step > total:
-        said.append(f"Pictures repeat within an epoch, {batches * step / total:.1f} times on average.")
+        said.append(f"Images repeat within an epoch, {batches * step / total:.1f} times on average.")
     elif total is not None and batches * step < total:
         said.append(f"The other {total - batches * step} come in the next epoch: nothing is dropped.")
     return batches, said + _said_of_sources(plan)

@@ -37,7 +37,7 @@ class Plan:
     Attributes:
         sources: what is mixed.
         crop_size: height and width of the crops in pixels.
-        batch_size: pictures per batch.
+        batch_size: images per batch.
         shuffle: size of each reader's shuffle window, in samples.
         augmentation: how crops are taken.
         seed: decides orders and crops.

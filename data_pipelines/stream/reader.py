@@ -12,7 +12,7 @@ from torch.utils.data import get_worker_info
 
 from data_pipelines.crop import Crop
 from data_pipelines.decode import decode_crop
-from data_pipelines.failures import BadDataError, Fault, PictureError, Reason
+from data_pipelines.failures import BadDataError, Fault, ImageError, Reason
 from data_pipelines.sources import RawSample
 from data_pipelines.stream.plan import Plan
 from data_pipelines.stream.tape import Mark, tape
@@ -20,7 +20,7 @@ from data_pipelines.stream.turning import UnturnedBatch
 from data_pipelines.stream.window import ShuffleWindow
 from vosr.types import Batch
 
-SAMPLES_WITHOUT_PICTURE = 500
+SAMPLES_WITHOUT_IMAGE = 500
 """Unusable samples in a row after which a reader gives up."""
 
 DRAWS_TOGETHER = 256
@@ -89,7 +89,7 @@ class Reader:
         return {"draws": self._draws, "windows": windows}
 
     def _batch(self) -> UnturnedBatch:
-        """The next batch, written picture by picture.
+        """The next batch, written image by image.
 
         A worker writes into shared memory, from which the training process takes the batch without a copy.
         """
@@ -99,14 +99,14 @@ class Reader:
             pixels = pixels.share_memory_()
         keys, turns = [], []
         for row in pixels.numpy():
-            key, crop, row[:] = self._picture()
+            key, crop, row[:] = self._image()
             keys.append(key)
             turns.append((crop.mirror, crop.quarter_turns))
         return UnturnedBatch(hq=pixels.permute(0, 3, 1, 2), lq=None, key=keys, turns=tuple(turns))
 
-    def _picture(self) -> tuple[str, Crop, NDArray[np.uint8]]:
+    def _image(self) -> tuple[str, Crop, NDArray[np.uint8]]:
         """Key and pixels of the next usable sample, cut as the crop says and not turned yet."""
-        for _ in range(SAMPLES_WITHOUT_PICTURE):
+        for _ in range(SAMPLES_WITHOUT_IMAGE):
             choice, *place = self._uniform()
             source = bisect.bisect_right(self._thresholds, choice)
             crop = Crop.drawn(place, self.plan.augmentation)
@@ -114,9 +114,9 @@ class Reader:
             self._draws += 1
             try:
                 return sample.key, crop, self._decoded(sample, crop)
-            except PictureError as error:
+            except ImageError as error:
                 self._faults.append(Fault(error.reason, sample.key, str(error)))
-        raise BadDataError(f"{SAMPLES_WITHOUT_PICTURE} samples in a row without a usable picture.")
+        raise BadDataError(f"{SAMPLES_WITHOUT_IMAGE} samples in a row without a usable image.")
 
     def _uniform(self) -> list[float]:
         """Five numbers in [0, 1) that belong to the next draw: a function of seed, reader and draw alone."""
@@ -127,10 +127,10 @@ class Reader:
         return self._block[1][row]
 
     def _decoded(self, sample: RawSample, crop: Crop) -> NDArray[np.uint8]:
-        if sample.picture is None:
+        if sample.image is None:
             kinds = ", ".join(sample.members) or "nothing"
-            raise PictureError(sample.problem or Reason.NO_PICTURE, f"the sample holds {kinds}")
-        return decode_crop(sample.picture[1], crop, self.plan.crop_size, self.plan.augmentation.shrink_to)
+            raise ImageError(sample.problem or Reason.NO_IMAGE, f"the sample holds {kinds}")
+        return decode_crop(sample.image[1], crop, self.plan.crop_size, self.plan.augmentation.shrink_to)
 
     def _window(self, source: int) -> ShuffleWindow:
         if source not in self._open:

@@ -16,19 +16,19 @@ class UnturnedBatch(Batch):
     """A batch as the readers deliver it; the data module turns it after the transfer.
 
     Attributes:
-        turns: per picture, whether it is to be mirrored, and by how many quarters it is to be turned then.
+        turns: per image, whether it is to be mirrored, and by how many quarters it is to be turned then.
     """
 
     turns: tuple[tuple[bool, int], ...]
 
     def turned(self) -> Batch:
-        """The batch with every picture mirrored and turned as it was drawn, (B, 3, H, W) contiguous."""
+        """The batch with every image mirrored and turned as it was drawn, (B, 3, H, W) contiguous."""
         out = torch.empty(self.hq.shape, dtype=self.hq.dtype, device=self.hq.device)
         for turn in set(self.turns):
             mirror, quarters = turn
             chosen = [i for i, each in enumerate(self.turns) if each == turn]
-            pictures = self.hq[chosen]
-            out[chosen] = torch.rot90(pictures.flip(3) if mirror else pictures, quarters, (2, 3))
+            images = self.hq[chosen]
+            out[chosen] = torch.rot90(images.flip(3) if mirror else images, quarters, (2, 3))
         return Batch(hq=out, lq=self.lq, key=self.key)
 
 

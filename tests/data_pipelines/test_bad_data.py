@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from shard_files import deliveries, encoded_picture, make_plan, write_shards_of, write_tar
+from shard_files import deliveries, encoded_image, make_plan, write_shards_of, write_tar
 
 from data_pipelines import BadDataError, DataHealth, ShardDataModule
 from data_pipelines.failures import Reason
@@ -40,20 +40,20 @@ def strip(width, height):
 
 BAD = {
     "truncated.jpg": (jpeg()[:-900], Reason.DAMAGED),
-    "truncated_png.png": (encoded_picture(1, 64)[:3000], Reason.DAMAGED),
+    "truncated_png.png": (encoded_image(1, 64)[:3000], Reason.DAMAGED),
     "empty.jpg": (b"", Reason.EMPTY),
-    "text.png": (b"This is no picture.\n" * 20, Reason.NOT_A_PICTURE),
+    "text.png": (b"This is no image.\n" * 20, Reason.NOT_AN_IMAGE),
     "strip.png": (strip(30_000, 1), Reason.TOO_NARROW),
     "bomb.png": (png_header(60_000, 60_000), Reason.TOO_LARGE),
     "large.png": (png_header(16_000, 12_000), Reason.TOO_LARGE),
-    "caption.txt": (b"no picture at all", Reason.NO_PICTURE),
+    "caption.txt": (b"no image at all", Reason.NO_IMAGE),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_one_bad_sample_is_left_out_for_its_reason(tmp_path, name):
     content, reason = BAD[name]
-    members = {f"good{i}.png": encoded_picture(i, 64) for i in range(3)} | {name: content}
+    members = {f"good{i}.png": encoded_image(i, 64) for i in range(3)} | {name: content}
     plan = make_plan(write_tar(tmp_path / "a.tar", members), crop_size=32, shuffle=1)
     given = deliveries(plan, 4)
     keys = [key for delivery in given for key in delivery.batch.key]
@@ -65,15 +65,15 @@ def test_one_bad_sample_is_left_out_for_its_reason(tmp_path, name):
 def test_truncated_archive_gives_what_it_holds_and_counts_the_rest(tmp_path):
     folder = write_shards_of(tmp_path / "s", [6, 6])
     whole = (folder / "s001.tar").read_bytes()
-    (folder / "s001.tar").write_bytes(whole[:2300])  # one header and picture, and a piece of the next
+    (folder / "s001.tar").write_bytes(whole[:2300])  # one header and image, and a piece of the next
     (fault,) = first_faults(make_plan(folder, shuffle=1), 12)
     assert fault.reason is Reason.SHARD_DAMAGED
     assert "s001.tar" in fault.where
 
 
 def test_archive_cut_between_members_is_noticed(tmp_path):
-    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_picture(i) for i in range(4)})
-    size = 512 + -(-len(encoded_picture(0)) // 512) * 512
+    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_image(i) for i in range(4)})
+    size = 512 + -(-len(encoded_image(0)) // 512) * 512
     path.write_bytes(path.read_bytes()[: 2 * size])
     (fault,) = first_faults(make_plan(path, shuffle=1), 3)
     assert fault.reason is Reason.SHARD_DAMAGED
@@ -110,7 +110,7 @@ def test_nothing_readable_stops_with_a_report_and_does_not_hang(tmp_path, loader
     for path in tmp_path.glob("*.tar"):
         write_tar(path, {"a.png": b"x", "b.png": b""})
     loader = loader_of(plan, num_workers=workers)
-    with pytest.raises(BadDataError, match=r"500 samples in a row .* not_a_picture"):
+    with pytest.raises(BadDataError, match=r"500 samples in a row .* not_an_image"):
         next(iter(loader))
 
 
@@ -124,7 +124,7 @@ def test_all_shards_gone_stops_too(tmp_path, loader_of):
 
 @pytest.mark.parametrize(("bad", "stops"), [(1, False), (3, True)])
 def test_run_stops_above_the_share(tmp_path, loader_of, bad, stops):
-    members = {f"g{i:02d}.png": encoded_picture(i) for i in range(20 - bad)}
+    members = {f"g{i:02d}.png": encoded_image(i) for i in range(20 - bad)}
     members |= {f"x{i:02d}.png": b"" for i in range(bad)}
     loader = loader_of(make_plan(write_tar(tmp_path / "a.tar", members)), 400, max_bad_share=0.1)
     if stops:
@@ -136,7 +136,7 @@ def test_run_stops_above_the_share(tmp_path, loader_of, bad, stops):
 
 
 def test_each_file_is_logged_once(tmp_path, loader_of, caplog):
-    members = {f"g{i}.png": encoded_picture(i) for i in range(9)} | {"x.png": b""}
+    members = {f"g{i}.png": encoded_image(i) for i in range(9)} | {"x.png": b""}
     list(loader_of(make_plan(write_tar(tmp_path / "a.tar", members)), 60))
     lines = [record.message for record in caplog.records if "a/x" in record.message]
     assert lines == ["Left out a/x (empty_file: zero bytes)"]
@@ -155,7 +155,7 @@ class Tiny(L.LightningModule):
 
 
 def test_counts_reach_the_metrics(tmp_path):
-    members = {f"g{i}.png": encoded_picture(i) for i in range(8)} | {"x.png": b"", "y.txt": b"words"}
+    members = {f"g{i}.png": encoded_image(i) for i in range(8)} | {"x.png": b"", "y.txt": b"words"}
     module = ShardDataModule(
         str(write_tar(tmp_path / "a.tar", members)), crop_size=8, batch_size=2, num_workers=0,
         max_bad_share=0.5, batches_per_epoch=20, shuffle=5,
@@ -168,5 +168,5 @@ def test_counts_reach_the_metrics(tmp_path):
     metrics = trainer.callback_metrics
     assert metrics["data/good"] == 40
     assert metrics["data/bad/empty_file"] in (4, 5)
-    assert metrics["data/bad/no_picture_in_sample"] in (4, 5)
+    assert metrics["data/bad/no_image_in_sample"] in (4, 5)
     assert metrics["data/bad_share"] == pytest.approx(0.2, abs=0.03)

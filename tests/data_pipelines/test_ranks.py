@@ -125,5 +125,5 @@ def test_what_repeats_is_said_once(tmp_path, caplog):
     )
     module.train_dataloader()
     text = " ".join(record.message for record in caplog.records)
-    assert "7 batches of 2 on 1 ranks: 14 of 7 pictures" in text
-    assert text.count("Pictures repeat within an epoch, 2.0 times on average") == 1
+    assert "7 batches of 2 on 1 ranks: 14 of 7 images" in text
+    assert text.count("Images repeat within an epoch, 2.0 times on average") == 1

@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from shard_files import all_keys, encoded_picture, write_shards_of, write_tar
+from shard_files import all_keys, encoded_image, write_shards_of, write_tar
 
 from data_pipelines.sources import Shard, locate, read_shard
 from data_pipelines.sources.index import IndexEntry, read_index, write_index
@@ -23,18 +23,18 @@ def test_folder_of_shards_file_pattern_and_braces(tmp_path):
     assert keys(f"file://{tmp_path}/s000.tar") == keys(tmp_path / "s000.tar")
 
 
-def test_folder_of_pictures_is_searched_through(tmp_path):
+def test_folder_of_images_is_searched_through(tmp_path):
     for name in ("b/2.png", "a.PNG", "b/c/3.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(encoded_picture(0))
-    (tmp_path / "notes.txt").write_text("no picture")
+        (tmp_path / name).write_bytes(encoded_image(0))
+    (tmp_path / "notes.txt").write_text("no image")
     assert keys(tmp_path) == ["a.PNG", "b/2.png", "b/c/3.png"]
     assert keys(tmp_path / "b" / "2.png") == ["2.png"]
 
 
-def test_list_of_pictures_shards_and_remarks(tmp_path):
+def test_list_of_images_shards_and_remarks(tmp_path):
     write_shards_of(tmp_path / "shards", [2])
-    (tmp_path / "x.png").write_bytes(encoded_picture(0))
+    (tmp_path / "x.png").write_bytes(encoded_image(0))
     (tmp_path / "list.txt").write_text("# mine\nx.png\n\nshards/s000.tar\nhttps://example.org/1.tar\n")
     shards = locate(str(tmp_path / "list.txt"))
     assert shards[0].url == "https://example.org/1.tar"
@@ -55,7 +55,7 @@ def test_remote_names_are_not_looked_for_on_the_disk():
     ("source", "message"),
     [
         ("shrds", "Did you mean .*shards"),
-        ("empty", "neither tar shards nor pictures"),
+        ("empty", "neither tar shards nor images"),
         ("x.doc", "neither tar"),
     ],
 )
@@ -81,8 +81,8 @@ def test_index_round_trip_and_use(tmp_path):
 def test_samples_are_grouped_by_key(tmp_path):
     members = {
         "d/1.json": b"{}",
-        "d/1.png": encoded_picture(0),
-        "d/2.hq.png": encoded_picture(1),
+        "d/1.png": encoded_image(0),
+        "d/2.hq.png": encoded_image(1),
         "__meta__.json": b"",
     }
     read = [sample for _, sample in read_shard(Shard(str(write_tar(tmp_path / "x.tar", members))))]
@@ -90,7 +90,7 @@ def test_samples_are_grouped_by_key(tmp_path):
         ("x/d/1", ["json", "png"]),
         ("x/d/2", ["png"]),
     ]
-    assert read[0].picture == ("png", encoded_picture(0))
+    assert read[0].image == ("png", encoded_image(0))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_wanted_numbers_only(tmp_path):
 
 
 def test_compressed_archives(tmp_path):
-    path = write_tar(tmp_path / "x.tar", {"1.png": encoded_picture(0)})
+    path = write_tar(tmp_path / "x.tar", {"1.png": encoded_image(0)})
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(path.read_bytes()))
     (sample,) = [sample for _, sample in read_shard(Shard(str(tmp_path / "x.tar.gz")))]
-    assert sample.picture == ("png", encoded_picture(0))
+    assert sample.image == ("png", encoded_image(0))

@@ -74,10 +74,10 @@ def test_mixture_continues_too(tmp_path):
 def test_crops_differ_between_passes_and_seeds(tmp_path):
     folder = write_shards_of(tmp_path, [1])
     plan = make_plan(folder, shuffle=1)
-    pictures = [d.batch.turned().hq for d in deliveries(plan, 40)]
-    assert len({picture.numpy().tobytes() for picture in pictures}) > 20
+    images = [d.batch.turned().hq for d in deliveries(plan, 40)]
+    assert len({image.numpy().tobytes() for image in images}) > 20
     other = [d.batch.turned().hq for d in deliveries(make_plan(folder, shuffle=1, seed=1), 40)]
-    assert any(not torch.equal(a, b) for a, b in zip(pictures, other))
+    assert any(not torch.equal(a, b) for a, b in zip(images, other))
 
 
 def test_state_is_plain_values(folder, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from shard_files import encoded_picture, write_tar
+from shard_files import encoded_image, write_tar
 
 from data_pipelines.shards import write_shards
 from data_pipelines.shards.duplicates import Duplicates
@@ -19,14 +19,14 @@ from data_pipelines.sources import locate, read_shard
 
 
 def smooth(seed, side=64):
-    """A picture with structure that survives resizing."""
+    """An image with structure that survives resizing."""
     small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC)
 
 
-def save(path, picture, **more):
+def save(path, image, **more):
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, **more)
+    image.save(path, **more)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_original_bytes_index_and_names(photographs, tmp_path):
     samples = packed(out)
     assert sorted(samples) == [str(i) for i in range(10)]
     for i in range(10):
-        assert samples[str(i)].picture == ("png", (photographs / f"holiday/{i}.png").read_bytes())
+        assert samples[str(i)].image == ("png", (photographs / f"holiday/{i}.png").read_bytes())
     content = index(out)
     assert (content["samples"], content["inputs"], content["dropped"]) == (10, 10, {})
     assert [entry["samples"] for entry in content["shards"]] == [4, 4, 2]
@@ -109,7 +109,7 @@ def test_filters_and_their_report(photographs, tmp_path):
         processes=1, shuffle_seed=None,
     )  # fmt: skip
     reasons = dict(dropped(out))
-    assert reasons.pop("broken") in ("not_a_picture", "damaged_picture")
+    assert reasons.pop("broken") in ("not_an_image", "damaged_image")
     assert reasons == {
         "tiny": "below_min_side", "flat": "below_min_gradient", "stripes": "below_min_entropy",
         "holiday/3": "duplicate", "resized": "near_duplicate",
@@ -124,26 +124,26 @@ def test_duplicates_can_be_kept(photographs, tmp_path):
     assert index(tmp_path / "out")["samples"] == 11
 
 
-def test_large_pictures_are_cut_into_tiles(tmp_path):
+def test_large_images_are_cut_into_tiles(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (70, 110, 3), dtype=np.uint8)
     save(tmp_path / "in/wide.png", Image.fromarray(noise))
     save(tmp_path / "in/single.png", smooth(1, 40))
     write_shards([str(tmp_path / "in")], str(tmp_path / "out"), tile=32, processes=1)
     samples = packed(tmp_path / "out")
     assert sorted(samples) == ["single", *sorted(f"wide-x{x}-y{y}" for x in (7, 39, 71) for y in (3, 35))]
-    kind, encoded = samples["wide-x39-y35"].picture
+    kind, encoded = samples["wide-x39-y35"].image
     assert kind == "webp"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded))), noise[35:67, 39:71])
-    assert samples["single"].picture[0] == "png"
+    assert samples["single"].image[0] == "png"
 
 
 def test_shards_are_packed_anew_with_all_members(tmp_path):
-    members = {"1.png": encoded_picture(1, 32), "1.json": b'{"x": 1}', "2.txt": b"alone", "3.jpg": b""}
+    members = {"1.png": encoded_image(1, 32), "1.json": b'{"x": 1}', "2.txt": b"alone", "3.jpg": b""}
     source = write_tar(tmp_path / "old.tar", members)
     write_shards([str(source)], str(tmp_path / "out"), processes=1)
     (sample,) = packed(tmp_path / "out").values()
     assert sample.members == {"png": members["1.png"], "json": members["1.json"]}
-    assert dropped(tmp_path / "out") == [["old/2", "no_picture_in_sample"], ["old/3", "empty_file"]]
+    assert dropped(tmp_path / "out") == [["old/2", "no_image_in_sample"], ["old/3", "empty_file"]]
 
 
 def test_interrupted_run_goes_on_and_ends_the_same(photographs, tmp_path, monkeypatch):
@@ -192,11 +192,11 @@ def test_nothing_to_pack_is_one_sentence(tmp_path):
         write_shards([str(tmp_path / "nothing")], str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     save(tmp_path / "in/flat.png", Image.new("RGB", (64, 64)))
-    with pytest.raises(ValueError, match=r"No picture is left to pack \(1 below_min_entropy\)"):
+    with pytest.raises(ValueError, match=r"No image is left to pack \(1 below_min_entropy\)"):
         write_shards([str(tmp_path / "in")], str(tmp_path / "out"), min_entropy=1, processes=1)
 
 
-def test_measures_of_known_pictures():
+def test_measures_of_known_images():
     flat = np.full((32, 32, 3), 90, np.uint8)
     assert gradient_energy(luma(flat)) == 0
     assert entropy(luma(flat)) == 0

@@ -7,9 +7,7 @@ from vosr.imaging.formats import SUFFIXES
 from vosr.listing import Complain, walk
 
 
-def pictures_below(
-    root: Path, leave_out: Path | None, complain: Complain
-) -> Iterator[tuple[Path, list[Path]]]:
+def images_below(root: Path, leave_out: Path | None, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
     """Folders that hold images, each relative to ``root`` with its images, in the order of names.
 
     Hidden files and folders are passed over, links to folders are followed once.

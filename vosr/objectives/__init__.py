@@ -4,7 +4,7 @@ from vosr.objectives.base import DistillationObjective, FlowDraw, Loss, Objectiv
 from vosr.objectives.combined import LogMSE, WeightedSum
 from vosr.objectives.features import FeatureLoss
 from vosr.objectives.flow_matching import FlowMatching
-from vosr.objectives.picture import FidelitySharpness, PictureLoss
+from vosr.objectives.image import FidelitySharpness, ImageLoss
 from vosr.objectives.rcgm import RCGM
 from vosr.objectives.shortcut import Shortcut
 from vosr.registry import Registry
@@ -14,25 +14,25 @@ OBJECTIVES.add("flow_matching", FlowMatching)
 OBJECTIVES.add("rcgm", RCGM)
 OBJECTIVES.add("shortcut", Shortcut)
 
-PICTURE_LOSSES: Registry[PictureLoss] = Registry("picture_loss", PictureLoss)
-PICTURE_LOSSES.add("features", FeatureLoss)
-PICTURE_LOSSES.add("fidelity_sharpness", FidelitySharpness)
-PICTURE_LOSSES.add("log_mse", LogMSE)
-PICTURE_LOSSES.add("weighted_sum", WeightedSum)
+IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", ImageLoss)
+IMAGE_LOSSES.add("features", FeatureLoss)
+IMAGE_LOSSES.add("fidelity_sharpness", FidelitySharpness)
+IMAGE_LOSSES.add("log_mse", LogMSE)
+IMAGE_LOSSES.add("weighted_sum", WeightedSum)
 
 __all__ = [
+    "IMAGE_LOSSES",
     "OBJECTIVES",
-    "PICTURE_LOSSES",
     "RCGM",
     "DistillationObjective",
     "FeatureLoss",
     "FidelitySharpness",
     "FlowDraw",
     "FlowMatching",
+    "ImageLoss",
     "LogMSE",
     "Loss",
     "Objective",
-    "PictureLoss",
     "Shortcut",
     "TeacherObjective",
     "WeightedSum",

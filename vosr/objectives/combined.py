@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from vosr.objectives.base import Loss
-from vosr.objectives.picture import PictureLoss
+from vosr.objectives.image import ImageLoss
 
 
-class WeightedSum(PictureLoss):
+class WeightedSum(ImageLoss):
     """Sum of other image losses, each times its weight.
 
     Args:
@@ -18,7 +18,7 @@ class WeightedSum(PictureLoss):
         ValueError: no loss, or another number of weights.
     """
 
-    def __init__(self, losses: list[PictureLoss], weights: list[float]) -> None:
+    def __init__(self, losses: list[ImageLoss], weights: list[float]) -> None:
         super().__init__()
         if not losses or len(losses) != len(weights):
             raise ValueError(f"Give one weight for each loss, not {len(weights)} for {len(losses)}.")
@@ -37,7 +37,7 @@ class WeightedSum(PictureLoss):
         return Loss(total, terms)
 
 
-class LogMSE(PictureLoss):
+class LogMSE(ImageLoss):
     """Mean over the images of log(MSE + 1e-5): decibels of PSNR, so that easy and hard images count alike."""
 
     def forward(self, restored: Tensor, hq: Tensor) -> Loss:

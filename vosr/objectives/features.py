@@ -5,13 +5,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vosr.objectives.base import Loss
-from vosr.objectives.picture import PictureLoss
+from vosr.objectives.image import ImageLoss
 from vosr.timm_features import TimmFeatures
 
 EPS = 1e-10
 
 
-class FeatureLoss(PictureLoss):
+class FeatureLoss(ImageLoss):
     """Distance of unit-normalised features of a frozen timm backbone.
 
     This is LPIPS (Zhang et al. 2018) without its learned weights. At each layer the feature vectors of both images are

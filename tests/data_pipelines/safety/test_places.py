@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from shard_files import encoded_picture, write_tar
+from shard_files import encoded_image, write_tar
 
 from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
 from data_pipelines.shards import write_shards
@@ -65,9 +65,9 @@ def test_no_listed_name_is_run(here, name, how):
     name = name.replace("/", "")  # a file's
     (here / "data").mkdir()
     if name.endswith(".tar"):
-        write_tar(here / "data" / name, {"a.png": encoded_picture(1)})
+        write_tar(here / "data" / name, {"a.png": encoded_image(1)})
     else:
-        (here / "data" / name).write_bytes(encoded_picture(1))
+        (here / "data" / name).write_bytes(encoded_image(1))
     sources = {
         "folder": "data",
         "pattern": "data/*",

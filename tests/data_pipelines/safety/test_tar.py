@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_files import encoded_picture, write_tar
+from shard_files import encoded_image, write_tar
 
 from data_pipelines.failures import Reason
 from data_pipelines.safety.tar import MOST_RECORD, members, open_tar
@@ -154,7 +154,7 @@ def test_any_change_of_bytes_gives_members_or_one_kind_of_error(data):
 
 
 def test_fewer_samples_than_the_index_says_are_told(tmp_path):
-    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_picture(i) for i in range(2)})
+    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_image(i) for i in range(2)})
     given_samples = []
     with pytest.raises(ShardFault, match="holds 2 samples, 20 by its index"):
         given_samples.extend(read_shard(Shard(str(path), 20)))
