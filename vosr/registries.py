@@ -8,7 +8,6 @@ from vosr.autoencoders import AUTOENCODERS
 from vosr.backbones import BACKBONES
 from vosr.component import Component
 from vosr.degradations import DEGRADATIONS
-from vosr.discriminators import DISCRIMINATORS
 from vosr.encoders import ENCODERS
 from vosr.guidance import GUIDANCE
 from vosr.metrics import METRICS
