@@ -1,6 +1,6 @@
 """A complete restoration model: frozen parts, backbone, guidance and how it is sampled."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -10,7 +10,7 @@ from vosr.backbones import Backbone
 from vosr.conditioning import Conditioner
 from vosr.flow import Schedule, Solver, integrate, time_grid
 from vosr.guidance import Guidance
-from vosr.types import AverageVelocityFn, Condition
+from vosr.types import AverageVelocityFn, Condition, PreparedSemantics
 
 ColorFix = Literal["adain", "wavelet", "none"]
 
@@ -88,16 +88,22 @@ class RestorationModel(nn.Module):
         return autoencoder.latent_channels, height // autoencoder.factor, width // autoencoder.factor
 
     def velocity(
-        self, condition: Condition, guidance_scale: float | None = None, partial_strength: float | None = None
+        self,
+        condition: Condition,
+        guidance_scale: float | None = None,
+        partial_strength: float | None = None,
+        semantics: Tensor | PreparedSemantics | None = None,
     ) -> AverageVelocityFn:
-        """The field to integrate for ``condition``: guided for a teacher, the student's own else."""
-        return velocity_field(
-            self.backbone,
-            self.guidance if self.card.kind == "teacher" else None,
-            condition,
-            guidance_scale,
-            partial_strength,
-        )
+        """The field to integrate for ``condition``: guided for a teacher, the student's own else.
+
+        Args:
+            condition: see :func:`velocity_field`.
+            guidance_scale: replaces the guidance scale (teachers).
+            partial_strength: replaces the partial strength (teachers).
+            semantics: those of the condition, where the backbone has prepared them already.
+        """
+        guidance = self.guidance if self.card.kind == "teacher" else None
+        return velocity_field(self.backbone, guidance, condition, guidance_scale, partial_strength, semantics)
 
     @torch.no_grad()
     def restore(
@@ -133,9 +139,13 @@ def velocity_field(
     condition: Condition,
     guidance_scale: float | None = None,
     partial_strength: float | None = None,
+    semantics: Tensor | PreparedSemantics | None = None,
 ) -> AverageVelocityFn:
-    """Close a backbone, and a teacher's guidance, over one condition."""
+    """Close a backbone, and a teacher's guidance, over one condition, whose semantics are prepared once."""
+    full = backbone.prepared(condition) if semantics is None else replace(condition, semantics=semantics)
     if guidance is None:
-        return lambda z, t, r: backbone.velocity(z, t, condition, r if backbone.end_time else None)
-    partial = guidance.partial_condition(condition, partial_strength)
-    return lambda z, t, r: guidance.velocity(backbone.velocity, z, t, condition, partial, guidance_scale)
+        return lambda z, t, r: backbone.velocity(z, t, full, r if backbone.end_time else None)
+    guide, scale = guidance, guidance.scale if guidance_scale is None else guidance_scale
+    partial = None if scale == 1 else guide.partial_condition(condition, partial_strength)
+    partial = None if partial is None else backbone.prepared(partial)
+    return lambda z, t, r: guide.velocity(backbone.velocity, z, t, full, partial, scale, one_time=True)

@@ -60,6 +60,7 @@ def parallelise(backbone: Backbone, options: Parallelism, mesh: DeviceMesh | Non
             "activation checkpointing, compilation and FSDP."
         )
     trained = any(parameter.requires_grad for parameter in backbone.parameters())
+    backbone.prepares_inside = mesh is not None or (options.activation_checkpointing and trained)
     for block in blocks:
         if options.activation_checkpointing and trained:
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)

@@ -4,6 +4,7 @@ Shape legend, used in every docstring: B batch, C latent channels, H W pixels, h
 N backbone tokens, M semantic tokens, Z semantic width, D backbone width. Time: t = 1 is noise, t = 0 is data.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,23 +21,59 @@ AverageVelocityFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(z_t, t (B,), r (B,)) -> mean velocity between t and r <= t, (B, C, h, w)."""
 
 
+class PreparedSemantics(ABC):
+    """What a backbone has made of semantics, once for many evaluations; stands for the tokens in a condition.
+
+    Only the backbone that made it can read it. See :meth:`vosr.backbones.Backbone.prepare`.
+    """
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+
+    @abstractmethod
+    def repeat(self, times: int) -> "PreparedSemantics":
+        """Of as many copies of the batch, one after another."""
+
+    @abstractmethod
+    def followed_by(self, other: "PreparedSemantics") -> "PreparedSemantics":
+        """Of the batch that has the samples of this one, then those of ``other``."""
+
+
 @dataclass(frozen=True)
 class Condition:
     """What the backbone knows about the low-quality image.
 
     Attributes:
         latent: LQ latent, (B, C, h, w).
-        semantics: frozen-encoder tokens of the LQ image, (B, M, Z).
+        semantics: frozen-encoder tokens of the LQ image, (B, M, Z), or what a backbone has made of them.
     """
 
     latent: Tensor
-    semantics: Tensor
+    semantics: Tensor | PreparedSemantics
+
+    @property
+    def tokens(self) -> Tensor:
+        """The semantics, where they are not prepared."""
+        assert isinstance(self.semantics, Tensor), "guidance mixes tokens; prepare conditions afterwards"
+        return self.semantics
 
     def repeat(self, times: int) -> "Condition":
         """The condition of as many copies of the batch, one after another."""
         if times == 1:
             return self
-        return Condition(self.latent.repeat(times, 1, 1, 1), self.semantics.repeat(times, 1, 1))
+        latent, semantics = self.latent.repeat(times, 1, 1, 1), self.semantics
+        if isinstance(semantics, Tensor):
+            return Condition(latent, semantics.repeat(times, 1, 1))
+        return Condition(latent, semantics.repeat(times))
+
+    def followed_by(self, other: "Condition") -> "Condition":
+        """The condition of the batch that has the samples of this one, then those of ``other``."""
+        latent = torch.cat([self.latent, other.latent])
+        if isinstance(self.semantics, PreparedSemantics) and isinstance(other.semantics, PreparedSemantics):
+            return Condition(latent, self.semantics.followed_by(other.semantics))
+        return Condition(latent, torch.cat([self.tokens, other.tokens]))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from vosr.cli.training import TrainingCLI
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MAIN = sorted(path for path in CONFIGS.glob("**/*.yaml") if path.name in ("teacher.yaml", "distill.yaml"))
-OVERLAYS = sorted(path for path in CONFIGS.glob("*/*.yaml") if path not in MAIN)
+OVERLAYS = sorted(
+    path for path in CONFIGS.glob("*/*.yaml") if path not in MAIN and path.parent.name != "benchmark"
+)
 COUNTS = {
     ("vosr_0.5b", "teacher"): 485_623_616,
     ("vosr_0.5b", "distill"): 486_936_384,

@@ -16,6 +16,7 @@ from vosr.checkpoints.training_state import averaged_weights, newest
 from vosr.conditioning import Conditioner
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.registries import describe, rebuild
+from vosr.renamed import rename
 from vosr.weights import State, empty_module, load_strictly, on_meta, read_tensors
 
 FORMAT = "vosr/1"
@@ -92,4 +93,5 @@ def _read_record(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not valid JSON: {error}.") from error
     if record.get("format") != FORMAT:
         raise ValueError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
-    return record
+    renamed: dict[str, Any] = rename(record)
+    return renamed

@@ -51,8 +51,8 @@ _UNUSED_PATTERN = re.compile(
 class ReleasedArgs:
     """What args.json says of the model, by the names of METHOD section 9.
 
-    ``layer``, ``partial_range`` and ``fidelity_logit`` are layer_dinov2b_list, weak_cond_strength_aelq_list and the mean
-    of cond_strength_aelq_list.
+    ``layer``, ``partial_range`` and ``fidelity_logit`` are layer_dinov2b_list, weak_cond_strength_aelq_list and the
+    mean of cond_strength_aelq_list.
     """
 
     ae_type: Literal["sd2", "qwen"]

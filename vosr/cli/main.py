@@ -31,6 +31,10 @@ PLAN = {"plan": "Tell what a training run costs: operations, memory, communicati
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
     "video": ("vosr.cli.video", "Restore a film, image by image; its sound is kept."),
+    "evaluate": (
+        "vosr.cli.evaluate",
+        "Measure models, baselines and other tools' results on benchmarks; write a report.",
+    ),
     "export": (
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",

@@ -7,13 +7,21 @@ import yaml
 
 from vosr.registries import REGISTRIES
 from vosr.registry import class_path
+from vosr.renamed import rename, rename_arguments
 
 
 def expand_config(config: Any) -> Any:
     """Replace registered names in a training configuration; everything else is returned as it is."""
     if not isinstance(config, dict):
         return config
-    config = {key: expand_config(value) if key in SUBCOMMANDS else value for key, value in config.items()}
+    return _expand_names(rename(config))
+
+
+def _expand_names(config: dict[str, Any]) -> dict[str, Any]:
+    config = {
+        key: _expand_names(value) if key in SUBCOMMANDS and isinstance(value, dict) else value
+        for key, value in config.items()
+    }
     model = config.get("model")
     if isinstance(model, dict):
         config["model"] = _expand_model(model)
@@ -24,7 +32,7 @@ def expand_arguments(arguments: list[str]) -> list[str]:
     """Replace registered names in ``--model.<kind>=name``, ``--model.<kind> name`` and their long forms."""
     expanded: list[str] = []
     kind: str | None = None
-    for argument in arguments:
+    for argument in rename_arguments(arguments):
         if kind is not None:
             expanded.append(_expand_value(kind, argument))
             kind = None

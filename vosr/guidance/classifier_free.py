@@ -2,7 +2,7 @@
 
 import torch
 
-from vosr.guidance.base import Guidance
+from vosr.guidance.base import Guidance, no_semantics
 from vosr.types import Condition
 
 
@@ -26,4 +26,4 @@ class ClassifierFreeGuidance(Guidance):
         super().__init__(scale, partial_probability, fidelity_logit, interval)
 
     def partial_condition(self, condition: Condition, strength: float | None = None) -> Condition:
-        return Condition(torch.zeros_like(condition.latent), torch.zeros_like(condition.semantics))
+        return Condition(torch.zeros_like(condition.latent), no_semantics(condition))

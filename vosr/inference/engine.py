@@ -163,6 +163,7 @@ class Engine:
             settings.guidance_scale,
             settings.partial_strength,
             lambda done: advance(done / evaluations),
+            plan.keep if sampling.steps > 1 else 0,
         )
         noise = noise_for(seeds, tuple(lq.shape[1:]), self.device)
         return integrate(field, noise, sampling.times(), sampling.solver)

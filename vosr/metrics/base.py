@@ -1,7 +1,7 @@
 """Interface of a metric: restored images, with or without references, to one figure per image and a mean."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -27,7 +27,8 @@ class Metric(Component, TorchMetric, ABC):
         higher_is_better: direction.
         needs_reference: ``reference`` must be given.
         needs_lq: ``lq`` must be given.
-        per_image: :meth:`measure` gives one figure per image; otherwise there is one per set or film (:meth:`compute`).
+        over: what one figure is of. "image": :meth:`ImageMetric.measure` gives one per image; "set": :meth:`compute`
+            gives one of all images; "film": a batch is the frames of one film.
         unavailable: None, or one sentence saying what is missing and where to put it; measuring then raises
             :class:`~vosr.weights.MissingWeightsError` with it.
     """
@@ -39,7 +40,7 @@ class Metric(Component, TorchMetric, ABC):
     high: ClassVar[float]
     needs_reference: ClassVar[bool] = True
     needs_lq: ClassVar[bool] = False
-    per_image: ClassVar[bool] = True
+    over: ClassVar[Literal["image", "set", "film"]] = "image"
     is_differentiable = False
     higher_is_better = False
     full_state_update = False

@@ -12,12 +12,13 @@ from vosr.checkpoints import load_model
 from vosr.degradations import Degradation
 from vosr.frozen import FrozenModule
 from vosr.guidance import Guidance
+from vosr.guidance.base import ConditionDraw
 from vosr.model import RestorationModel, Sampling
 from vosr.objectives import DistillationObjective, ImageLoss, Loss
 from vosr.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.randomness import StepRandom
-from vosr.types import Condition
+from vosr.types import Condition, VelocityFn
 
 
 class FrozenTeacher(FrozenModule):
@@ -101,10 +102,10 @@ class DistillationModule(RestorationModule):
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         mixed, draw = self.mixed_condition(condition, random)
-        full, partial = self.guidance.augment(condition, draw), self.guidance.partial_condition(condition)
+        prepared = self.backbone.prepared(mixed)
         loss = self.objective.loss(
-            student=lambda z, t, r: self.backbone.velocity(z, t, mixed.repeat(len(z) // len(data)), r),
-            teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, partial),
+            student=lambda z, t, r: self.backbone.velocity(z, t, prepared.repeat(len(z) // len(data)), r),
+            teacher=self.guided_teacher(condition, draw),
             data=data,
             draw=random.draw("flow", self.objective.draw, data),
         )
@@ -115,6 +116,15 @@ class DistillationModule(RestorationModule):
         latent = noise - self.backbone.velocity(noise, start, condition, end)
         image = self.image_loss((self.conditioner.autoencoder.decode(latent) + 1) / 2, hq)
         return Loss(loss.total + image.total, loss.terms | image.terms)
+
+    @torch.no_grad()
+    def guided_teacher(self, condition: Condition, draw: ConditionDraw) -> VelocityFn:
+        """The target: full branch on the augmented LQ latent as the student's, partial branch on the clean one."""
+        teacher = self.teacher.backbone
+        partial = None if self.guidance.scale == 1 else self.guidance.partial_condition(condition)
+        full = teacher.prepared(self.guidance.augment(condition, draw))
+        partial = None if partial is None else teacher.prepared(partial)
+        return lambda z, t: self.guidance.velocity(teacher.velocity, z, t, full, partial)
 
     def teacher_model(self) -> RestorationModel:
         """The teacher under this run's guidance, on this module's frozen parts."""
