@@ -8,6 +8,7 @@ from vosr.autoencoders import AUTOENCODERS
 from vosr.backbones import BACKBONES
 from vosr.component import Component
 from vosr.degradations import DEGRADATIONS
+from vosr.discriminators import DISCRIMINATORS
 from vosr.encoders import ENCODERS
 from vosr.guidance import GUIDANCE
 from vosr.metrics import METRICS
@@ -24,6 +25,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
         AUTOENCODERS,
         OBJECTIVES,
         IMAGE_LOSSES,
+        DISCRIMINATORS,
         METRICS,
     )
 }
