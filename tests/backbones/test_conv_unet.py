@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vosr.backbones import ConvUNet
-from vosr.types import Condition
+from vosr.core.types import Condition
 
 
 def trained(**options):
@@ -48,7 +48,7 @@ def test_every_input_has_an_effect_and_the_end_time_has_none_at_the_start():
     ):
         assert (other - base).abs().max() > 1e-3
     without = trained(end_time=False)
-    without.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("end.")})
+    without.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("r_embedder.")})
     torch.testing.assert_close(model(x, t, semantics, t), without(x, t, semantics))
 
 

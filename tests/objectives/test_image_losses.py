@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from vosr.core.timm_features import TimmFeatures
 from vosr.objectives import FeatureLoss, LogMSE, WeightedSum
-from vosr.timm_features import TimmFeatures
 
 
 def features(**options):

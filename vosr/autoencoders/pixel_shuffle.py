@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vosr.autoencoders.base import Autoencoder
-from vosr.types import RandomSource
+from vosr.core.types import RandomSource
 
 # Mean and std of R, G and B of images in [-1, 1], over the detailed tiles of examples/photographs. Every sub-pixel
 # position has the same statistics, so three numbers serve all latent channels.

@@ -7,8 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vosr.backbones.base import Backbone
-from vosr.backbones.layers import NORM_EPS, TimeEmbedder, small_linears
+from vosr.backbones.layers import TimeEmbedder, small_linears
 from vosr.backbones.precondition import network_input, network_velocity
+from vosr.core.types import PreparedSemantics
+
+EPS = 1e-6
 
 
 class ConvUNet(Backbone):
@@ -56,8 +59,8 @@ class ConvUNet(Backbone):
         self.width = widths[0]
         self.residual_std = residual_std
         deepest = widths[-1]
-        self.time = TimeEmbedder(deepest)
-        self.end = TimeEmbedder(deepest) if end_time else None
+        self.t_embedder = TimeEmbedder(deepest)
+        self.r_embedder = TimeEmbedder(deepest) if end_time else None
         self.modulation = nn.ModuleList(nn.Linear(deepest, 3 * width) for width in widths)
         self.semantics = SemanticMap(semantic_dim, deepest) if semantic_dim else None
         self.head = nn.Conv2d(2 * latent_channels, widths[0], 3, padding=1)
@@ -79,7 +82,7 @@ class ConvUNet(Backbone):
                 module.reset_parameters()
             elif isinstance(module, GatedConv):
                 nn.init.zeros_(module.table)
-        for embedder in filter(None, (self.time, self.end)):
+        for embedder in filter(None, (self.t_embedder, self.r_embedder)):
             small_linears(embedder, std=0.02)
         small_linears(self.modulation, std=0.02)
         if self.semantics is not None:
@@ -88,12 +91,15 @@ class ConvUNet(Backbone):
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, t: Tensor, semantics: Tensor, r: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, t: Tensor, semantics: Tensor | PreparedSemantics, r: Tensor | None = None
+    ) -> Tensor:
         """See :meth:`vosr.backbones.base.Backbone.forward`.
 
         Raises:
             ValueError: an end time was given to a model without one, or the latent does not divide into the levels.
         """
+        assert isinstance(semantics, Tensor), "this backbone prepares nothing"
         if x.shape[-2] % self.patch_size or x.shape[-1] % self.patch_size:
             raise ValueError(
                 f"Latent {tuple(x.shape[-2:])} must be padded to multiples of {self.patch_size}."
@@ -118,10 +124,10 @@ class ConvUNet(Backbone):
         return network_velocity(x, t, out, self.residual_std)
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:
-        c = self.time(t)
-        if self.end is not None:
+        c = self.t_embedder(t)
+        if self.r_embedder is not None:
             r = t if r is None else r
-            return c + (t - r)[:, None].to(c.dtype) * self.end(r)
+            return c + (t - r)[:, None].to(c.dtype) * self.r_embedder(r)
         if r is not None:
             raise ValueError("This backbone takes no end time r; build it with end_time=True.")
         return c
@@ -132,7 +138,7 @@ class GatedConv(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.norm = nn.LayerNorm(width, eps=EPS)
         self.table = nn.Parameter(torch.zeros(3, width))
         self.conv = nn.Conv2d(width, 2 * width, 3, padding=1)
         self.project = nn.Conv2d(width, width, 1)

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from vosr.core.timm_features import TimmFeatures
 from vosr.discriminators.base import Discriminator
 from vosr.discriminators.patch import SLOPE
-from vosr.timm_features import TimmFeatures
 
 
 class ProjectedDiscriminator(Discriminator):

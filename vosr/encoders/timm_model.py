@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vosr.core.frozen import FrozenModule
+from vosr.core.timm_models import create_timm, read_timm_weights, timm_config
+from vosr.core.weights import on_meta, random_module
 from vosr.encoders.base import Encoder
-from vosr.frozen import FrozenModule
-from vosr.timm_models import create_timm, read_timm_weights, timm_config
-from vosr.weights import on_meta, random_module
 
 _STRIDE = 16
 """Stride at which a convolutional network is read by default; a ViT/16 has the same."""

@@ -11,7 +11,7 @@ from string import Template
 
 from PIL import Image
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.imaging.comparison import Compared
 from vosr.imaging.side_by_side import side_by_side
 from vosr.imaging.slider import page_url, slider, slider_script, slider_style

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.imaging.finishing import Layout, Profile, finished, layout_of, losses
 from vosr.imaging.formats import Format, format_of
 from vosr.imaging.photo import Animation, Photo

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vosr.core.files.listing import Complain
 from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
 from vosr.jobs.find import images_below
 from vosr.jobs.job import Done, Job, Skipped, Tell
 from vosr.jobs.leftovers import remove_leftovers
 from vosr.jobs.names import SAME, output_names, suffix_for
-from vosr.listing import Complain
 
 COMPARISONS = "comparison"
 """Folder of the before-and-after images within the output."""

@@ -1,5 +1,7 @@
 """Registered objectives: ``flow_matching`` trains a teacher, the others distil one."""
 
+from vosr.core.registry import Registry
+from vosr.objectives.adversarial import Adversary
 from vosr.objectives.base import DistillationObjective, FlowDraw, Loss, Objective, TeacherObjective
 from vosr.objectives.combined import LogMSE, WeightedSum
 from vosr.objectives.features import FeatureLoss
@@ -7,7 +9,6 @@ from vosr.objectives.flow_matching import FlowMatching
 from vosr.objectives.image import FidelitySharpness, ImageLoss
 from vosr.objectives.rcgm import RCGM
 from vosr.objectives.shortcut import Shortcut
-from vosr.registry import Registry
 
 OBJECTIVES: Registry[Objective] = Registry("objective", Objective)
 OBJECTIVES.add("flow_matching", FlowMatching)
@@ -24,6 +25,7 @@ __all__ = [
     "IMAGE_LOSSES",
     "OBJECTIVES",
     "RCGM",
+    "Adversary",
     "DistillationObjective",
     "FeatureLoss",
     "FidelitySharpness",

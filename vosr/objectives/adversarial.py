@@ -1,12 +1,12 @@
 """The adversarial term of a one-step student: formulas, and the discriminator's own training."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vosr.component import Component
+from vosr.core.component import Component
 from vosr.discriminators import Discriminator
 
 AdversarialLoss = Literal["hinge", "relativistic"]
@@ -109,6 +109,28 @@ class Adversary(Component, nn.Module):
                     parameter.grad.div_(dist.get_world_size())
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+
+    def training_state(self) -> dict[str, Any]:
+        """Weights of the discriminator without its frozen parts, and the optimizer's state."""
+        frozen = {
+            name for name, p in self.discriminator.named_parameters() if not any(p is t for t in self.trained)
+        }
+        weights = {name: v for name, v in self.discriminator.state_dict().items() if name not in frozen}
+        return {"discriminator": weights, "optimizer": self.optimizer.state_dict()}
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`training_state`.
+
+        Raises:
+            ValueError: the state is of another discriminator.
+        """
+        own = self.training_state()["discriminator"]
+        if own.keys() != state["discriminator"].keys():
+            raise ValueError(
+                "The checkpoint's discriminator is another one than model.adversary.discriminator."
+            )
+        self.discriminator.load_state_dict(state["discriminator"], strict=False)
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def _hold(self, trained: bool) -> None:
         for parameter in self.trained:

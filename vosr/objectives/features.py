@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vosr.core.timm_features import TimmFeatures
 from vosr.objectives.base import Loss
 from vosr.objectives.image import ImageLoss
-from vosr.timm_features import TimmFeatures
 
 EPS = 1e-10
 

@@ -5,10 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vosr.core.types import VelocityFn
 from vosr.flow import TimeDistribution, interpolate, per_sample, sample_times, shift_times, velocity
 from vosr.objectives.adaptive import adaptive_mse
 from vosr.objectives.base import FlowDraw, Loss, TeacherObjective
-from vosr.types import VelocityFn
 
 
 class FlowMatching(TeacherObjective):
