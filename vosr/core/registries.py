@@ -17,6 +17,7 @@ _PLACES = {
     "autoencoder": "vosr.autoencoders:AUTOENCODERS",
     "objective": "vosr.objectives:OBJECTIVES",
     "image_loss": "vosr.objectives:IMAGE_LOSSES",
+    "discriminator": "vosr.discriminators:DISCRIMINATORS",
     "metric": "vosr.metrics:METRICS",
 }
 

@@ -1,5 +1,6 @@
 """What teacher training and distillation share: frozen parts, degradation, EMA, validation, optimizer."""
 
+import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -37,10 +38,12 @@ class RestorationModule(L.LightningModule):
 
     ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
     Frozen parts are neither in the optimizer nor in checkpoints. ``step_skipped`` tells callbacks that the optimizer
-    left the weights as they were.
+    left the weights as they were. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
+    done before this run: weights alone may come from another machine.
     """
 
     step_skipped: bool = False
+    schedule_step: int = 0
 
     conditioner: Conditioner
     backbone: Backbone
@@ -123,8 +126,14 @@ class RestorationModule(L.LightningModule):
         optimizer = self.optimizer(self.backbone.parameters())
         if self.lr_scheduler is None:
             return optimizer
-        scheduler = {"scheduler": self.lr_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        scheduler = self.lr_scheduler(optimizer)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # torch expects optimizer steps between; another machine made them
+            for _ in range(self.schedule_step):
+                scheduler.step()
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Trained weights and their average; frozen parts stay out of checkpoints."""

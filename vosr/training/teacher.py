@@ -38,6 +38,8 @@ class TeacherModule(RestorationModule):
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
         init_from: model folder or run whose weights training starts from.
+        schedule_step: steps that the learning-rate schedule counts as done before this run, for weights that come from
+            an earlier piece of the same training without its checkpoint.
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
         trust_remote_code: whether the model of init_from may name classes by dotted paths, which are imported.
@@ -58,11 +60,15 @@ class TeacherModule(RestorationModule):
         lr_scheduler: LRSchedulerCallable | None = None,
         ema_decay: float = 0.9999,
         init_from: str | Path | None = None,
+        schedule_step: int = 0,
         seed: int = 0,
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
         trust_remote_code: bool = False,
     ) -> None:
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
+        if schedule_step < 0:
+            raise ValueError(f"schedule_step must not be negative, not {schedule_step}.")
+        self.schedule_step = schedule_step
         self.conditioner = Conditioner(autoencoder, encoder)
         self.backbone_factory = backbone
         self.objective = objective
