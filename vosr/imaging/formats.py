@@ -48,7 +48,7 @@ FORMATS = {
     known.name: known
     for known in (
         Format("png", "PNG", (".png", ".apng"), deep=True),
-        Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe"), alpha=False, frames=False, longest=65500),
+        Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), alpha=False, frames=False, longest=65500),
         Format("webp", "WEBP", (".webp",), grey=False, longest=16383),
         Format("tiff", "TIFF", (".tif", ".tiff"), deep=True),
         Format("bmp", "BMP", (".bmp",), alpha=False, metadata=False, frames=False),
@@ -57,7 +57,7 @@ FORMATS = {
     if known.name != "avif" or features.check("avif")
 }
 """Formats that can be written."""
-READ_ONLY = (".gif",)
+READ_ONLY = (".gif", ".jp2", ".ppm", ".pgm")
 SUFFIXES = (*(suffix for known in FORMATS.values() for suffix in known.suffixes), *READ_ONLY)
 """Files that a folder is searched for."""
 _BY_SUFFIX = {suffix: known for known in FORMATS.values() for suffix in known.suffixes}
