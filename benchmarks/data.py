@@ -1,7 +1,7 @@
 """Reading speed: decoders against each other, and the training stream against the bare decode loop.
 
 Run as `python benchmarks/data.py`. Everything is made on the spot (dead leaves of 512 and 2048 pixels as JPEG of
-quality 92 and PNG, packed into shards). Figures are pictures per second of CPU time of one core, the best of
+quality 92 and PNG, packed into shards). Figures are images per second of CPU time of one core, the best of
 several rounds: what others do on the same machine hardly matters.
 """
 
@@ -46,7 +46,7 @@ def scene(side: int, number: int) -> Image.Image:
     return Image.fromarray(np.concatenate(rows))
 
 
-def write_pictures(folder: Path, side: int, kind: str, count: int) -> list[Path]:
+def write_images(folder: Path, side: int, kind: str, count: int) -> list[Path]:
     folder.mkdir(parents=True)
     paths = []
     for number in range(count):
@@ -55,7 +55,7 @@ def write_pictures(folder: Path, side: int, kind: str, count: int) -> list[Path]
     return paths
 
 
-def pictures_per_second(work: Callable[[], int], rounds: int) -> float:
+def images_per_second(work: Callable[[], int], rounds: int) -> float:
     """Best of several rounds, by CPU time."""
     rates = []
     for _ in range(rounds):
@@ -112,7 +112,7 @@ def decoders(paths: list[Path], rounds: int) -> dict[str, float]:
                 decode(content)
             return len(contents)
 
-        rates[name] = pictures_per_second(work, rounds)
+        rates[name] = images_per_second(work, rounds)
     return rates
 
 
@@ -140,8 +140,8 @@ def stream(paths: list[Path], rounds: int) -> dict[str, float]:
 
     bare_rate, stream_rate = [], []
     for _ in range(rounds):  # alternately, so that a slow spell of the machine hits both
-        bare_rate.append(pictures_per_second(bare, 1))
-        stream_rate.append(pictures_per_second(streamed, 1))
+        bare_rate.append(images_per_second(bare, 1))
+        stream_rate.append(images_per_second(streamed, 1))
     return {
         "bare loop": max(bare_rate),
         "stream": max(stream_rate),
@@ -161,7 +161,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for side, count in ((512, 48), (2048, 12)):
             for kind in ("jpg", "png"):
-                paths = write_pictures(Path(folder) / f"{kind}{side}", side, kind, count)
+                paths = write_images(Path(folder) / f"{kind}{side}", side, kind, count)
                 rates = decoders(paths, arguments.rounds) | stream(paths, arguments.rounds)
                 results[f"{kind} {side}"] = rates
     versions = {
@@ -171,12 +171,12 @@ def main() -> None:
     show(results)
     if arguments.out:
         arguments.out.write_text(
-            json.dumps({"versions": versions, "pictures_per_second": results}, indent=2) + "\n"
+            json.dumps({"versions": versions, "images_per_second": results}, indent=2) + "\n"
         )
 
 
 def show(results: dict[str, dict[str, float]]) -> None:
-    table = Table("pictures/s of one core", *results)
+    table = Table("images/s of one core", *results)
     for name in [*DECODERS, "bare loop", "stream", SHARE]:
         cells = [rates.get(name) for rates in results.values()]
         table.add_row(

@@ -1,4 +1,4 @@
-"""Speed of the degradation: per picture against per batch, and against reading the same pictures.
+"""Speed of the degradation: per image against per batch, and against reading the same images.
 
 Run as ``python benchmarks/degradation.py``. Times are medians of several rounds after one to warm up; every figure
 of a row comes from this one run. Peak memory is what the degradation takes beyond its input: allocated on a GPU,
@@ -81,15 +81,15 @@ def main() -> None:
     table = Table(
         "crop",
         "batch",
-        "per picture ms",
+        "per image ms",
         "per batch ms",
         "ratio",
-        "pictures/s",
+        "images/s",
         "peak MB",
         "read JPEG ms",
         title=title,
     )
-    variants = [DEGRADATIONS.build("real_esrgan", per_picture=each) for each in (True, False)]
+    variants = [DEGRADATIONS.build("real_esrgan", per_image=each) for each in (True, False)]
     for side in options.sizes:
         for batch in options.batches:
             table.add_row(str(side), str(batch), *measure(variants, side, batch, options.rounds, device))
@@ -101,11 +101,11 @@ def measure(
 ) -> list[str]:
     """The figures of one row."""
     draw = DeadLeaves(side)
-    pictures = [draw(i) for i in range(batch)]
-    hq = torch.stack([torch.from_numpy(p).permute(2, 0, 1) for p in pictures]).float().div(255).to(device)
+    images = [draw(i) for i in range(batch)]
+    hq = torch.stack([torch.from_numpy(p).permute(2, 0, 1) for p in images]).float().div(255).to(device)
     generator = torch.Generator().manual_seed(0)
     each, shared = (median_seconds(lambda d=d: d(hq, generator), rounds, device) for d in variants)
-    coded = [jpeg_bytes(Image.fromarray(picture)) for picture in pictures]
+    coded = [jpeg_bytes(Image.fromarray(image)) for image in images]
     decoder = ImageDecoder()
     reading = median_seconds(lambda: [decoder.decode(data) for data in coded], rounds, torch.device("cpu"))
     peak = peak_megabytes(lambda: variants[0](hq, generator), device)
@@ -113,9 +113,9 @@ def measure(
     return [*milliseconds, f"{each / shared:.2f}", f"{batch / each:.0f}", peak, f"{1e3 * reading:.0f}"]
 
 
-def jpeg_bytes(picture: Image.Image) -> bytes:
+def jpeg_bytes(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=92)
+    image.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
 

@@ -1,6 +1,6 @@
 """Distance of the JPEG codecs to Pillow's encoder and decoder at the same quality, in 8-bit steps.
 
-Run as ``python benchmarks/jpeg.py``: pictures of the golden file, and a photograph of scikit-image. Writes the rows
+Run as ``python benchmarks/jpeg.py``: images of the golden file, and a photograph of scikit-image. Writes the rows
 of the table in docs/degradations.md.
 """
 
@@ -22,9 +22,9 @@ GOLDEN = Path(__file__).parents[1] / "tests/golden/degradation_ops.safetensors"
 
 def pillow(image: Tensor, quality: Tensor) -> Tensor:
     decoded = []
-    for picture, q in zip(image, quality):
+    for single, q in zip(image, quality):
         buffer = io.BytesIO()
-        pixels = (picture * 255).round().byte().permute(1, 2, 0).numpy()
+        pixels = (single * 255).round().byte().permute(1, 2, 0).numpy()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=int(q))
         decoded.append(torch.from_numpy(np.array(Image.open(buffer))).permute(2, 0, 1) / 255)
     return torch.stack(decoded)

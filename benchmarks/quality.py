@@ -1,6 +1,6 @@
-"""The README's table and picture: held-out photographs under the default degradation, fixed seeds.
+"""The README's table and image: held-out photographs under the default degradation, fixed seeds.
 
-    python benchmarks/quality.py [--student vosr_small_student] [--teacher vosr_small_teacher] [--picture
+    python benchmarks/quality.py [--student vosr_small_student] [--teacher vosr_small_teacher] [--image
     FILE]
 
 Every crop is degraded by the key of its photograph, so the figures repeat exactly on one machine.
@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from data_pipelines import Picture, RealPhotographs
+from data_pipelines import RealPhotographs, Sample
 from vosr.checkpoints import load_model
 from vosr.degradations import DEGRADATIONS
 from vosr.evaluation import gradient_ratio, psnr_y, ssim_y
@@ -27,31 +27,31 @@ def main() -> None:
     )
     parser.add_argument("--student", default="vosr_small_student")
     parser.add_argument("--teacher", default="vosr_small_teacher")
-    parser.add_argument("--picture", type=Path, help="where to write the picture of the first crops")
+    parser.add_argument("--image", type=Path, help="where to write the image of the first crops")
     parser.add_argument("--rows", type=int, default=4)
     options = parser.parse_args()
     student, teacher = load_model(options.student), load_model(options.teacher)
     degradation = DEGRADATIONS.build("real_esrgan", scale=student.card.scale, enlarge="bicubic")
     rows = []
-    for picture in photographs():
-        hq = torch.from_numpy(picture.hq.copy()).permute(2, 0, 1)[None].float() / 255
-        lq = degradation.apply(hq, degradation.sample(1, generator_for("validation", picture.key)))
-        noise = noise_for([derive_seed("noise", picture.key)], student.latent_shape(*hq.shape[-2:]))
+    for image in photographs():
+        hq = torch.from_numpy(image.hq.copy()).permute(2, 0, 1)[None].float() / 255
+        lq = degradation.apply(hq, degradation.sample(1, generator_for("validation", image.key)))
+        noise = noise_for([derive_seed("noise", image.key)], student.latent_shape(*hq.shape[-2:]))
         rows.append((lq, student.restore(lq, noise), teacher.restore(lq, noise), hq))
     titles = (f"{model.card.kind}, steps: {model.sampling.steps}" for model in (student, teacher))
-    pictures = dict(zip(("bicubic", *titles, "HQ"), zip(*rows)))
-    columns = {title: torch.cat(images) for title, images in pictures.items()}
+    images = dict(zip(("bicubic", *titles, "HQ"), zip(*rows)))
+    columns = {title: torch.cat(images) for title, images in images.items()}
     report(columns)
-    if options.picture:
+    if options.image:
         labelled_grid({title: images[: options.rows] for title, images in columns.items()}).save(
-            options.picture
+            options.image
         )
 
 
-def photographs() -> list[Picture]:
+def photographs() -> list[Sample]:
     """The held-out crops."""
-    pictures = RealPhotographs()
-    return [pictures[i] for i in range(len(pictures))]
+    images = RealPhotographs()
+    return [images[i] for i in range(len(images))]
 
 
 def report(columns: dict[str, torch.Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""Time, peak memory, tiles against the whole picture, and number formats of restoring.
+"""Time, peak memory, tiles against the whole image, and dtypes of restoring.
 
     python benchmarks/restore.py [--model vosr_small_student] [--sides 512 1024 2048 4096 8192] [--memory 0.5]
         [--device cpu] [--runs 3]
@@ -39,11 +39,10 @@ def measure(options: argparse.Namespace, side: int) -> None:
     from vosr.inference import Settings
 
     restorer = Restorer.from_pretrained(options.model, options.device, options.dtype)
-    picture = photograph(side // restorer.model.card.scale)
+    image = photograph(side // restorer.model.card.scale)
     started = time.perf_counter()
     rows = sum(
-        len(strip)
-        for strip in restorer.restore_rows(picture, (side, side), Settings(memory=options.memory), 0)
+        len(strip) for strip in restorer.restore_rows(image, (side, side), Settings(memory=options.memory), 0)
     )
     seconds = time.perf_counter() - started
     assert rows == side
@@ -87,16 +86,16 @@ def differences(options: argparse.Namespace) -> None:
     from vosr import Restorer
 
     names = ("astronaut", "coffee", "chelsea")
-    pictures = [np.ascontiguousarray(getattr(data, name)()[100:228, 100:228]) for name in names]
+    images = [np.ascontiguousarray(getattr(data, name)()[100:228, 100:228]) for name in names]
     full = Restorer.from_pretrained(options.model, options.device, "float32")
-    reference = full(pictures, scale=4, tile=0)
-    table = Table("against float32, whole picture", "PSNR (dB)", "mean |difference| / 255", "largest")
+    reference = full(images, scale=4, tile=0)
+    table = Table("against float32, whole image", "PSNR (dB)", "mean |difference| / 255", "largest")
     for title, dtype, tile in (
         ("tiles of the training size", "float32", None),
         ("bfloat16", "bfloat16", 0),
         ("float16", "float16", 0),
     ):
-        other = Restorer.from_pretrained(options.model, options.device, dtype)(pictures, scale=4, tile=tile)
+        other = Restorer.from_pretrained(options.model, options.device, dtype)(images, scale=4, tile=tile)
         error = np.concatenate([(a.astype(float) - b).ravel() for a, b in zip(reference, other)])
         psnr = 10 * np.log10(255**2 / (error**2).mean())
         table.add_row(title, f"{psnr:.1f}", f"{np.abs(error).mean():.2f}", f"{np.abs(error).max():.0f}")

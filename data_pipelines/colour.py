@@ -11,39 +11,39 @@ _PLAIN = ("RGB", "L", "CMYK")
 """Modes that colour profiles are applied to."""
 
 
-def to_srgb(picture: Image.Image) -> Image.Image:
-    """The picture as 8-bit RGB in sRGB.
+def to_srgb(image: Image.Image) -> Image.Image:
+    """The image as 8-bit RGB in sRGB.
 
     Transparent parts are laid over white. An embedded profile is applied unless it is sRGB itself or does
-    not fit the picture's mode; 16-bit and floating-point samples are scaled to 8 bits.
+    not fit the image's mode; 16-bit and floating-point samples are scaled to 8 bits.
     """
-    profile = picture.info.get("icc_profile")
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _eight_bit(picture)
-    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
-        picture = _over_white(picture)
-    elif picture.mode not in _PLAIN:
-        picture = picture.convert("RGB")
-    transform = _transform(profile, picture.mode) if profile else None
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bit(image)
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        image = _over_white(image)
+    elif image.mode not in _PLAIN:
+        image = image.convert("RGB")
+    transform = _transform(profile, image.mode) if profile else None
     if transform is not None:
-        converted: Image.Image | None = ImageCms.applyTransform(picture, transform)
+        converted: Image.Image | None = ImageCms.applyTransform(image, transform)
         if converted is not None:
             return converted
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    values = np.asarray(picture, np.float32)
+def _eight_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, np.float32)
     largest = float(values.max(initial=0))
-    if picture.mode == "F" and largest <= 1:
+    if image.mode == "F" and largest <= 1:
         scale = 255.0
     else:
-        scale = 1.0 if largest <= 255 and not picture.mode.startswith("I;16") else 255 / 65535
+        scale = 1.0 if largest <= 255 and not image.mode.startswith("I;16") else 255 / 65535
     return Image.fromarray(np.clip(values * scale + 0.5, 0, 255).astype(np.uint8))
 
 
-def _over_white(picture: Image.Image) -> Image.Image:
-    with_alpha = picture.convert("RGBA")
+def _over_white(image: Image.Image) -> Image.Image:
+    with_alpha = image.convert("RGBA")
     paper = Image.new("RGBA", with_alpha.size, "white")
     return Image.alpha_composite(paper, with_alpha).convert("RGB")
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How a training crop is taken from a picture.
+    """How a training crop is taken from an image.
 
     Args:
         flips: mirror half of the crops.
         rotations: turn the crops by 0, 90, 180 or 270 degrees.
-        shrink_to: pictures whose shorter side is longer than this, in pixels, are reduced to it first, which
+        shrink_to: images whose shorter side is longer than this, in pixels, are reduced to it first, which
             JPEGs do while they are decoded; by default the crop is taken at full resolution.
     """
 
@@ -28,7 +28,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Crop:
-    """Which part of a picture is seen, and how it is turned.
+    """Which part of an image is seen, and how it is turned.
 
     Attributes:
         x: left edge as a share of the free width, in [0, 1].
@@ -49,14 +49,14 @@ class Crop:
         return cls(x, y, augmentation.flips and mirror < 0.5, int(4 * turns) if augmentation.rotations else 0)
 
     def corner(self, width: int, height: int, size: int) -> tuple[int, int]:
-        """Left and top of a ``size`` crop in a picture of ``width`` by ``height``."""
+        """Left and top of a ``size`` crop in an image of ``width`` by ``height``."""
         return round(self.x * (width - size)), round(self.y * (height - size))
 
 
 def working_scale(width: int, height: int, size: int, shrink_to: int | None) -> float:
-    """Factor by which a picture is resized before a ``size`` crop is taken.
+    """Factor by which an image is resized before a ``size`` crop is taken.
 
-    The reference's rule for small pictures: the shorter side is enlarged to ``size``, bicubic.
+    The reference's rule for small images: the shorter side is enlarged to ``size``, bicubic.
     """
     shorter = min(width, height)
     if shorter < size:

@@ -1,4 +1,4 @@
-"""The Lightning data module: training batches by position, and fixed validation pictures."""
+"""The Lightning data module: training batches by position, and fixed validation images."""
 
 import logging
 from datetime import timedelta
@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader
 from data_pipelines.crop import Augmentation
 from data_pipelines.epochs import batch_layout, epoch_length, said_of
 from data_pipelines.failures import Tally
-from data_pipelines.folders import PictureFolder
+from data_pipelines.folders import ImageFolder
+from data_pipelines.images import ImageSet, collate
 from data_pipelines.loader import TrainLoader
-from data_pipelines.pictures import PictureSet, collate
 from data_pipelines.sources import Source, find_source
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.synthetic import SyntheticData
@@ -29,23 +29,23 @@ TALK_TIMEOUT = timedelta(minutes=10)
 
 
 class ShardDataModule(LightningDataModule):
-    """Training pictures from shards or folders, and a fixed validation set.
+    """Training images from shards or folders, and a fixed validation set.
 
     Args:
         train: a source, a list that is read as one, or sources with weights ({faces.tar: 1, /data/shards:
-            3}). A source is "synthetic" (pictures drawn on this machine), a folder of tar shards or of
-            pictures, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
+            3}). A source is "synthetic" (images drawn on this machine), a folder of tar shards or of
+            images, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
             pipe:, s3:, gs:, hf:).
-        validation: a picture set, or a source of photographs; null validates nothing.
-        hq: member of a sample that is the clean picture: hq takes 0001.hq.png, png takes 0001.png; by default the
-            first of hq, gt and the picture without a name of its own.
-        lq: member that is the degraded picture, which makes training pairs of its own (no degradation is applied);
-            or a folder whose pictures have the names of those of the folder data.train.
+        validation: an image set, or a source of photographs; null validates nothing.
+        hq: member of a sample that is the clean image: hq takes 0001.hq.png, png takes 0001.png; by default the
+            first of hq, gt and the image without a name of its own.
+        lq: member that is the degraded image, which makes training pairs of its own (no degradation is applied);
+            or a folder whose images have the names of those of the folder data.train.
         key: what forms a sample in an archive: "sample", the consecutive files whose names agree up to the first dot,
-            or "file", each picture.
-        crop_size: height and width of the training crops in pixels. Smaller pictures are enlarged.
-        batch_size: training pictures per device and step; 32 unless global_batch_size says otherwise.
-        global_batch_size: training pictures per optimizer step on all devices; batch_size or the accumulated
+            or "file", each image.
+        crop_size: height and width of the training crops in pixels. Smaller images are enlarged.
+        batch_size: training images per device and step; 32 unless global_batch_size says otherwise.
+        global_batch_size: training images per optimizer step on all devices; batch_size or the accumulated
             batches follow from it.
         num_workers: reading processes per rank; 0 reads in the training process.
         shuffle: 0 keeps the order of names; otherwise the whole of each source is shuffled. Of an archive that can
@@ -54,9 +54,9 @@ class ShardDataModule(LightningDataModule):
             at a time; 0 shuffles each source as a whole.
         augmentation: how crops are taken.
         seed: another seed gives another order and other crops.
-        batches_per_epoch: batches per rank and epoch; by default one pass over the training pictures.
+        batches_per_epoch: batches per rank and epoch; by default one pass over the training images.
         max_bad_share: share of unusable samples above which the run stops with a report.
-        synthetic: settings of the "synthetic" pictures.
+        synthetic: settings of the "synthetic" images.
         worker_timeout: seconds that training waits for a reading process before the run ends with a message; 0 waits
             for ever.
     """
@@ -64,7 +64,7 @@ class ShardDataModule(LightningDataModule):
     def __init__(
         self,
         train: str | list[str] | dict[str, float] = SYNTHETIC,
-        validation: PictureSet | str | None = None,
+        validation: ImageSet | str | None = None,
         hq: str | None = None,
         lq: str | None = None,
         key: KeyRule = "sample",
@@ -92,7 +92,7 @@ class ShardDataModule(LightningDataModule):
         self.train = _weights(train)
         self.fields = Fields(hq, lq)
         self.key: KeyRule = key
-        self.validation = PictureFolder(validation) if isinstance(validation, str) else validation
+        self.validation = ImageFolder(validation) if isinstance(validation, str) else validation
         self.crop_size = crop_size
         self.batch_size = batch_size
         self.global_batch_size = global_batch_size
@@ -113,7 +113,7 @@ class ShardDataModule(LightningDataModule):
         return self._loader.tally if self._loader is not None else Tally()
 
     def check(self) -> None:
-        """Find every source and validation picture now, before a run leaves its first file.
+        """Find every source and validation image now, before a run leaves its first file.
 
         Raises:
             ValueError: one is not there or holds nothing.
@@ -125,7 +125,7 @@ class ShardDataModule(LightningDataModule):
             raise ValueError("The validation set is empty; set --data.validation to null to have none.")
 
     def prepare_data(self) -> None:
-        """Draw the synthetic pictures, once per machine."""
+        """Draw the synthetic images, once per machine."""
         if any(SYNTHETIC in names for names, _ in self.train):
             self.synthetic.prepare()
 
@@ -167,21 +167,21 @@ class ShardDataModule(LightningDataModule):
         return turned(batch)
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
-        """The validation pictures in fixed order; nothing where there are none."""
+        """The validation images in fixed order; nothing where there are none."""
         if self.validation is None:
             return []
         if dist.is_available() and dist.is_initialized() and dist.get_rank() == 0:
             repeated = -len(self.validation) % dist.get_world_size()
             if repeated:
-                log.info("%d validation pictures are seen by two ranks: all ranks get as many.", repeated)
+                log.info("%d validation images are seen by two ranks: all ranks get as many.", repeated)
         return DataLoader(self.validation, batch_size=self.validation.batch_size, collate_fn=collate)
 
     def test_dataloader(self) -> DataLoader | list[DataLoader]:
-        """The same pictures as for validation."""
+        """The same images as for validation."""
         return self.val_dataloader()
 
     def predict_dataloader(self) -> DataLoader | list[DataLoader]:
-        """The same pictures as for validation."""
+        """The same images as for validation."""
         return self.val_dataloader()
 
     def teardown(self, stage: str) -> None:
@@ -190,7 +190,7 @@ class ShardDataModule(LightningDataModule):
             self._loader.close()
 
     def listing(self) -> dict[str, Any]:
-        """What is read, for the record of a run: shards and their lengths per source, validation pictures.
+        """What is read, for the record of a run: shards and their lengths per source, validation images.
 
         Raises:
             ValueError: a source is not there or holds nothing.

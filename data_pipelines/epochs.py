@@ -6,13 +6,13 @@ from data_pipelines.training_data import Plan
 
 DEFAULT_BATCH = 32
 UNKNOWN_EPOCH = 1000
-"""Batches of an epoch where nobody knows the number of pictures."""
+"""Batches of an epoch where nobody knows the number of images."""
 
 
 def batch_layout(
     batch_size: int | None, global_batch_size: int | None, ranks: int, trainer: Any
 ) -> tuple[int, int]:
-    """Pictures per device and batch, and accumulated batches per step, which the trainer is told.
+    """Images per device and batch, and accumulated batches per step, which the trainer is told.
 
     Args:
         batch_size: as the user gave it.
@@ -63,16 +63,16 @@ def epoch_length(plan: Plan, ranks: int, accumulated: int, wanted: int | None) -
     total = None if None in counts else sum(count for count in counts if count is not None)
     if wanted is None and total is None:
         batches = UNKNOWN_EPOCH
-        why = "nobody counted the pictures: write an index with the shards command, or give --data.batches_per_epoch"
+        why = "nobody counted the images: write an index with the shards command, or give --data.batches_per_epoch"
     else:
         whole = (total or 0) // (step * accumulated) * accumulated
         batches, why = wanted or max(1, whole), "given" if wanted else "one pass"
     said = [
         f"An epoch is {batches} batches of {plan.batch_size} on {ranks} ranks: {batches * step} of "
-        f"{total if total is not None else 'unknown'} pictures ({why})."
+        f"{total if total is not None else 'unknown'} images ({why})."
     ]
     if total is not None and batches * step > total:
-        said.append(f"Pictures repeat within an epoch, {batches * step / total:.1f} times on average.")
+        said.append(f"Images repeat within an epoch, {batches * step / total:.1f} times on average.")
     elif total is not None and batches * step < total:
         said.append(f"The other {total - batches * step} come in the next epoch: nothing is dropped.")
     return batches, said

@@ -9,11 +9,11 @@ class Reason(str, Enum):
     """Why a sample was left out."""
 
     EMPTY = "empty_file"
-    NOT_A_PICTURE = "not_a_picture"
-    DAMAGED = "damaged_picture"
+    NOT_AN_IMAGE = "not_an_image"
+    DAMAGED = "damaged_image"
     TOO_LARGE = "too_many_pixels"
     TOO_NARROW = "too_narrow"
-    NO_PICTURE = "no_picture_in_sample"
+    NO_IMAGE = "no_image_in_sample"
     UNEQUAL_PAIR = "unequal_pair"
     UNREADABLE_FILE = "unreadable_file"
     SHARD_MISSING = "shard_missing"
@@ -21,8 +21,8 @@ class Reason(str, Enum):
     SHARD_UNREACHABLE = "shard_unreachable"
 
 
-class PictureError(ValueError):
-    """A picture that cannot be used, and why."""
+class ImageError(ValueError):
+    """An image that cannot be used, and why."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from data_pipelines.crop import Crop, working_scale
 from data_pipelines.decode import decode
-from data_pipelines.failures import PictureError, Reason
+from data_pipelines.failures import ImageError, Reason
 
 Pixels = NDArray[np.uint8]
 
@@ -26,13 +26,13 @@ def decode_pair(
         shrink_to: as in :class:`data_pipelines.crop.Augmentation`.
 
     Raises:
-        PictureError: one cannot be used, or the two have different shapes.
+        ImageError: one cannot be used, or the two have different shapes.
     """
     clean, degraded = decode(hq), decode(lq)
     (height, width, _), (low_height, low_width, _) = clean.shape, degraded.shape
     # one pixel of rounding is what tools that reduce images differ by
     if abs(low_width - width * low_height / height) > 1.5 * max(1.0, low_height / height):
-        raise PictureError(
+        raise ImageError(
             Reason.UNEQUAL_PAIR, f"{width}x{height} pixels, and its partner {low_width}x{low_height}"
         )
     if size is None:

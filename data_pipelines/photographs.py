@@ -1,4 +1,4 @@
-"""Validation pictures: real photographs that come with scikit-image, never trained on."""
+"""Validation images: real photographs that come with scikit-image, never trained on."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_pipelines.crop import Crop
-from data_pipelines.pictures import Picture, PictureSet
+from data_pipelines.images import ImageSet, Sample
 
 PHOTOGRAPHS: dict[str, list[tuple[float, float]]] = {
     "astronaut.png": [(0.42, 0.12), (0.95, 0.95)],
@@ -23,7 +23,7 @@ PHOTOGRAPHS: dict[str, list[tuple[float, float]]] = {
 """Photograph to crop positions, (x, y) as shares of the free space; all are inside the scikit-image wheel."""
 
 
-class RealPhotographs(PictureSet):
+class RealPhotographs(ImageSet):
     """Fixed crops of photographs inside scikit-image: a face, a cat, a motorcycle, stars and others.
 
     The JPEG ones are halved first, by area averaging, where that leaves at least one crop: ground truth
@@ -44,12 +44,12 @@ class RealPhotographs(PictureSet):
     def __len__(self) -> int:
         return len(self._crops)
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> Sample:
         name, (x, y) = self._crops[index]
         photograph = _clean(_folder() / name, self.crop_size)
         left, top = Crop(x, y).corner(photograph.shape[1], photograph.shape[0], self.crop_size)
         crop = photograph[top : top + self.crop_size, left : left + self.crop_size]
-        return Picture(self.names()[index], np.ascontiguousarray(crop))
+        return Sample(self.names()[index], np.ascontiguousarray(crop))
 
     def names(self) -> list[str]:
         return [f"{Path(name).stem}@{x:.2f},{y:.2f}" for name, (x, y) in self._crops]

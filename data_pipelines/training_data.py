@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from data_pipelines.crop import Augmentation, Crop
 from data_pipelines.decode import decode_crop
-from data_pipelines.failures import BadDataError, Fault, PictureError, Reason
+from data_pipelines.failures import BadDataError, Fault, ImageError, Reason
 from data_pipelines.order import Mixture, PassOrder, hashed, uniform
 from data_pipelines.pairs import decode_pair
 from data_pipelines.sources import RawSample, Source, SourceError
@@ -20,7 +20,7 @@ from data_pipelines.sources.stream import SHARDS_WITHOUT_SAMPLES, endless
 from data_pipelines.turning import UnturnedBatch
 from vosr.types import Batch
 
-SAMPLES_WITHOUT_PICTURE = 500
+SAMPLES_WITHOUT_IMAGE = 500
 """Unusable samples in a row after which a reader gives up."""
 _CROP, _SUBSTITUTE = 1, 2
 
@@ -32,7 +32,7 @@ class Plan:
     Attributes:
         sources: what is mixed.
         crop_size: height and width of the crops in pixels.
-        batch_size: pictures per batch.
+        batch_size: images per batch.
         shuffle: 0 keeps the order of names; else samples are shuffled, and so many are in the buffer of a stream.
         block: shuffle within blocks of this many samples; 0 shuffles the whole source.
         augmentation: how crops are taken.
@@ -131,7 +131,7 @@ class TrainingData(Dataset[Delivery]):
         source, rank = self.plan.sources[number], before + self.shifts[number]
         crop = Crop.drawn(uniform(4, self.plan.seed, position, _CROP), self.plan.augmentation)
         lost: set[str] = set()
-        for attempt in range(SAMPLES_WITHOUT_PICTURE):
+        for attempt in range(SAMPLES_WITHOUT_IMAGE):
             try:
                 raw = self._raw(number, rank, position, attempt)
             except SourceError as error:
@@ -143,9 +143,9 @@ class TrainingData(Dataset[Delivery]):
                 continue
             try:
                 return raw.key, crop, self._decoded(source, raw, crop)
-            except PictureError as error:
+            except ImageError as error:
                 self._faults.append(Fault(error.reason, raw.key, str(error)))
-        raise BadDataError(f"{SAMPLES_WITHOUT_PICTURE} samples in a row without a usable picture.")
+        raise BadDataError(f"{SAMPLES_WITHOUT_IMAGE} samples in a row without a usable image.")
 
     def _raw(self, number: int, rank: int, position: int, attempt: int) -> RawSample:
         source = self.plan.sources[number]

@@ -17,13 +17,13 @@ class UnturnedBatch(Batch):
     """A batch as the readers deliver it; the data module turns it after the transfer.
 
     Attributes:
-        turns: per picture, whether it is to be mirrored, and by how many quarters it is to be turned then.
+        turns: per image, whether it is to be mirrored, and by how many quarters it is to be turned then.
     """
 
     turns: tuple[tuple[bool, int], ...]
 
     def turned(self) -> Batch:
-        """The batch with every picture, and its partner, mirrored and turned as it was drawn."""
+        """The batch with every image, and its partner, mirrored and turned as it was drawn."""
         lq = None if self.lq is None else _turned(self.lq, self.turns)
         return Batch(hq=_turned(self.hq, self.turns), lq=lq, key=self.key)
 
@@ -33,11 +33,11 @@ def turned(batch: Any) -> Any:
     return batch.turned() if isinstance(batch, UnturnedBatch) else batch
 
 
-def _turned(pictures: Tensor, turns: tuple[tuple[bool, int], ...]) -> Tensor:
-    out = torch.empty(pictures.shape, dtype=pictures.dtype, device=pictures.device)
+def _turned(images: Tensor, turns: tuple[tuple[bool, int], ...]) -> Tensor:
+    out = torch.empty(images.shape, dtype=images.dtype, device=images.device)
     for turn in set(turns):
         mirror, quarters = turn
         chosen = [i for i, each in enumerate(turns) if each == turn]
-        part = pictures[chosen]
+        part = images[chosen]
         out[chosen] = torch.rot90(part.flip(3) if mirror else part, quarters, (2, 3))
     return out

@@ -42,7 +42,7 @@ class MeanEncoder(Encoder):
 
 
 class Dim(Degradation):
-    """Darkens each picture by its own factor."""
+    """Darkens each image by its own factor."""
 
     def __init__(self, low: float = 0.4) -> None:
         self.low = low
@@ -55,8 +55,8 @@ class Dim(Degradation):
         return (hq * params["factor"].view(-1, 1, 1, 1) * 255).round() / 255
 
 
-class Pictures(Dataset):
-    """Smooth random pictures, each from its index."""
+class Images(Dataset):
+    """Smooth random images, each from its index."""
 
     def __init__(self, count: int, size: int) -> None:
         self.count, self.size = count, size
@@ -66,16 +66,16 @@ class Pictures(Dataset):
 
     def __getitem__(self, index):
         noise = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(index))
-        picture = F.interpolate(noise, size=(self.size, self.size), mode="bilinear", antialias=True)[0]
-        return (picture * 255).to(torch.uint8), f"picture/{index}"
+        image = F.interpolate(noise, size=(self.size, self.size), mode="bilinear", antialias=True)[0]
+        return (image * 255).to(torch.uint8), f"image/{index}"
 
 
 def collate(items):
-    pictures, keys = zip(*items)
-    return Batch(torch.stack(pictures), None, list(keys))
+    images, keys = zip(*items)
+    return Batch(torch.stack(images), None, list(keys))
 
 
-class PictureData(L.LightningDataModule):
+class ImageData(L.LightningDataModule):
     """A data module without files."""
 
     def __init__(self, count: int = 16, size: int = 16, batch_size: int = 4) -> None:
@@ -83,10 +83,10 @@ class PictureData(L.LightningDataModule):
         self.count, self.size, self.batch_size = count, size, batch_size
 
     def train_dataloader(self):
-        return DataLoader(Pictures(self.count, self.size), batch_size=self.batch_size, collate_fn=collate)
+        return DataLoader(Images(self.count, self.size), batch_size=self.batch_size, collate_fn=collate)
 
     def val_dataloader(self):
-        return DataLoader(Pictures(4, self.size), batch_size=self.batch_size, collate_fn=collate)
+        return DataLoader(Images(4, self.size), batch_size=self.batch_size, collate_fn=collate)
 
     test_dataloader = predict_dataloader = val_dataloader
 

@@ -34,7 +34,7 @@ class Conditioner(FrozenModule):
     def encode_pair(
         self, hq: Tensor, lq: Tensor, generator: RandomSource | None = None
     ) -> tuple[Tensor, Condition]:
-        """HQ latent (B, C, h, w) and LQ condition for training: posterior samples, both pictures in one batch.
+        """HQ latent (B, C, h, w) and LQ condition for training: posterior samples, both images in one batch.
 
         Args:
             hq: (B, 3, H, W) in [0, 1].
@@ -47,5 +47,5 @@ class Conditioner(FrozenModule):
 
     @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
-        """Picture in [0, 1], (B, 3, H, W)."""
+        """Image in [0, 1], (B, 3, H, W)."""
         return ((self.autoencoder.decode(latent) + 1) / 2).clamp(0, 1)

@@ -52,7 +52,7 @@ class ModelCard:
 
 
 class RestorationModel(nn.Module):
-    """Restores pictures that already have their target size.
+    """Restores images that already have their target size.
 
     Args:
         conditioner: frozen autoencoder and encoder.
@@ -79,16 +79,16 @@ class RestorationModel(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Height and width of a picture must be multiples of this."""
+        """Height and width of an image must be multiples of this."""
         return self.conditioner.autoencoder.factor * self.backbone.patch_size
 
     def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
-        """(C, h, w) of a picture."""
+        """(C, h, w) of an image."""
         autoencoder = self.conditioner.autoencoder
         return autoencoder.latent_channels, height // autoencoder.factor, width // autoencoder.factor
 
     def velocity(
-        self, condition: Condition, guidance_scale: float | None = None, weak_strength: float | None = None
+        self, condition: Condition, guidance_scale: float | None = None, partial_strength: float | None = None
     ) -> AverageVelocityFn:
         """The field to integrate for ``condition``: guided for a teacher, the student's own else."""
         return velocity_field(
@@ -96,7 +96,7 @@ class RestorationModel(nn.Module):
             self.guidance if self.card.kind == "teacher" else None,
             condition,
             guidance_scale,
-            weak_strength,
+            partial_strength,
         )
 
     @torch.no_grad()
@@ -106,22 +106,22 @@ class RestorationModel(nn.Module):
         noise: Tensor,
         sampling: Sampling | None = None,
         guidance_scale: float | None = None,
-        weak_strength: float | None = None,
+        partial_strength: float | None = None,
     ) -> Tensor:
-        """Restored picture.
+        """Restored image.
 
         Args:
             lq: (B, 3, H, W) in [0, 1], already enlarged; H and W multiples of :attr:`multiple`.
             noise: start, (B, *latent_shape).
             sampling: replaces the default sampling.
             guidance_scale: replaces the guidance scale (teachers).
-            weak_strength: replaces the weak strength (teachers).
+            partial_strength: replaces the partial strength (teachers).
 
         Returns:
             (B, 3, H, W) in [0, 1].
         """
         condition = self.conditioner.condition(lq)
-        velocity = self.velocity(condition, guidance_scale, weak_strength)
+        velocity = self.velocity(condition, guidance_scale, partial_strength)
         sampling = sampling or self.sampling
         latent = integrate(velocity, noise.to(condition.latent), sampling.times(), sampling.solver)
         return self.conditioner.decode(latent)
@@ -132,10 +132,10 @@ def velocity_field(
     guidance: Guidance | None,
     condition: Condition,
     guidance_scale: float | None = None,
-    weak_strength: float | None = None,
+    partial_strength: float | None = None,
 ) -> AverageVelocityFn:
     """Close a backbone, and a teacher's guidance, over one condition."""
     if guidance is None:
         return lambda z, t, r: backbone.velocity(z, t, condition, r if backbone.end_time else None)
-    weak = guidance.weaken(condition, weak_strength)
-    return lambda z, t, r: guidance.velocity(backbone.velocity, z, t, condition, weak, guidance_scale)
+    partial = guidance.partial_condition(condition, partial_strength)
+    return lambda z, t, r: guidance.velocity(backbone.velocity, z, t, condition, partial, guidance_scale)

@@ -1,11 +1,11 @@
-"""Padding of pictures to the sizes that a model takes."""
+"""Padding of images to the sizes that a model takes."""
 
 import torch
 from torch import Tensor
 
 
 def pad_reflecting(image: Tensor, multiple: int, least: int = 0) -> Tensor:
-    """Pad at the right and the bottom by reflection, again and again where the picture is small.
+    """Pad at the right and the bottom by reflection, again and again where the image is small.
 
     Args:
         image: (B, C, H, W).

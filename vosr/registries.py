@@ -10,12 +10,12 @@ from vosr.component import Component
 from vosr.degradations import DEGRADATIONS
 from vosr.encoders import ENCODERS
 from vosr.guidance import GUIDANCE
-from vosr.objectives import OBJECTIVES, PICTURE_LOSSES
+from vosr.objectives import IMAGE_LOSSES, OBJECTIVES
 from vosr.registry import Registry
 
 REGISTRIES: dict[str, Registry[Any]] = {
     registry.kind: registry
-    for registry in (ENCODERS, BACKBONES, GUIDANCE, DEGRADATIONS, AUTOENCODERS, OBJECTIVES, PICTURE_LOSSES)
+    for registry in (ENCODERS, BACKBONES, GUIDANCE, DEGRADATIONS, AUTOENCODERS, OBJECTIVES, IMAGE_LOSSES)
 }
 
 

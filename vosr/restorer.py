@@ -1,4 +1,4 @@
-"""Restores pictures of any size with a loaded model: what users hold in their hands."""
+"""Restores images of any size with a loaded model: what users hold in their hands."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,24 +11,24 @@ from PIL import Image
 from torch import Tensor
 
 from vosr.checkpoints import load_model
-from vosr.imaging.convert import Single, as_array, open_picture
+from vosr.imaging.convert import Single, as_array, open_image
 from vosr.inference import DTypeName, Engine, Precision, Semantics, Settings
 from vosr.model import ColorFix, RestorationModel
 
-Picture = TypeVar("Picture", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
+ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]
 """Width and height in pixels."""
 BATCH = 8
-"""Pictures of a list that run together at most."""
+"""Images of a list that run together at most."""
 
 
 class Restorer:
-    """A model ready to restore pictures.
+    """A model ready to restore images.
 
     Args:
         model: loaded model.
         device: where it runs.
-        precision: number format of each part.
+        precision: dtype of each part.
         compile: run the backbone through torch.compile; falls back to eager, with a message, where that fails.
 
     Example:
@@ -81,37 +81,37 @@ class Restorer:
 
     def __call__(
         self,
-        image: Picture,
+        image: ImageLike,
         scale: float | None = None,
         steps: int | None = None,
         guidance_scale: float | None = None,
-        weak_strength: float | None = None,
+        partial_strength: float | None = None,
         seed: int | None = None,
         tile: int | None = None,
         color_fix: ColorFix | None = None,
         size: Size | None = None,
         semantics: Semantics = "tile",
         memory: float | None = None,
-    ) -> Picture:
-        """Restore one picture or a batch; the same type comes back. Options as in :class:`vosr.inference.Settings`.
+    ) -> ImageLike:
+        """Restore one image or a batch; the same type comes back. Options as in :class:`vosr.inference.Settings`.
 
         Args:
-            image: PIL picture of any mode; array (H, W, 3), uint8, uint16 or floating point in [0, 1]; tensor
+            image: PIL image of any mode; array (H, W, 3), uint8, uint16 or floating point in [0, 1]; tensor
                 (3, H, W), floating point in [0, 1] or uint8; a batch of those, (B, H, W, 3) or (B, 3, H, W); or a list
-                of pictures, also of different sizes.
+                of images, also of different sizes.
             scale: enlargement, at least 1; 1 restores without enlarging; by default the one of the training.
             steps: evaluations of the model.
             guidance_scale: teachers only; larger is more faithful.
-            weak_strength: teachers only.
-            seed: of the noise; by default made from each picture's content, so that order and batch do not matter.
+            partial_strength: teachers only.
+            seed: of the noise; by default made from each image's content, so that order and batch do not matter.
             tile: side of the tiles in pixels of the output; 0 for none; by default the training size where needed.
             color_fix: "adain", "wavelet" or "none"; by default what suits the model.
             size: width and height of the output, instead of ``scale``.
-            semantics: what the encoder reads for a tile: "tile", "picture" or "both".
+            semantics: what the encoder reads for a tile: "tile", "image" or "both".
             memory: GiB to work with; by default half of what is free.
 
         Raises:
-            ValueError: an option out of range, one that this model does not have, or not a colour picture.
+            ValueError: an option out of range, one that this model does not have, or not a colour image.
 
         Example:
             >>> import numpy as np
@@ -120,12 +120,12 @@ class Restorer:
             >>> restorer(np.zeros((8, 10, 3), np.uint8), scale=1.5).shape
             (12, 15, 3)
         """
-        settings = Settings(steps, guidance_scale, weak_strength, tile, semantics, color_fix, memory)
+        settings = Settings(steps, guidance_scale, partial_strength, tile, semantics, color_fix, memory)
         if scale is not None and size is not None:
             raise ValueError("Give scale or size, not both.")
         batched = isinstance(image, np.ndarray | Tensor) and image.ndim == 4
         items = cast(list[Single], image if batched or isinstance(image, list) else [image])
-        opened = [open_picture(each) for each in items]
+        opened = [open_image(each) for each in items]
         arrays = [each.array for each in opened]
         sizes = [size or self.output_size(array.shape[1], array.shape[0], scale) for array in arrays]
         restored: list[NDArray] = []
@@ -135,11 +135,11 @@ class Restorer:
         results: Any = [each.close(array) for each, array in zip(opened, restored)]
         if batched:
             results = torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
-        return cast(Picture, results if batched or isinstance(image, list) else results[0])
+        return cast(ImageLike, results if batched or isinstance(image, list) else results[0])
 
     def restore_batch(
         self,
-        pictures: list[NDArray],
+        images: list[NDArray],
         sizes: list[Size],
         settings: Settings,
         seeds: list[int | None],
@@ -147,34 +147,34 @@ class Restorer:
         """Restored arrays of the same types; neighbours of one shape, type and output size run as one batch.
 
         Args:
-            pictures: (H, W, 3); uint8, uint16, or floating point in [0, 1].
+            images: (H, W, 3); uint8, uint16, or floating point in [0, 1].
             sizes: of the outputs.
             settings: for all of them.
-            seeds: one a picture; None makes it from the picture.
+            seeds: one an image; None makes it from the image.
         """
         done: list[NDArray] = []
-        while len(done) < len(pictures):
+        while len(done) < len(images):
             first = len(done)
-            kind = pictures[first].shape, pictures[first].dtype, sizes[first]
+            kind = images[first].shape, images[first].dtype, sizes[first]
             last = first
-            while last < len(pictures) and (pictures[last].shape, pictures[last].dtype, sizes[last]) == kind:
+            while last < len(images) and (images[last].shape, images[last].dtype, sizes[last]) == kind:
                 last += 1
-            done += self._gathered(pictures[first:last], sizes[first], settings, seeds[first:last])
+            done += self._gathered(images[first:last], sizes[first], settings, seeds[first:last])
         return done
 
     def restore_rows(
-        self, picture: NDArray, size: Size, settings: Settings, seed: int | None = None
+        self, image: NDArray, size: Size, settings: Settings, seed: int | None = None
     ) -> Iterator[NDArray]:
-        """Strips (rows, W, 3) of the restored picture from top to bottom, of the picture's type.
+        """Strips (rows, W, 3) of the restored image from top to bottom, of the image's type.
 
-        For pictures that are better not held whole: memory beyond the strips does not grow with the picture but for
+        For images that are better not held whole: memory beyond the strips does not grow with the image but for
         its latents.
         """
-        for strip in self.engine.rows([picture], size, settings, [seed]):
-            yield as_array(strip[0], picture.dtype)
+        for strip in self.engine.rows([image], size, settings, [seed]):
+            yield as_array(strip[0], image.dtype)
 
     def output_size(self, width: int, height: int, scale: float | None = None) -> Size:
-        """Width and height of a restored picture.
+        """Width and height of a restored image.
 
         Raises:
             ValueError: a scale below 1.
@@ -185,12 +185,12 @@ class Restorer:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def _gathered(
-        self, pictures: list[NDArray], size: Size, settings: Settings, seeds: list[int | None]
+        self, images: list[NDArray], size: Size, settings: Settings, seeds: list[int | None]
     ) -> list[NDArray]:
-        dtype = pictures[0].dtype
-        restored = [np.empty((size[1], size[0], 3), dtype) for _ in pictures]
+        dtype = images[0].dtype
+        restored = [np.empty((size[1], size[0], 3), dtype) for _ in images]
         top = 0
-        for strip in self.engine.rows(pictures, size, settings, seeds):
+        for strip in self.engine.rows(images, size, settings, seeds):
             for whole, part in zip(restored, strip):
                 whole[top : top + part.shape[1]] = as_array(part, dtype)
             top += strip.shape[2]

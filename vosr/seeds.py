@@ -20,7 +20,7 @@ def generator_for(*parts: object, device: torch.device | str = "cpu") -> torch.G
 def noise_for(seeds: list[int], shape: tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
     """Standard normal noise (len(seeds), *shape), each sample from its own seed.
 
-    Drawn on the CPU, so that a seed gives the same picture on every device.
+    Drawn on the CPU, so that a seed gives the same image on every device.
     """
     noise = torch.empty(len(seeds), *shape)
     for one, seed in zip(noise, seeds):

@@ -22,7 +22,7 @@ class Tile:
         return self.top, self.left, self.bottom, self.right
 
     def of(self, latent: Tensor, factor: int = 1) -> Tensor:
-        """Cut from (…, h, w); ``factor`` pixels a cell for a picture."""
+        """Cut from (…, h, w); ``factor`` pixels a cell for an image."""
         return latent[..., self.top * factor : self.bottom * factor, self.left * factor : self.right * factor]
 
 

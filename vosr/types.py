@@ -22,11 +22,11 @@ AverageVelocityFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Condition:
-    """What the backbone knows about the low-quality picture.
+    """What the backbone knows about the low-quality image.
 
     Attributes:
         latent: LQ latent, (B, C, h, w).
-        semantics: frozen-encoder tokens of the LQ picture, (B, M, Z).
+        semantics: frozen-encoder tokens of the LQ image, (B, M, Z).
     """
 
     latent: Tensor
@@ -44,9 +44,9 @@ class Batch:
     """One training or validation batch as the data pipelines hand it over.
 
     Attributes:
-        hq: clean pictures, uint8 (B, 3, H, W), sRGB.
-        lq: degraded pictures of the same size where the data set has real pairs, else None.
-        key: one stable, unique string per picture; seeds the validation degradations.
+        hq: clean images, uint8 (B, 3, H, W), sRGB.
+        lq: degraded images of the same size where the data set has real pairs, else None.
+        key: one stable, unique string per image; seeds the validation degradations.
     """
 
     hq: Tensor

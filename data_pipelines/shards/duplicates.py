@@ -1,4 +1,4 @@
-"""Recognises what was packed before: the same bytes, or nearly the same picture."""
+"""Recognises what was packed before: the same bytes, or nearly the same image."""
 
 import itertools
 
@@ -12,7 +12,7 @@ class Duplicates:
 
     Args:
         exact: whether equal checksums count.
-        bits: hashes that differ in no more bits count as the same picture; None looks at checksums only.
+        bits: hashes that differ in no more bits count as the same image; None looks at checksums only.
     """
 
     def __init__(self, exact: bool, bits: int | None) -> None:

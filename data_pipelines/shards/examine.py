@@ -1,4 +1,4 @@
-"""Work of one process on one picture: decode, measure, filter, cut and encode."""
+"""Work of one process on one image: decode, measure, filter, cut and encode."""
 
 import hashlib
 import io
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_pipelines.decode import decode
-from data_pipelines.failures import PictureError
+from data_pipelines.failures import ImageError
 from data_pipelines.shards.inputs import Input
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
 from data_pipelines.shards.options import Encoding, Options
@@ -19,7 +19,7 @@ from data_pipelines.sources.fields import AmbiguousError, Fields, is_image
 
 @dataclass(frozen=True)
 class Product:
-    """A picture that may be packed, or the reason why not.
+    """An image that may be packed, or the reason why not.
 
     Attributes:
         suffix: what is appended to the input's key: empty, or the place of a tile.
@@ -52,38 +52,38 @@ def examine(one: Input, options: Options) -> list[Product]:
         if sum(map(is_image, members)) > 1 and (options.tile or options.encode):
             return [Product(dropped="several_images", detail="--tile and --encode take samples of one")]
         encoded = members[kind]
-        picture = decode(encoded)
+        image = decode(encoded)
     except AmbiguousError as error:
         return [Product(dropped="several_images", detail=str(error))]
-    except PictureError as error:
+    except ImageError as error:
         return [Product(dropped=error.reason.value, detail=str(error))]
     except OSError as error:
         return [Product(dropped="unreadable_file", detail=str(error))]
-    height, width, _ = picture.shape
+    height, width, _ = image.shape
     if min(height, width) < options.min_side:
         return [Product(dropped="below_min_side", detail=f"{width}x{height}")]
     return [
-        _judged(suffix, part, kind, encoded if part is picture else None, options)
-        for suffix, part in _tiles(picture, options.tile)
+        _judged(suffix, part, kind, encoded if part is image else None, options)
+        for suffix, part in _tiles(image, options.tile)
     ]
 
 
-def _tiles(picture: NDArray[np.uint8], tile: int | None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Whole tiles of a grid in the middle of the picture; a picture of less than two tiles stays as it is."""
-    height, width, _ = picture.shape
+def _tiles(image: NDArray[np.uint8], tile: int | None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Whole tiles of a grid in the middle of the image; an image of less than two tiles stays as it is."""
+    height, width, _ = image.shape
     if tile is None or height < tile or width < tile or height * width < 2 * tile * tile:
-        yield "", picture
+        yield "", image
         return
     top, left = (height % tile) // 2, (width % tile) // 2
     for y in range(top, height - tile + 1, tile):
         for x in range(left, width - tile + 1, tile):
-            yield f"-x{x}-y{y}", np.ascontiguousarray(picture[y : y + tile, x : x + tile])
+            yield f"-x{x}-y{y}", np.ascontiguousarray(image[y : y + tile, x : x + tile])
 
 
 def _judged(
-    suffix: str, picture: NDArray[np.uint8], kind: str, original: bytes | None, options: Options
+    suffix: str, image: NDArray[np.uint8], kind: str, original: bytes | None, options: Options
 ) -> Product:
-    grey = luma(picture)
+    grey = luma(image)
     if options.min_gradient > 0 and (energy := gradient_energy(grey)) < options.min_gradient:
         return Product(suffix, "below_min_gradient", f"{energy:.2f}")
     if options.min_entropy > 0 and (bits := entropy(grey)) < options.min_entropy:
@@ -91,18 +91,18 @@ def _judged(
     encoded = None
     if original is None or options.encode is not None:
         kind = options.encode or "webp"
-        encoded = encode(picture, kind)
+        encoded = encode(image, kind)
     return Product(
         suffix=suffix,
         kind=kind,
         encoded=encoded,
         checksum=hashlib.sha256(encoded or original or b"").hexdigest(),
         fingerprint=perceptual_hash(grey) if options.near_duplicates is not None else 0,
-        pixels=picture.shape[0] * picture.shape[1],
+        pixels=image.shape[0] * image.shape[1],
     )
 
 
-def encode(picture: NDArray[np.uint8], kind: Encoding) -> bytes:
+def encode(image: NDArray[np.uint8], kind: Encoding) -> bytes:
     """Lossless PNG or WebP, or JPEG of quality 95 without chroma subsampling."""
     settings: dict[Encoding, dict[str, int | bool]] = {
         "png": {"compress_level": 3},
@@ -110,5 +110,5 @@ def encode(picture: NDArray[np.uint8], kind: Encoding) -> bytes:
         "jpeg": {"quality": 95, "subsampling": 0},
     }
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, kind.upper(), **settings[kind])
+    Image.fromarray(image).save(buffer, kind.upper(), **settings[kind])
     return buffer.getvalue()

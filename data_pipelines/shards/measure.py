@@ -1,4 +1,4 @@
-"""Figures by which pictures are filtered: gradient energy, entropy and a perceptual hash."""
+"""Figures by which images are filtered: gradient energy, entropy and a perceptual hash."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,9 @@ from PIL import Image
 _HASH_SIDE = 32
 
 
-def luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey values (H, W) of (H, W, 3)."""
-    return np.asarray(Image.fromarray(picture).convert("L"))
+    return np.asarray(Image.fromarray(image).convert("L"))
 
 
 def gradient_energy(grey: NDArray[np.uint8]) -> float:
@@ -29,7 +29,7 @@ def entropy(grey: NDArray[np.uint8]) -> float:
 def perceptual_hash(grey: NDArray[np.uint8]) -> int:
     """64 bits that resized, recompressed and slightly changed copies share for the most part.
 
-    The signs of the 8 x 8 lowest DCT coefficients of the picture at 32 x 32, against their median.
+    The signs of the 8 x 8 lowest DCT coefficients of the image at 32 x 32, against their median.
     """
     small = np.asarray(
         Image.fromarray(grey).resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX), np.float64

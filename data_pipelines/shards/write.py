@@ -45,25 +45,25 @@ def write_shards(
     key: KeyRule = "sample",
     processes: int | None = None,
 ) -> int:
-    """Pack pictures into WebDataset shards with an index, leaving out what is not fit for training.
+    """Pack images into WebDataset shards with an index, leaving out what is not fit for training.
 
     Original bytes are kept unless ``tile`` or ``encode`` asks for new ones. A run that was interrupted goes
     on where it stopped when it is started again with the same arguments.
 
     Args:
-        sources: folders (searched recursively), pictures, lists (.txt), tar shards, patterns or URLs.
+        sources: folders (searched recursively), images, lists (.txt), tar shards, patterns or URLs.
         out: folder for the shards, index.json and dropped.tsv.
         max_samples: samples per shard at most.
-        max_megabytes: size of a shard in 10^6 bytes, exceeded by one picture at most.
-        tile: cut pictures into squares of this many pixels; those of less than two stay whole.
-        encode: encode all pictures anew as png, webp (lossless) or jpeg (quality 95); tiles are webp by
+        max_megabytes: size of a shard in 10^6 bytes, exceeded by one image at most.
+        tile: cut images into squares of this many pixels; those of less than two stay whole.
+        encode: encode all images anew as png, webp (lossless) or jpeg (quality 95); tiles are webp by
             default.
-        min_side: leave out pictures whose shorter side has fewer pixels.
-        min_gradient: leave out pictures or tiles whose mean step between neighbouring pixels is below this
+        min_side: leave out images whose shorter side has fewer pixels.
+        min_gradient: leave out images or tiles whose mean step between neighbouring pixels is below this
             many levels of 255; 2 drops skies and blur.
-        min_entropy: leave out pictures or tiles whose grey values have fewer bits of entropy; 4 drops flat
+        min_entropy: leave out images or tiles whose grey values have fewer bits of entropy; 4 drops flat
             ones.
-        keep_duplicates: keep pictures or tiles that were packed before with the very same bytes.
+        keep_duplicates: keep images or tiles that were packed before with the very same bytes.
         near_duplicates: leave out those whose perceptual hash differs from an earlier one's in at most this
             many of 64 bits; 4 finds recompressed and resized copies.
         shuffle_seed: shuffles files and archives; null keeps the order of names.
@@ -172,7 +172,7 @@ def _conclude(folder: Path, journal: Journal, settings: dict[str, object]) -> in
     if not entries:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
         (folder / JOURNAL_NAME).unlink()
-        raise ValueError(f"No picture is left to pack ({reasons}); {folder / 'dropped.tsv'} lists them.")
+        raise ValueError(f"No image is left to pack ({reasons}); {folder / 'dropped.tsv'} lists them.")
     write_index(
         folder, entries, **json.loads(json.dumps(settings)), inputs=journal.inputs, dropped=dict(dropped)
     )
@@ -196,7 +196,7 @@ def _check_finished(folder: Path, settings: dict[str, object]) -> None:
 
 def _report(folder: Path) -> None:
     content = json.loads((folder / INDEX_NAME).read_text())
-    table = Table("", "pictures", title=f"{len(content['shards'])} shards in {folder}", title_justify="left")
+    table = Table("", "images", title=f"{len(content['shards'])} shards in {folder}", title_justify="left")
     table.add_row(f"packed ({content['bytes'] / 1e6:.1f} MB)", str(content["samples"]))
     for reason, count in sorted(content["dropped"].items(), key=lambda item: -item[1]):
         table.add_row(f"left out: {reason.replace('_', ' ')}", str(count))
@@ -209,7 +209,7 @@ def _report(folder: Path) -> None:
 
 def _progress() -> Progress:
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} pictures"),
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} images"),
         TextColumn("{task.fields[shards]} shards"), TimeElapsedColumn(),
     )  # fmt: skip
     return Progress(*columns)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from data_pipelines.failures import PictureError, Reason
+from data_pipelines.failures import ImageError, Reason
 from vosr.imaging.formats import SUFFIXES
 
 KeyRule = Literal["sample", "file"]
@@ -61,7 +61,7 @@ class Fields:
 
         Raises:
             AmbiguousError: several images, none of which is named.
-            PictureError: one of them is not there.
+            ImageError: one of them is not there.
         """
         images = [kind for kind in kinds if is_image(kind)]
         clean = _named(images, self.hq) if self.hq is not None else _default(images)
@@ -86,7 +86,7 @@ def _only(found: list[str], missing: str) -> str:
         more = f" and {len(found) - 4} more" if len(found) > 4 else ""
         raise AmbiguousError(f"{len(found)} images ({', '.join(found[:4])}{more})")
     if not found:
-        raise PictureError(Reason.NO_PICTURE, missing)
+        raise ImageError(Reason.NO_IMAGE, missing)
     return found[0]
 
 

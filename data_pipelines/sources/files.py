@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_pipelines.sources.fields import IMAGE_TYPES, is_side_file, suffix_of
 from data_pipelines.sources.shard import FileShard
-from vosr.jobs.find import pictures_below
+from vosr.jobs.find import images_below
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ def image_files(folder: Path) -> list[str]:
     passed: Counter[str] = Counter()
     found = [
         path.relative_to(folder).as_posix()
-        for _, paths in pictures_below(
+        for _, paths in images_below(
             folder, None, lambda path, why: log.warning("Passed over %s: %s", path, why), passed
         )
         for path in paths
@@ -36,7 +36,7 @@ def folder_shard(folder: Path) -> FileShard:
     names = image_files(folder)
     if not names:
         raise ValueError(
-            f"{folder} holds neither tar shards nor pictures ({', '.join(sorted(IMAGE_TYPES))}); "
+            f"{folder} holds neither tar shards nor images ({', '.join(sorted(IMAGE_TYPES))}); "
             "give a folder, a tar, a list (.txt), a pattern or a URL."
         )
     return FileShard(str(folder), names)
@@ -53,13 +53,13 @@ def paired_shard(hq: Path, lq: Path) -> FileShard:
     if not both:
         raise ValueError(f"No file of {lq} has the name, without type, of one in {hq}.")
     if alone:
-        log.warning("%d pictures have no partner and are left out: %s ...", len(alone), ", ".join(alone[:3]))
+        log.warning("%d images have no partner and are left out: %s ...", len(alone), ", ".join(alone[:3]))
     return FileShard(str(hq), [high[stem] for stem in both], str(lq), [low[stem] for stem in both])
 
 
 def _by_stem(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
-        raise ValueError(f"No folder {folder}: pairs are two folders of pictures, or members of shards.")
+        raise ValueError(f"No folder {folder}: pairs are two folders of images, or members of shards.")
     names = image_files(folder)
     named = {name.rpartition(".")[0]: name for name in names}
     if len(named) < len(names):

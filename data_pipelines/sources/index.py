@@ -32,7 +32,7 @@ class IndexEntry:
         samples: number of samples.
         bytes: size of the archive.
         sha256: checksum of the archive.
-        pixels: pixels of all its pictures, 0 where they were not looked at.
+        pixels: pixels of all its images, 0 where they were not looked at.
         blocks: length of each sample in blocks of 512 bytes, from the beginning of the archive on; None in an index
             of version 0.1.
         kinds: as :class:`data_pipelines.sources.shard.Shard` has them.

@@ -47,8 +47,8 @@ def locate(source: str, rule: KeyRule = "sample") -> Located:
     """Shards and streams of one name.
 
     Args:
-        source: folder of tar shards (with or without ``index.json``), folder of pictures (searched
-            recursively), tar archive, picture, text file that lists either, ``*`` or ``{000..127}`` pattern,
+        source: folder of tar shards (with or without ``index.json``), folder of images (searched
+            recursively), tar archive, image, text file that lists either, ``*`` or ``{000..127}`` pattern,
             or a URL (``http:``, ``https:``, ``pipe:``, ``s3:``, ``gs:``, ``hf:`` ...) of an archive or index.
         rule: what forms a sample of an archive.
 
@@ -145,12 +145,12 @@ def _locate_listed(path: Path, rule: KeyRule) -> Located:
 
 def _from_paths(paths: Sequence[Path], root: Path, source: str, rule: KeyRule) -> Located:
     found = _archives([path for path in paths if path.name.endswith(ARCHIVES)], rule)
-    pictures = [path for path in paths if is_image_file(path)]
-    if pictures:
-        found.shards.append(listed_files(pictures, root))
+    images = [path for path in paths if is_image_file(path)]
+    if images:
+        found.shards.append(listed_files(images, root))
     if not found.shards and not found.streams:
         raise ValueError(
-            f"{source} holds neither tar shards nor pictures ({', '.join(sorted(IMAGE_TYPES))}); "
+            f"{source} holds neither tar shards nor images ({', '.join(sorted(IMAGE_TYPES))}); "
             "give a folder, a tar, a list (.txt), a pattern or a URL."
         )
     return found

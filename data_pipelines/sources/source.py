@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from data_pipelines.failures import PictureError
+from data_pipelines.failures import ImageError
 from data_pipelines.sources.fields import AmbiguousError, Fields, KeyRule
 from data_pipelines.sources.files import paired_shard
 from data_pipelines.sources.locate import Located, locate
@@ -112,7 +112,7 @@ def _as_stream(title: str, weight: float, found: Located, fields: Fields, rule: 
     """A list with one archive that cannot be indexed is read as a stream as a whole."""
     if not all(isinstance(shard, TarShard) for shard in found.shards):
         raise ValueError(
-            f"{title} mixes files of pictures with archives that cannot be indexed ({found.streams[0]}); give them as "
+            f"{title} mixes files of images with archives that cannot be indexed ({found.streams[0]}); give them as "
             "two sources with weights."
         )
     streams = (*(shard.url for shard in found.shards), *found.streams)
@@ -133,7 +133,7 @@ def look_at_members(title: str, shards: Sequence[Shard], fields: Fields) -> None
                     "--data.hq (and its degraded partner by --data.lq), or take each file as a sample by "
                     "--data.key=file."
                 ) from error
-            except PictureError as error:
+            except ImageError as error:
                 problem = f"{count} samples of {shard.url}, such as {example!r}: {error}"
                 continue
             usable += count

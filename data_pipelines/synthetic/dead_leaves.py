@@ -1,8 +1,8 @@
 """Dead leaves: scenes of overlapping textured surfaces whose statistics are those of photographs.
 
-Sizes follow r**-3, the one law that makes the picture look alike at every scale and gives it the power
+Sizes follow r**-3, the one law that makes the image look alike at every scale and gives it the power
 spectrum of about 1 / f**2 that photographs have (Lee, Mumford and Huang 2001). Networks trained on such
-pictures restore real photographs nearly as well as those trained on photographs (Achddou, Gousseau and
+images restore real photographs nearly as well as those trained on photographs (Achddou, Gousseau and
 Ladjal 2022).
 """
 
@@ -19,16 +19,16 @@ from data_pipelines.synthetic.textures import SIDE, texture_bank
 NEAREST = 8.0
 """Most that a scene is enlarged; photographs hold broad calm areas and close-ups as well as crowds."""
 
-PICTURES_PER_BANK = 64
-"""Neighbouring pictures share one texture bank: building it costs as much as ten pictures."""
+IMAGES_PER_BANK = 64
+"""Neighbouring images share one texture bank: building it costs as much as ten images."""
 
 
 class DeadLeaves:
-    """Dead-leaves pictures, each a pure function of (seed, index).
+    """Dead-leaves images, each a pure function of (seed, index).
 
     Args:
         size: height and width in pixels.
-        seed: another seed gives other pictures.
+        seed: another seed gives other images.
     """
 
     def __init__(self, size: int = 256, seed: int = 0) -> None:
@@ -36,9 +36,9 @@ class DeadLeaves:
         self.seed = seed
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
-        """Picture number ``index``, (size, size, 3) uint8 sRGB."""
+        """Image number ``index``, (size, size, 3) uint8 sRGB."""
         rng = np.random.default_rng([self.seed, index])
-        bank = _bank(self.seed, index // PICTURES_PER_BANK)
+        bank = _bank(self.seed, index // IMAGES_PER_BANK)
         side = 2 * self.size  # drawn at twice the size and averaged: antialiased edges
         zoom = float(np.exp(rng.uniform(0, np.log(NEAREST))))  # from a distant crowd of leaves to a close-up
         scene, _ = _layer(rng, bank, side, zoom, cover=3.0)
@@ -69,7 +69,7 @@ def _layer(
     """Paint leaves over each other until they would cover the canvas ``cover`` times.
 
     Returns:
-        The picture (side, side, 3) and the mask (side, side, 1) of what is covered by leaves.
+        The image (side, side, 3) and the mask (side, side, 1) of what is covered by leaves.
     """
     largest = side * rng.uniform(0.2, 0.6) * min(zoom, 2)
     smallest = min(np.exp(rng.uniform(np.log(5), np.log(50))) * zoom, largest / 2)
@@ -87,8 +87,8 @@ def _layer(
     centre = np.concatenate([centre, rng.uniform(0, side, (marks, 2))]).astype(np.float32)
     radius = np.concatenate([radius, np.full(marks, side / 2)]).astype(np.float32)
     labels = np.asarray(canvas, np.intp)
-    picture = _painted(labels, surfaces(rng, centre, radius, len(bank), zoom), bank)
-    return picture, (labels > 0).astype(np.float32)[..., None]
+    image = _painted(labels, surfaces(rng, centre, radius, len(bank), zoom), bank)
+    return image, (labels > 0).astype(np.float32)[..., None]
 
 
 def _marks(rng: np.random.Generator, draw: ImageDraw.ImageDraw, side: int, zoom: float, label: int) -> int:

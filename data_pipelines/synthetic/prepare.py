@@ -1,4 +1,4 @@
-"""Training data made on the spot: dead-leaves pictures, written once as shards into a cache folder."""
+"""Training data made on the spot: dead-leaves images, written once as shards into a cache folder."""
 
 import hashlib
 import io
@@ -16,44 +16,46 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
-from data_pipelines.synthetic.dead_leaves import PICTURES_PER_BANK, DeadLeaves
+from data_pipelines.synthetic.dead_leaves import IMAGES_PER_BANK, DeadLeaves
 
 log = logging.getLogger(__name__)
 
-PICTURES_PER_SHARD = PICTURES_PER_BANK
+IMAGES_PER_SHARD = IMAGES_PER_BANK
 _RECIPE = 2
 """Raise when the generator changes, so that old caches are not taken for new ones."""
 
 
 @dataclass(frozen=True)
 class SyntheticData:
-    """Procedural pictures (dead leaves with textures, shading, lines and text) as WebDataset shards.
+    """Procedural images (dead leaves with textures, shading, lines and text) as WebDataset shards.
 
     Args:
-        pictures: how many; about 0.02 s of one core and 90 KB of disk each at 256 px.
+        images: how many; about 0.02 s of one core and 90 KB of disk each at 256 px.
         size: height and width in pixels.
-        seed: another seed gives other pictures.
+        seed: another seed gives other images.
     """
 
-    pictures: int = 4000
+    images: int = 4000
     size: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.pictures < 1 or self.size < 16:
+        if self.images < 1 or self.size < 16:
             raise ValueError(
-                f"synthetic data needs pictures >= 1 and size >= 16, not {self.pictures} and {self.size}."
+                f"synthetic data needs images >= 1 and size >= 16, not {self.images} and {self.size}."
             )
 
     @property
     def folder(self) -> Path:
         """Where the shards lie: one folder per settings, under ``VOSR_CACHE`` or the user's cache folder."""
-        settings = json.dumps({**asdict(self), "recipe": _RECIPE}, sort_keys=True)
+        settings = json.dumps(
+            {"pictures": self.images, "size": self.size, "seed": self.seed, "recipe": _RECIPE}, sort_keys=True
+        )
         return cache_root() / f"dead_leaves-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
 
     def shards(self) -> list[Path]:
         """Paths of the shards, whether written yet or not."""
-        count = -(-self.pictures // PICTURES_PER_SHARD)
+        count = -(-self.images // IMAGES_PER_SHARD)
         return [self.folder / f"dead_leaves-{i:05d}.tar" for i in range(count)]
 
     def prepare(self, processes: int | None = None) -> Path:
@@ -69,9 +71,9 @@ class SyntheticData:
         if not missing:
             return self.folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        log.info("Drawing %d training pictures into %s (once).", self.pictures, self.folder)
+        log.info("Drawing %d training images into %s (once).", self.images, self.folder)
         processes = min(processes or os.cpu_count() or 1, len(missing))
-        title = f"Drawing {self.pictures} training pictures"
+        title = f"Drawing {self.images} training images"
         if processes == 1:
             for number in track(missing, title):
                 self._write_shard(number)
@@ -97,8 +99,8 @@ class SyntheticData:
 
     def _encoded(self, number: int) -> Iterator[tuple[str, bytes]]:
         draw = DeadLeaves(self.size, self.seed)
-        first = number * PICTURES_PER_SHARD
-        for index in range(first, min(first + PICTURES_PER_SHARD, self.pictures)):
+        first = number * IMAGES_PER_SHARD
+        for index in range(first, min(first + IMAGES_PER_SHARD, self.images)):
             buffer = io.BytesIO()
             # lossless; higher methods take two to seven times as long for 5 to 15 % fewer bytes
             Image.fromarray(draw(index)).save(buffer, "WEBP", lossless=True, method=0, quality=20)

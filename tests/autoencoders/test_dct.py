@@ -89,10 +89,10 @@ def test_float32_under_autocast_and_sample_changes_nothing():
     x, model = torch.rand(1, 3, 8, 8) * 2 - 1, AUTOENCODERS.build("dct")
     with torch.autocast("cpu", dtype=torch.bfloat16):
         latent = model.encode(x, sample=True)
-        picture = model.decode(latent)
-    assert latent.dtype == picture.dtype == torch.float32
+        image = model.decode(latent)
+    assert latent.dtype == image.dtype == torch.float32
     assert torch.equal(latent, model.encode(x))
-    assert torch.equal(picture, model.decode(latent))
+    assert torch.equal(image, model.decode(latent))
 
 
 def test_has_no_weights_to_save():

@@ -54,8 +54,8 @@ def test_any_rectangle_and_batch_independence(rotary):
 
 
 @torch.no_grad()
-def test_transposed_picture_needs_transposed_positions():
-    """Rows and columns are told apart, so transposing the picture alone changes the result."""
+def test_transposed_image_needs_transposed_positions():
+    """Rows and columns are told apart, so transposing the image alone changes the result."""
     model = small()
     x, t, z = torch.randn(1, 8, 8, 8), torch.rand(1), torch.randn(1, 3, 6)
     assert not torch.allclose(model(x.mT, t, z).mT, model(x, t, z), atol=1e-3)

@@ -34,7 +34,7 @@ def test_the_right_output_gives_the_true_velocity_at_every_time():
 
 
 def test_without_output_the_velocity_is_the_best_linear_guess():
-    """At t = 1 that is the LQ picture itself, at t = 0 the picture in hand."""
+    """At t = 1 that is the LQ image itself, at t = 0 the image in hand."""
     lq, noise, residual = draw()
     x = mixed(lq, noise, residual)
     velocity = network_velocity(x, TIMES, torch.zeros_like(lq), STD)
@@ -55,7 +55,7 @@ def test_the_input_shrinks_as_it_becomes_noise():
     assert (spread.diff() < 0).all()
 
 
-def test_a_fresh_backbone_returns_the_lq_picture_in_one_step():
+def test_a_fresh_backbone_returns_the_lq_image_in_one_step():
     model = LightningDiT(2, 4, width=16, depth=1, heads=2, latent_grid=4, prediction="residual")
     lq, noise, _ = draw(2, 4)
     condition = Condition(lq[:2], torch.zeros(2, 3, 4))

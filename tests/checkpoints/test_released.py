@@ -42,8 +42,8 @@ def test_every_release_opens(released, name):
     assert model.sampling.steps == (1 if one_step else 3)
     assert model.backbone.end_time == name.endswith("_os")
     assert model.card.color_fix == ("wavelet" if name == "VOSR2" else "adain")
-    assert (model.guidance.scale, model.guidance.weak_strength) == (-0.5, 0.1)
-    assert (model.guidance.weak_strength_range, model.guidance.fidelity_logit) == ((0.05, 0.25), 5.0)
+    assert (model.guidance.scale, model.guidance.partial_strength) == (-0.5, 0.1)
+    assert (model.guidance.partial_strength_range, model.guidance.fidelity_logit) == ((0.05, 0.25), 5.0)
     assert (model.conditioner.encoder.block, model.conditioner.encoder.input_size) == (0, 56)
     assert model.backbone.trained_tokens == 4
 
@@ -246,7 +246,7 @@ def test_a_release_is_distilled_exported_and_used_through_the_command_line(relea
     folder, _ = released
     monkeypatch.chdir(tmp_path)
     options = ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--trainer.precision=32"]
-    data = ["--data=doubles.PictureData", "--data.count=8", "--data.size=64"]
+    data = ["--data=doubles.ImageData", "--data.count=8", "--data.size=64"]
     teacher = [
         "--model.teacher",
         str(folder / "VOSR_0.5B_ms"),
@@ -286,7 +286,7 @@ def test_finetuning_a_release_through_the_command_line(released, tmp_path, monke
         *[
             "--trainer.accelerator=cpu",
             "--trainer.precision=32",
-            "--data=doubles.PictureData",
+            "--data=doubles.ImageData",
             "--data.count=8",
         ],
         *["--data.size=64", "--model.degradation=doubles.Dim", "--model.sampling.steps=2"],

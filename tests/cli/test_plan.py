@@ -107,7 +107,7 @@ def test_jobs():
         (["--trainer.devices=-1"], "say by --devices"),
         (["--trainer.strategy=deepspeed"], "Cannot plan trainer.strategy deepspeed"),
         (["--trainer.precision=64-true"], "Cannot plan trainer.precision"),
-        (["--data=doubles.PictureData"], "A plan needs data.crop_size"),
+        (["--data=doubles.ImageData"], "A plan needs data.crop_size"),
         (["--model.guidance=restoratio"], "Did you mean 'restoration'?"),
     ],
 )

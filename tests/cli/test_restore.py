@@ -41,11 +41,11 @@ def files(folder):
 def test_a_folder_and_again(here, capfd):
     for i, name in enumerate(("a.jpg", "a.png", "sub/b.png")):
         save_noise(here / "in" / name, seed=i)
-    (here / "in/broken.png").write_bytes(b"no picture")
+    (here / "in/broken.png").write_bytes(b"no image")
     status, out, err = restore("in", "-o", "out", capfd=capfd)
     assert status == 1
-    assert "Restored 3 of 4 pictures" in out
-    assert err == "error: Cannot read in/broken.png: it is not a picture in a known format.\n"
+    assert "Restored 3 of 4 images" in out
+    assert err == "error: Cannot read in/broken.png: it is not an image in a known format.\n"
     assert files(here / "out") == ["a_jpg.png", "a_png.png", "manifest.jsonl", "sub/b.png"]
     lines = [json.loads(line) for line in (here / "out/manifest.jsonl").read_text().splitlines()]
     assert {Path(line["input"]).name: line["status"] for line in lines} == {
@@ -70,7 +70,7 @@ def test_a_folder_and_again(here, capfd):
     assert "with other settings" in restore("in", "-o", "out", capfd=capfd)[1]
 
 
-def test_one_picture(here, capfd):
+def test_one_image(here, capfd):
     pixels = save_noise(here / "a.png")
     for arguments, target in [
         ([], "restored/a.png"),
@@ -81,7 +81,7 @@ def test_one_picture(here, capfd):
     ]:
         status, out, err = restore("a.png", *arguments, capfd=capfd)
         assert (status, err) == (0, "")
-        assert out.startswith("Restored 1 of 1 pictures in")
+        assert out.startswith("Restored 1 of 1 images in")
         assert out.endswith(f": {target}\n")
         restored = np.asarray(Image.open(here / target))
         assert restored.shape == (12, 16, 3)
@@ -103,7 +103,7 @@ def test_notes_are_summed_up(here, capfd):
     for name in ("a.tif", "b.tif"):
         Image.new("CMYK", (4, 4)).save(here / name)
     _, out, _ = restore("a.tif", "b.tif", "-o", "out", capfd=capfd)
-    assert "Note: CMYK converted to sRGB (2 pictures)" in out
+    assert "Note: CMYK converted to sRGB (2 images)" in out
 
 
 def test_quiet(here, capfd):
@@ -117,7 +117,7 @@ def test_many_errors_are_cut_short(here, capfd):
         (here / f"in/{i:02}.png").write_bytes(b"x")
     status, _, err = restore("in", "-o", "out", capfd=capfd)
     assert (status, err.count("\n")) == (1, 21)
-    assert err.endswith("error: 10 more pictures failed; out/manifest.jsonl names them.\n")
+    assert err.endswith("error: 10 more images failed; out/manifest.jsonl names them.\n")
 
 
 def test_nothing_could_be_done(here, capfd):
@@ -132,7 +132,7 @@ def test_nothing_could_be_done(here, capfd):
     ("arguments", "message"),
     [
         (["in/a.png", "-o", "in/a.png"], "would overwrite itself"),
-        (["in", "-o", "in"], "holds the pictures themselves"),
+        (["in", "-o", "in"], "holds the images themselves"),
         (["in", "-o", "out.png"], "give a folder"),
         (["in", "-o", "in/a.png/out"], "in/a.png is a file; give a folder"),
         (["in/a.png", "-o", "/proc/no/a.png"], "Cannot write /proc/no/a.png: No such file or directory"),
@@ -169,7 +169,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("form", ["png", "tiff", "jpeg", "webp", "bmp"])
 def test_disk_full(here, small_disk, capfd, form):
-    """A picture fits, the next does not: one clear sentence, an end, and nothing half-written."""
+    """An image fits, the next does not: one clear sentence, an end, and nothing half-written."""
     save_noise(here / "in/0.png", size=(8, 8))
     for i in range(1, 6):
         save_noise(here / f"in/{i}.png", size=(200, 200), seed=i)
@@ -198,16 +198,16 @@ def test_sigterm_is_an_interrupt(here, capfd, monkeypatch):
         save_noise(here / f"in/{i}.png", seed=i)
 
     class Preempted(Doubler):
-        def batch(self, pictures):
+        def batch(self, images):
             if len(self.batches) == 2:
                 os.kill(os.getpid(), 15)
-            return super().batch(pictures)
+            return super().batch(images)
 
     monkeypatch.setattr(EngineRecipe, "open", lambda recipe, device: Preempted())
     status, _, err = restore("in", "-o", "out", capfd=capfd)
     assert (status, err) == (
         130,
-        "error: Interrupted after 2 pictures; run the same command again to go on.\n",
+        "error: Interrupted after 2 images; run the same command again to go on.\n",
     )
     assert files(here / "out") == ["0.png", "1.png", "manifest.jsonl"]
     monkeypatch.setattr(EngineRecipe, "open", lambda recipe, device: Doubler())
@@ -216,7 +216,7 @@ def test_sigterm_is_an_interrupt(here, capfd, monkeypatch):
 
 
 def test_compare(here, capfd):
-    """Pictures and pages beside the results; what lacks its comparison is not finished."""
+    """Images and pages beside the results; what lacks its comparison is not finished."""
     for name in ("a.png", "sub/b.jpg"):
         save_noise(here / "in" / name)
     restore("in", "-o", "out", capfd=capfd)

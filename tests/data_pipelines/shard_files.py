@@ -1,4 +1,4 @@
-"""Small real shards, pictures and streams."""
+"""Small real shards, images and streams."""
 
 import io
 import multiprocessing
@@ -21,8 +21,8 @@ def clean_processes():
     return context
 
 
-def encoded_picture(number: int, side: int = 12, kind: str = "PNG") -> bytes:
-    """A small picture that differs from every other number's."""
+def encoded_image(number: int, side: int = 12, kind: str = "PNG") -> bytes:
+    """A small image that differs from every other number's."""
     pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind)
@@ -43,7 +43,7 @@ def write_tar(path: Path, members: dict[str, bytes]) -> Path:
 def write_shards_of(folder: Path, counts: list[int]) -> Path:
     """Shards with the given numbers of samples; keys are unique over all of them."""
     for shard, count in enumerate(counts):
-        members = {f"{shard:03d}_{i:04d}.png": encoded_picture(1000 * shard + i) for i in range(count)}
+        members = {f"{shard:03d}_{i:04d}.png": encoded_image(1000 * shard + i) for i in range(count)}
         write_tar(folder / f"s{shard:03d}.tar", members)
     return folder
 

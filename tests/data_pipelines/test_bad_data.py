@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from shard_files import deliveries, encoded_picture, keys_of, make_plan, write_shards_of, write_tar
+from shard_files import deliveries, encoded_image, keys_of, make_plan, write_shards_of, write_tar
 
 from data_pipelines import BadDataError, DataHealth, ShardDataModule
 from data_pipelines.failures import Reason
@@ -43,20 +43,20 @@ def strip(width, height):
 
 BAD = {
     "truncated.jpg": (jpeg()[:-900], Reason.DAMAGED),
-    "truncated_png.png": (encoded_picture(1, 64)[:3000], Reason.DAMAGED),
+    "truncated_png.png": (encoded_image(1, 64)[:3000], Reason.DAMAGED),
     "empty.jpg": (b"", Reason.EMPTY),
-    "text.png": (b"This is no picture.\n" * 20, Reason.NOT_A_PICTURE),
+    "text.png": (b"This is no image.\n" * 20, Reason.NOT_AN_IMAGE),
     "strip.png": (strip(30_000, 1), Reason.TOO_NARROW),
     "bomb.png": (png_header(60_000, 60_000), Reason.TOO_LARGE),
     "large.png": (png_header(16_000, 12_000), Reason.TOO_LARGE),
-    "caption.txt": (b"no picture at all", Reason.NO_PICTURE),
+    "caption.txt": (b"no image at all", Reason.NO_IMAGE),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_one_bad_sample_is_left_out_for_its_reason(tmp_path, name):
     content, reason = BAD[name]
-    members = {f"good{i}.png": encoded_picture(i, 64) for i in range(3)} | {name: content}
+    members = {f"good{i}.png": encoded_image(i, 64) for i in range(3)} | {name: content}
     plan = make_plan(write_tar(tmp_path / "a.tar", members), crop_size=32, shuffle=0)
     given = deliveries(plan, 4)
     keys = [key for delivery in given for key in delivery.batch.key]
@@ -69,7 +69,7 @@ def test_one_bad_sample_is_left_out_for_its_reason(tmp_path, name):
 def test_truncated_archive_gives_what_it_holds_and_says_so(tmp_path, caplog):
     folder = write_shards_of(tmp_path / "s", [6, 6])
     whole = (folder / "s001.tar").read_bytes()
-    (folder / "s001.tar").write_bytes(whole[:1600])  # one header and picture, and a piece of the next
+    (folder / "s001.tar").write_bytes(whole[:1600])  # one header and image, and a piece of the next
     assert make_plan(folder).sources[0].samples == 7
     assert (
         "s001.tar is damaged (001_0001.png ends behind the archive: it is truncated): 1 samples are left"
@@ -78,8 +78,8 @@ def test_truncated_archive_gives_what_it_holds_and_says_so(tmp_path, caplog):
 
 
 def test_archive_cut_between_members_is_noticed(tmp_path, caplog):
-    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_picture(i) for i in range(4)})
-    size = 512 + -(-len(encoded_picture(0)) // 512) * 512
+    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_image(i) for i in range(4)})
+    size = 512 + -(-len(encoded_image(0)) // 512) * 512
     path.write_bytes(path.read_bytes()[: 2 * size])
     assert make_plan(path).sources[0].samples == 2
     assert "without its end mark" in caplog.text
@@ -95,7 +95,7 @@ def first_faults(plan, batches):
 
 
 def test_one_flipped_bit_in_a_header_costs_one_sample(tmp_path, caplog):
-    path = write_tar(tmp_path / "a.tar", {f"{i:02d}.png": encoded_picture(i) for i in range(20)})
+    path = write_tar(tmp_path / "a.tar", {f"{i:02d}.png": encoded_image(i) for i in range(20)})
     content = bytearray(path.read_bytes())
     content[content.find(b"02.png")] ^= 1
     path.write_bytes(content)
@@ -107,7 +107,7 @@ def test_one_flipped_bit_in_a_header_costs_one_sample(tmp_path, caplog):
 def test_a_flipped_bit_in_an_indexed_shard_is_a_fault_of_its_sample(tmp_path):
     (tmp_path / "in").mkdir()
     for i in range(20):
-        (tmp_path / f"in/{i}.png").write_bytes(encoded_picture(i))
+        (tmp_path / f"in/{i}.png").write_bytes(encoded_image(i))
     write_shards([str(tmp_path / "in")], str(tmp_path / "out"), processes=1)
     shard = tmp_path / "out/shard-000000.tar"
     content = bytearray(shard.read_bytes())
@@ -124,7 +124,7 @@ def test_a_flipped_bit_in_an_indexed_shard_is_a_fault_of_its_sample(tmp_path):
     "size", [b"\xff" * 12, b"\x80" + b"\x00" * 2 + b"\x01" * 9, b"-0000000001\0", b"77777777777\0"]
 )
 def test_absurd_sizes_are_damage(tmp_path, size):
-    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_picture(i) for i in range(3)})
+    path = write_tar(tmp_path / "a.tar", {f"{i}.png": encoded_image(i) for i in range(3)})
     content = bytearray(path.read_bytes())
     content[124:136] = size
     content[148:156] = b" " * 8
@@ -166,7 +166,7 @@ def test_nothing_readable_stops_with_a_report_and_does_not_hang(tmp_path, loader
     for path in tmp_path.glob("*.tar"):
         write_tar(path, {"a.png": b"x", "b.png": b""})
     loader = loader_of(plan, num_workers=workers)
-    with pytest.raises(BadDataError, match=r"500 samples in a row .* not_a_picture"):
+    with pytest.raises(BadDataError, match=r"500 samples in a row .* not_an_image"):
         next(iter(loader))
 
 
@@ -180,7 +180,7 @@ def test_all_shards_gone_stops_too(tmp_path, loader_of):
 
 @pytest.mark.parametrize(("bad", "stops"), [(1, False), (3, True)])
 def test_run_stops_above_the_share(tmp_path, loader_of, bad, stops):
-    members = {f"g{i:02d}.png": encoded_picture(i) for i in range(20 - bad)}
+    members = {f"g{i:02d}.png": encoded_image(i) for i in range(20 - bad)}
     members |= {f"x{i:02d}.png": b"" for i in range(bad)}
     loader = loader_of(make_plan(write_tar(tmp_path / "a.tar", members)), 400, max_bad_share=0.1)
     if stops:
@@ -192,7 +192,7 @@ def test_run_stops_above_the_share(tmp_path, loader_of, bad, stops):
 
 
 def test_each_file_is_logged_once(tmp_path, loader_of, caplog):
-    members = {f"g{i}.png": encoded_picture(i) for i in range(9)} | {"x.png": b""}
+    members = {f"g{i}.png": encoded_image(i) for i in range(9)} | {"x.png": b""}
     list(loader_of(make_plan(write_tar(tmp_path / "a.tar", members)), 60))
     lines = [record.message for record in caplog.records if "a/x" in record.message]
     assert lines == ["Left out a/x (empty_file: zero bytes)"]
@@ -211,7 +211,7 @@ class Tiny(L.LightningModule):
 
 
 def test_counts_reach_the_metrics(tmp_path):
-    members = {f"g{i}.png": encoded_picture(i) for i in range(8)} | {"x.png": b"", "y.txt": b"words"}
+    members = {f"g{i}.png": encoded_image(i) for i in range(8)} | {"x.png": b"", "y.txt": b"words"}
     module = ShardDataModule(
         str(write_tar(tmp_path / "a.tar", members)), crop_size=8, batch_size=2, num_workers=0,
         max_bad_share=0.5, batches_per_epoch=20, shuffle=5,
@@ -223,6 +223,6 @@ def test_counts_reach_the_metrics(tmp_path):
     trainer.fit(Tiny(), module)
     metrics = trainer.callback_metrics
     assert metrics["data/good"] == 40
-    bad = metrics["data/bad/empty_file"] + metrics["data/bad/no_picture_in_sample"]
+    bad = metrics["data/bad/empty_file"] + metrics["data/bad/no_image_in_sample"]
     assert bad >= 8  # 40 samples are four passes over eight good and two bad ones; substitutes may be bad too
     assert metrics["data/bad_share"] == pytest.approx(bad / (40 + bad))

@@ -4,11 +4,11 @@ import lightning as L
 import pytest
 import torch
 from jsonargparse import ArgumentParser
-from shard_files import all_keys, encoded_picture, write_shards_of
+from shard_files import all_keys, encoded_image, write_shards_of
 
-from data_pipelines import PictureSet, RealPhotographs, ShardDataModule, SyntheticData
+from data_pipelines import ImageSet, RealPhotographs, ShardDataModule, SyntheticData
 from data_pipelines.decode import decode
-from data_pipelines.pictures import Picture
+from data_pipelines.images import Sample
 from vosr.types import Batch
 
 
@@ -22,10 +22,10 @@ def test_batches_are_eight_bit_and_of_the_crop(tmp_path):
 
 
 def test_pixels_are_those_of_the_file(tmp_path):
-    (tmp_path / "a.png").write_bytes(encoded_picture(5, 8))
+    (tmp_path / "a.png").write_bytes(encoded_image(5, 8))
     module = ShardDataModule(str(tmp_path), crop_size=8, batch_size=1, num_workers=0)
     (batch,) = list(module.train_dataloader())
-    expected = torch.from_numpy(decode(encoded_picture(5, 8)).copy())
+    expected = torch.from_numpy(decode(encoded_image(5, 8)).copy())
     turns = [torch.rot90(e, k) for e in (expected, expected.flip(1)) for k in range(4)]
     assert any(torch.equal(batch.hq[0].permute(1, 2, 0), turned) for turned in turns)
 
@@ -104,7 +104,7 @@ def test_command_line():
     assert parse("--data.train=[a, b]").train == [(["a", "b"], 1.0)]
     assert parse("--data.train={a: 1, b: 2.5}").train == [(["a"], 1.0), (["b"], 2.5)]
     assert parse("--data.augmentation.shrink_to=512").augmentation.shrink_to == 512
-    assert parse("--data.synthetic.pictures=10").synthetic.pictures == 10
+    assert parse("--data.synthetic.images=10").synthetic.images == 10
     chosen = parse("--data.validation=RealPhotographs", "--data.validation.crop_size=64").validation
     assert (type(chosen), chosen.crop_size) == (RealPhotographs, 64)
     assert str(parse("--data.validation=/photos").validation.folder) == "/photos"
@@ -127,20 +127,20 @@ def test_nonsense_is_refused(wrong, message):
 def test_synthetic_is_drawn_once_and_streamed(tmp_path, monkeypatch):
     monkeypatch.setenv("VOSR_CACHE", str(tmp_path))
     module = ShardDataModule(
-        "synthetic", crop_size=16, batch_size=4, num_workers=0, synthetic=SyntheticData(pictures=8, size=24)
+        "synthetic", crop_size=16, batch_size=4, num_workers=0, synthetic=SyntheticData(images=8, size=24)
     )
     module.prepare_data()
     keys = [key for batch in module.train_dataloader() for key in batch.key]
     assert len(set(keys)) == 8
 
 
-def test_own_picture_sets_can_be_used():
-    class Blank(PictureSet):
+def test_own_image_sets_can_be_used():
+    class Blank(ImageSet):
         def __len__(self):
             return 3
 
         def __getitem__(self, index):
-            return Picture(str(index), torch.zeros(4, 4, 3, dtype=torch.uint8).numpy())
+            return Sample(str(index), torch.zeros(4, 4, 3, dtype=torch.uint8).numpy())
 
         def names(self):
             return ["0", "1", "2"]
@@ -153,7 +153,7 @@ def test_listing_before_the_run_counts_folders_and_shards(tmp_path):
     write_shards_of(tmp_path / "shards", [2, 3])
     (tmp_path / "photos").mkdir()
     for i in range(70):
-        (tmp_path / f"photos/{i}.png").write_bytes(encoded_picture(i))
+        (tmp_path / f"photos/{i}.png").write_bytes(encoded_image(i))
     module = ShardDataModule({str(tmp_path / "shards"): 1, str(tmp_path / "photos"): 2})
     first, second = module.listing()["train"]
     assert list(first["samples"].values()) == [2, 3]
@@ -170,7 +170,7 @@ def test_check_finds_what_is_not_there_before_anything_is_prepared(tmp_path):
         ShardDataModule({"synthetic": 1.0, str(tmp_path / "nothing"): 1.0}).check()
     with pytest.raises(ValueError, match=r"No data at .* This is the validation set"):
         ShardDataModule(str(tmp_path / "shards"), validation=str(tmp_path / "nothing")).check()
-    synthetic = SyntheticData(pictures=4, seed=77)
+    synthetic = SyntheticData(images=4, seed=77)
     module = ShardDataModule({"synthetic": 1.0, str(tmp_path / "shards"): 1.0}, synthetic=synthetic)
     module.check()
     assert not synthetic.folder.exists()

@@ -1,4 +1,4 @@
-"""Any picture comes out as 8-bit sRGB, upright, cropped where the crop says."""
+"""Any image comes out as 8-bit sRGB, upright, cropped where the crop says."""
 
 import io
 
@@ -10,16 +10,16 @@ from PIL import Image, ImageCms
 
 from data_pipelines.crop import Augmentation, Crop, working_scale
 from data_pipelines.decode import decode, decode_crop
-from data_pipelines.failures import PictureError
+from data_pipelines.failures import ImageError
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Image.fromarray(NOISE[:5, :8]).resize((64, 48), Image.Resampling.BICUBIC))
 
 
-def encode(picture, kind, **more):
+def encode(image, kind, **more):
     buffer = io.BytesIO()
-    (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(buffer, kind, **more)
+    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(buffer, kind, **more)
     return buffer.getvalue()
 
 
@@ -77,9 +77,9 @@ def test_palette_and_transparency_are_laid_over_white():
 
 
 def test_one_bit():
-    picture = Image.new("1", (8, 8), 1)
-    picture.putpixel((0, 0), 0)
-    assert decode(encode(picture, "PNG"))[0, :2, 0].tolist() == [0, 255]
+    image = Image.new("1", (8, 8), 1)
+    image.putpixel((0, 0), 0)
+    assert decode(encode(image, "PNG"))[0, :2, 0].tolist() == [0, 255]
 
 
 def test_cmyk_jpeg():
@@ -89,10 +89,10 @@ def test_cmyk_jpeg():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation):
-    picture = Image.fromarray(NOISE)
-    exif = picture.getexif()
+    image = Image.fromarray(NOISE)
+    exif = image.getexif()
     exif[0x0112] = orientation
-    encoded = encode(picture, "PNG", exif=exif)
+    encoded = encode(image, "PNG", exif=exif)
     turned = {
         1: NOISE, 2: NOISE[:, ::-1], 3: NOISE[::-1, ::-1], 4: NOISE[::-1], 5: NOISE.transpose(1, 0, 2),
         6: np.rot90(NOISE, 3), 7: NOISE[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(NOISE),
@@ -130,13 +130,13 @@ def linear_profile() -> bytes:
     return bytes(raw)
 
 
-def test_small_picture_is_enlarged_by_the_reference_rule():
+def test_small_image_is_enlarged_by_the_reference_rule():
     out = decode_crop(encode(SMOOTH[:16, :24], "PNG"), Crop(0, 0), 32)
     expected = np.asarray(Image.fromarray(SMOOTH[:16, :24]).resize((48, 32), Image.Resampling.BICUBIC))
     assert np.abs(out.astype(int) - expected[:32, :32]).max() <= 1
 
 
-def test_large_picture_is_reduced_where_asked():
+def test_large_image_is_reduced_where_asked():
     big = np.asarray(Image.fromarray(NOISE[:8, :8]).resize((512, 512), Image.Resampling.BICUBIC))
     expected = np.asarray(Image.fromarray(big).resize((64, 64), Image.Resampling.BOX))
     for kind in ("PNG", "JPEG"):
@@ -172,7 +172,7 @@ def test_options_switch_mirroring_and_turning_off():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])
-def test_damage_is_always_a_picture_error(kind):
+def test_damage_is_always_an_image_error(kind):
     """Random damage either goes unnoticed by the format or is reported; nothing else is ever raised."""
     rng = np.random.default_rng(1)
     whole = encode(NOISE, kind)
@@ -182,6 +182,6 @@ def test_damage_is_always_a_picture_error(kind):
             damaged[place] = rng.integers(256)
         try:
             out = decode_crop(bytes(damaged[: rng.integers(1, len(damaged) + 1)]), Crop(), 16)
-        except PictureError:
+        except ImageError:
             continue
         assert out.shape == (16, 16, 3)

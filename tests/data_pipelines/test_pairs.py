@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from shard_files import deliveries, encoded_picture, make_plan, write_tar
+from shard_files import deliveries, encoded_image, make_plan, write_tar
 
-from data_pipelines import PairedFolders, PictureFolder, ShardDataModule
+from data_pipelines import ImageFolder, PairedFolders, ShardDataModule
 from data_pipelines.crop import Crop
-from data_pipelines.failures import PictureError, Reason
+from data_pipelines.failures import ImageError, Reason
 from data_pipelines.pairs import decode_pair
 
 
@@ -44,7 +44,7 @@ def test_small_pairs_are_enlarged_together_and_shapes_must_agree():
     clean, degraded = decode_pair(png(high), png(low), Crop(), 32)
     assert clean.shape == degraded.shape == (32, 32, 3)
     assert np.abs(clean.astype(int) - degraded).mean() < 6
-    with pytest.raises(PictureError, match="its partner 8x4") as caught:
+    with pytest.raises(ImageError, match="its partner 8x4") as caught:
         decode_pair(png(high), png(low[:4]), Crop(), 8)
     assert caught.value.reason is Reason.UNEQUAL_PAIR
 
@@ -54,7 +54,7 @@ def pairs(request, tmp_path):
     """Twelve pairs in which the degraded image is the clean one's negative; arguments of the data module."""
     members = {}
     for i in range(12):
-        pixels = np.asarray(Image.open(io.BytesIO(encoded_picture(i, 24))))
+        pixels = np.asarray(Image.open(io.BytesIO(encoded_image(i, 24))))
         members[f"{i:02d}.hq.png"], members[f"{i:02d}.lq.png"] = png(pixels), png(255 - pixels)
     if request.param == "shards":
         return {"train": str(write_tar(tmp_path / "x.tar", members)), "lq": "lq"}
@@ -62,7 +62,7 @@ def pairs(request, tmp_path):
         path = tmp_path / name.split(".")[1] / f"{name.split('.')[0]}.png"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    (tmp_path / "lq/alone.png").write_bytes(encoded_picture(0))
+    (tmp_path / "lq/alone.png").write_bytes(encoded_image(0))
     return {"train": str(tmp_path / "hq"), "lq": str(tmp_path / "lq")}
 
 
@@ -78,7 +78,7 @@ def test_pairs_train_with_equal_crops_and_turns(pairs):
 
 def test_pairs_validate(pairs, tmp_path):
     if pairs["lq"] == "lq":
-        chosen = PictureFolder(pairs["train"], crop_size=16, lq="lq")
+        chosen = ImageFolder(pairs["train"], crop_size=16, lq="lq")
         assert chosen.names()[:2] == ["x/00", "x/01"]
     else:
         chosen = PairedFolders(pairs["lq"], pairs["train"], crop_size=16)
@@ -89,11 +89,11 @@ def test_pairs_validate(pairs, tmp_path):
 
 
 def test_a_missing_partner_is_a_fault_or_an_error(tmp_path):
-    members = {f"{i}.hq.png": encoded_picture(i) for i in range(4)}
+    members = {f"{i}.hq.png": encoded_image(i) for i in range(4)}
     path = write_tar(tmp_path / "x.tar", members)
     with pytest.raises(ValueError, match=r"no usable sample .*no image lq\.\* in the sample"):
         make_plan(path, lq="lq")
-    path = write_tar(tmp_path / "y.tar", members | {"0.lq.png": encoded_picture(9)})
+    path = write_tar(tmp_path / "y.tar", members | {"0.lq.png": encoded_image(9)})
     (delivery,) = deliveries(make_plan(path, lq="lq"), 1)
     assert delivery.batch.key == ["y/0"]
     with pytest.raises(ValueError, match="No folder"):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import fsspec
 import pytest
-from shard_files import all_keys, deliveries, encoded_picture, keys_of, make_plan, write_shards_of
+from shard_files import all_keys, deliveries, encoded_image, keys_of, make_plan, write_shards_of
 
 from data_pipelines.failures import Reason
 from data_pipelines.shards import write_shards
@@ -144,10 +144,10 @@ def test_streams_that_give_nothing_end(server):
 
 @pytest.fixture
 def indexed(tmp_path):
-    """A folder of shards with an index, and the pictures in it."""
+    """A folder of shards with an index, and the images in it."""
     (tmp_path / "in").mkdir()
     for i in range(9):
-        (tmp_path / f"in/{i}.png").write_bytes(encoded_picture(i))
+        (tmp_path / f"in/{i}.png").write_bytes(encoded_image(i))
     write_shards([str(tmp_path / "in")], str(tmp_path / "out"), max_samples=4, processes=1)
     return tmp_path / "out"
 

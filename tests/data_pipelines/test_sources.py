@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 import webdataset as wds
-from shard_files import all_keys, deliveries, encoded_picture, keys_of, make_plan, write_shards_of, write_tar
+from shard_files import all_keys, deliveries, encoded_image, keys_of, make_plan, write_shards_of, write_tar
 
 from data_pipelines import ShardDataModule
 from data_pipelines.shards import write_shards
@@ -38,18 +38,18 @@ def test_folder_of_shards_file_pattern_and_braces(tmp_path):
     assert keys(f"file://{tmp_path}/s000.tar") == keys(tmp_path / "s000.tar")
 
 
-def test_folder_of_pictures_is_searched_through(tmp_path):
+def test_folder_of_images_is_searched_through(tmp_path):
     for name in ("b/2.png", "a.PNG", "b/c/3.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(encoded_picture(0))
-    (tmp_path / "notes.txt").write_text("no picture")
+        (tmp_path / name).write_bytes(encoded_image(0))
+    (tmp_path / "notes.txt").write_text("no image")
     assert keys(tmp_path) == ["a.PNG", "b/2.png", "b/c/3.png"]
     assert keys(tmp_path / "b" / "2.png") == ["2.png"]
 
 
-def test_list_of_pictures_shards_and_remarks(tmp_path):
+def test_list_of_images_shards_and_remarks(tmp_path):
     write_shards_of(tmp_path / "shards", [2])
-    (tmp_path / "x.png").write_bytes(encoded_picture(0))
+    (tmp_path / "x.png").write_bytes(encoded_image(0))
     (tmp_path / "list.txt").write_text("# mine\nx.png\n\nshards/s000.tar\n")
     assert keys(tmp_path / "list.txt") == ["s000/000_0000", "s000/000_0001", "x.png"]
     (tmp_path / "urls.txt").write_text("shards/s000.tar\nhttps://example.org/1.tar\n")
@@ -63,7 +63,7 @@ def test_a_line_of_a_list_is_never_a_command(tmp_path, monkeypatch):
     (tmp_path / "list.txt").write_text("pipe:touch ran;cat x.tar\n")
     with pytest.raises((ValueError, FileNotFoundError)):
         find_source([str(tmp_path / "list.txt")])
-    write_tar(tmp_path / "pipe:touch ran;.tar", {"1.png": encoded_picture(0)})
+    write_tar(tmp_path / "pipe:touch ran;.tar", {"1.png": encoded_image(0)})
     assert keys(tmp_path) == keys("*.tar") == ["pipe:touch ran;/1"]
     assert not (tmp_path / "ran").exists()
 
@@ -96,7 +96,7 @@ def test_remote_names_are_not_looked_for_on_the_disk():
     ("source", "message"),
     [
         ("shrds", "Did you mean .*shards"),
-        ("empty", "neither tar shards nor pictures"),
+        ("empty", "neither tar shards nor images"),
         ("x.doc", "neither tar"),
     ],
 )
@@ -129,21 +129,21 @@ def test_an_index_of_version_0_1_and_a_changed_shard_are_looked_through(tmp_path
 
 
 def test_what_was_found_in_an_archive_is_kept_until_it_changes(tmp_path, monkeypatch):
-    path = write_tar(tmp_path / "x.tar", {"1.png": encoded_picture(0)})
+    path = write_tar(tmp_path / "x.tar", {"1.png": encoded_image(0)})
     assert keys(path) == ["x/1"]
     monkeypatch.setattr("data_pipelines.sources.index.scan", lambda *_: pytest.fail("looked through again"))
     assert keys(path) == ["x/1"]
     monkeypatch.setattr("data_pipelines.sources.index.scan", scan)
-    write_tar(path, {"1.png": encoded_picture(0), "2.png": encoded_picture(1)})
+    write_tar(path, {"1.png": encoded_image(0), "2.png": encoded_image(1)})
     assert keys(path) == ["x/1", "x/2"]
 
 
 def test_samples_are_grouped_by_key_with_all_their_members(tmp_path):
     members = {
         "d/1.json": b"{}",
-        "d/1.png": encoded_picture(0),
-        "d/2.hq.png": encoded_picture(1),
-        "d/2.lq.png": encoded_picture(2),
+        "d/1.png": encoded_image(0),
+        "d/2.hq.png": encoded_image(1),
+        "d/2.lq.png": encoded_image(2),
         "__meta__.json": b"",
         "d/._2.png": b"",
         "@eaDir/1.png": b"",
@@ -153,7 +153,7 @@ def test_samples_are_grouped_by_key_with_all_their_members(tmp_path):
         ("x/d/1", ["json", "png"]),
         ("x/d/2", ["hq.png", "lq.png"]),
     ]
-    assert read[1].members["lq.png"] == encoded_picture(2)
+    assert read[1].members["lq.png"] == encoded_image(2)
 
 
 @pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -162,11 +162,11 @@ def test_long_names_of_both_kinds(tmp_path, format):
     with tarfile.open(tmp_path / "x.tar", "w", format=format) as archive:
         for number in (0, 1):
             info = tarfile.TarInfo(f"{number}{name}")
-            info.size = len(encoded_picture(number))
-            archive.addfile(info, io.BytesIO(encoded_picture(number)))
+            info.size = len(encoded_image(number))
+            archive.addfile(info, io.BytesIO(encoded_image(number)))
     read = samples(tmp_path / "x.tar")
     assert [sample.key for sample in read] == [f"x/{number}{name[:-4]}" for number in (0, 1)]
-    assert [sample.members["png"] for sample in read] == [encoded_picture(0), encoded_picture(1)]
+    assert [sample.members["png"] for sample in read] == [encoded_image(0), encoded_image(1)]
 
 
 def test_links_and_devices_are_nothing(tmp_path):
@@ -181,8 +181,8 @@ def test_links_and_devices_are_nothing(tmp_path):
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
         info = tarfile.TarInfo("4.png")
-        info.size = len(encoded_picture(0))
-        archive.addfile(info, io.BytesIO(encoded_picture(0)))
+        info.size = len(encoded_image(0))
+        archive.addfile(info, io.BytesIO(encoded_image(0)))
     assert keys(path) == ["x/4"]
 
 
@@ -230,7 +230,7 @@ def test_images_that_no_rule_names_are_an_error(kinds):
 
 
 def test_ambiguous_samples_are_shown_before_training_and_can_be_files(tmp_path):
-    scans = write_tar(tmp_path / "scan.tar", {f"scan.{i:03d}.png": encoded_picture(i) for i in range(30)})
+    scans = write_tar(tmp_path / "scan.tar", {f"scan.{i:03d}.png": encoded_image(i) for i in range(30)})
     with pytest.raises(ValueError, match=r"'scan' of .*scan\.tar has 30 images .*--data\.key=file"):
         find_source([str(scans)])
     with pytest.raises(ValueError, match="30 images"):
@@ -241,7 +241,7 @@ def test_ambiguous_samples_are_shown_before_training_and_can_be_files(tmp_path):
 
 def test_unread_images_are_told(tmp_path, caplog):
     caplog.set_level("INFO")
-    members = {f"{i}.{kind}.png": encoded_picture(i) for i in range(3) for kind in ("hq", "lq")}
+    members = {f"{i}.{kind}.png": encoded_image(i) for i in range(3) for kind in ("hq", "lq")}
     find_source([str(write_tar(tmp_path / "x.tar", members))])
     assert "lq.png of 3 samples is not read; --data.lq=lq would train on these pairs" in caplog.text
 
@@ -251,9 +251,9 @@ def test_hidden_side_and_linked_files_of_a_folder(tmp_path, caplog):
     photos = tmp_path / "photos"
     for name in ("a.png", "album.jpg/b.png", "._a.png", "@eaDir/a.png", ".trash/c.png", "d.jfif", "e.jpe"):
         (photos / name).parent.mkdir(parents=True, exist_ok=True)
-        (photos / name).write_bytes(encoded_picture(0))
+        (photos / name).write_bytes(encoded_image(0))
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere/f.png").write_bytes(encoded_picture(1))
+    (tmp_path / "elsewhere/f.png").write_bytes(encoded_image(1))
     (photos / "link").symlink_to(tmp_path / "elsewhere")
     (photos / "loop").symlink_to(photos)
     (photos / "self").symlink_to(photos / "self")
@@ -264,10 +264,10 @@ def test_hidden_side_and_linked_files_of_a_folder(tmp_path, caplog):
 
 
 def test_compressed_archives_are_streams(tmp_path):
-    path = write_tar(tmp_path / "x.tar", {"1.png": encoded_picture(0)})
+    path = write_tar(tmp_path / "x.tar", {"1.png": encoded_image(0)})
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(path.read_bytes()))
     (sample,) = samples(tmp_path / "x.tar.gz")
-    assert sample.members["png"] == encoded_picture(0)
+    assert sample.members["png"] == encoded_image(0)
     plan = make_plan(tmp_path / "x.tar.gz")
     assert plan.sources[0].samples is None
     assert keys_of(deliveries(plan, 3)) == ["x/1"] * 3
@@ -282,15 +282,13 @@ def test_names_in_one_block_of_memory():
 def test_webdataset_reads_our_shards_and_we_read_its(tmp_path):
     for i in range(4):
         (tmp_path / "in").mkdir(exist_ok=True)
-        (tmp_path / f"in/{i}.png").write_bytes(encoded_picture(i))
+        (tmp_path / f"in/{i}.png").write_bytes(encoded_image(i))
     write_shards([str(tmp_path / "in")], str(tmp_path / "out"), processes=1)
     theirs = list(wds.WebDataset(str(tmp_path / "out/shard-000000.tar"), shardshuffle=False))
-    assert sorted(sample["png"] for sample in theirs) == sorted(encoded_picture(i) for i in range(4))
+    assert sorted(sample["png"] for sample in theirs) == sorted(encoded_image(i) for i in range(4))
     with wds.ShardWriter(str(tmp_path / "w-%02d.tar"), maxcount=2, verbose=0) as writer:
         for i in range(4):
-            writer.write(
-                {"__key__": f"k{i}", "hq.png": encoded_picture(i, 16), "lq.png": encoded_picture(i, 8)}
-            )
+            writer.write({"__key__": f"k{i}", "hq.png": encoded_image(i, 16), "lq.png": encoded_image(i, 8)})
     module = ShardDataModule(
         str(tmp_path / "w-{00..01}.tar"), lq="lq", crop_size=8, batch_size=4, num_workers=0
     )

@@ -2,25 +2,25 @@
 
 import numpy as np
 import pytest
+from data_pipelines.stream.arrange import find_source
 
 from data_pipelines import RealPhotographs, SyntheticData
 from data_pipelines.decode import decode
 from data_pipelines.sources import Shard, read_shard
-from data_pipelines.stream.arrange import find_source
 from data_pipelines.synthetic import DeadLeaves
 from data_pipelines.synthetic.leaves import outlines
 from data_pipelines.synthetic.textures import texture_bank
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     draw = DeadLeaves(256)
-    return [draw(index) for index in range(64)]  # fewer give medians that hang on single pictures
+    return [draw(index) for index in range(64)]  # fewer give medians that hang on single images
 
 
-def spectrum_slope(picture):
-    """Exponent of the radial power spectrum, from 4 to 115 cycles per picture."""
-    grey = picture.mean(axis=2)
+def spectrum_slope(image):
+    """Exponent of the radial power spectrum, from 4 to 115 cycles per image."""
+    grey = image.mean(axis=2)
     window = np.hanning(256)
     power = np.abs(np.fft.fft2((grey - grey.mean()) * window * window[:, None])) ** 2
     frequency = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.fftfreq(256)[None])
@@ -30,32 +30,32 @@ def spectrum_slope(picture):
     return np.polyfit(np.log(np.sqrt(edges[1:] * edges[:-1])), np.log(means), 1)[0]
 
 
-def test_spectrum_falls_as_that_of_photographs(pictures):
-    slopes = [spectrum_slope(picture) for picture in pictures]
+def test_spectrum_falls_as_that_of_photographs(images):
+    slopes = [spectrum_slope(image) for image in images]
     photographs = RealPhotographs()
     real = [spectrum_slope(photographs[i].hq) for i in range(len(photographs))]
     assert -3.2 < np.median(slopes) < -1.8
     assert np.median(slopes) == pytest.approx(np.median(real), abs=0.5)
 
 
-def test_detail_and_range_are_rich(pictures):
-    steps = [np.abs(np.diff(picture.mean(axis=2), axis=1)) for picture in pictures]
+def test_detail_and_range_are_rich(images):
+    steps = [np.abs(np.diff(image.mean(axis=2), axis=1)) for image in images]
     assert 4 < np.median([step.mean() for step in steps]) < 16  # photographs: 5 to 12
-    assert min(np.percentile(step, 99.5) for step in steps) > 20  # sharp edges in every picture
-    assert np.mean(pictures) == pytest.approx(115, abs=25)
+    assert min(np.percentile(step, 99.5) for step in steps) > 20  # sharp edges in every image
+    assert np.mean(images) == pytest.approx(115, abs=25)
 
 
-def test_pictures_depend_on_seed_and_index_only(pictures):
-    assert np.array_equal(DeadLeaves(256)(7), pictures[7])
-    assert not np.array_equal(DeadLeaves(256, seed=1)(7), pictures[7])
-    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+def test_images_depend_on_seed_and_index_only(images):
+    assert np.array_equal(DeadLeaves(256)(7), images[7])
+    assert not np.array_equal(DeadLeaves(256, seed=1)(7), images[7])
+    assert len({image.tobytes() for image in images}) == len(images)
 
 
 def test_other_sizes():
     for size in (16, 40):
-        picture = DeadLeaves(size)(3)
-        assert picture.shape == (size, size, 3)
-        assert picture.dtype == np.uint8
+        image = DeadLeaves(size)(3)
+        assert image.shape == (size, size, 3)
+        assert image.dtype == np.uint8
 
 
 def test_textures_are_normalised():
@@ -76,22 +76,22 @@ def test_outlines_surround_their_centre_at_their_radius():
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     monkeypatch.setenv("VOSR_CACHE", str(tmp_path / "cache"))
-    return SyntheticData(pictures=70, size=16)
+    return SyntheticData(images=70, size=16)
 
 
 def content(data):
-    return [(s.key, decode(s.picture[1])) for path in data.shards() for _, s in read_shard(Shard(str(path)))]
+    return [(s.key, decode(s.image[1])) for path in data.shards() for _, s in read_shard(Shard(str(path)))]
 
 
-def test_shards_hold_the_pictures(small):
+def test_shards_hold_the_images(small):
     folder = small.prepare(processes=1)
     assert [path.name for path in small.shards()] == ["dead_leaves-00000.tar", "dead_leaves-00001.tar"]
     _, _, shards = find_source([str(folder)], 1.0)
     assert [shard.samples for shard in shards] == [64, 6]
     draw = DeadLeaves(16)
-    for index, (key, picture) in enumerate(content(small)):
+    for index, (key, image) in enumerate(content(small)):
         assert key.endswith(f"{index:07d}")
-        assert np.array_equal(picture, draw(index))
+        assert np.array_equal(image, draw(index))
 
 
 def test_an_interrupted_preparation_is_completed_and_a_complete_one_left_alone(small):
@@ -114,11 +114,11 @@ def test_two_processes_give_the_same_as_one(small, tmp_path, monkeypatch):
 
 
 def test_settings_decide_the_folder(small):
-    assert SyntheticData(pictures=70, size=16).folder == small.folder
-    assert SyntheticData(pictures=70, size=16, seed=1).folder != small.folder
+    assert SyntheticData(images=70, size=16).folder == small.folder
+    assert SyntheticData(images=70, size=16, seed=1).folder != small.folder
 
 
-@pytest.mark.parametrize("wrong", [{"pictures": 0}, {"size": 4}])
+@pytest.mark.parametrize("wrong", [{"images": 0}, {"size": 4}])
 def test_nonsense_is_refused(wrong):
     with pytest.raises(ValueError, match="synthetic data needs"):
         SyntheticData(**wrong)

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
-from shard_files import all_keys, deliveries, encoded_picture, keys_of, make_plan, write_shards_of, write_tar
+from shard_files import all_keys, deliveries, encoded_image, keys_of, make_plan, write_shards_of, write_tar
 
 from data_pipelines import ShardDataModule
 from data_pipelines.epochs import batch_layout, epoch_length, said_of
@@ -95,7 +95,7 @@ def test_a_changed_source_is_named_and_begins_anew_and_the_others_go_on(mixture,
     one, two = mixture
     loader = loader_of(make_plan(one, two, batch_size=4), 9)
     seen = [key for batch in loader for key in batch.key]
-    write_tar(two / "s009.tar", {"new.png": encoded_picture(0)})
+    write_tar(two / "s009.tar", {"new.png": encoded_image(0)})
     plan = make_plan(one, two, batch_size=4)
     changed = loader_of(plan, 30)
     changed.load_state_dict(loader.state_dict())
@@ -150,10 +150,10 @@ def test_overfitting_repeats_batches_crops_included(mixture, loader_of):
 
 def test_crops_differ_between_passes_and_seeds(tmp_path):
     folder = write_shards_of(tmp_path, [1])
-    pictures = [d.batch.turned().hq for d in deliveries(make_plan(folder), 40)]
-    assert len({picture.numpy().tobytes() for picture in pictures}) > 20
+    images = [d.batch.turned().hq for d in deliveries(make_plan(folder), 40)]
+    assert len({image.numpy().tobytes() for image in images}) > 20
     other = [d.batch.turned().hq for d in deliveries(make_plan(folder, seed=1), 40)]
-    assert any(not torch.equal(a, b) for a, b in zip(pictures, other))
+    assert any(not torch.equal(a, b) for a, b in zip(images, other))
 
 
 class Told:
@@ -196,5 +196,5 @@ def test_what_repeats_is_said_once(tmp_path, caplog):
     ShardDataModule(
         str(write_shards_of(tmp_path, [3, 4])), batch_size=2, batches_per_epoch=7, num_workers=0
     ).train_dataloader()
-    assert "7 batches of 2 on 1 ranks: 14 of 7 pictures" in caplog.text
-    assert caplog.text.count("Pictures repeat within an epoch, 2.0 times on average") == 1
+    assert "7 batches of 2 on 1 ranks: 14 of 7 images" in caplog.text
+    assert caplog.text.count("Images repeat within an epoch, 2.0 times on average") == 1

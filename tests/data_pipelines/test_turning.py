@@ -11,15 +11,15 @@ from vosr.types import Batch
 
 def test_every_turn_is_that_of_numpy():
     turns = tuple(itertools.product((False, True), range(4)))
-    pictures = np.random.default_rng(0).integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
-    batch = UnturnedBatch(*[torch.from_numpy(pictures).permute(0, 3, 1, 2)] * 2, list("abcdefgh"), turns)
+    images = np.random.default_rng(0).integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
+    batch = UnturnedBatch(*[torch.from_numpy(images).permute(0, 3, 1, 2)] * 2, list("abcdefgh"), turns)
     out = batch.to("cpu").turned()
     assert type(out) is Batch
     assert out.key == batch.key
     assert out.hq.is_contiguous()
     assert torch.equal(out.lq, out.hq)  # partners are turned alike
-    for picture, (mirror, quarters), got in zip(pictures, turns, out.hq):
-        expected = np.rot90(picture[:, ::-1] if mirror else picture, quarters)
+    for image, (mirror, quarters), got in zip(images, turns, out.hq):
+        expected = np.rot90(image[:, ::-1] if mirror else image, quarters)
         assert np.array_equal(got.permute(1, 2, 0).numpy(), expected)
 
 

@@ -1,12 +1,12 @@
-"""Validation pictures: fixed, real, and in the same order everywhere."""
+"""Validation images: fixed, real, and in the same order everywhere."""
 
 import numpy as np
 import pytest
 from PIL import Image
-from shard_files import encoded_picture
+from shard_files import encoded_image
 
-from data_pipelines import PairedFolders, PictureFolder, RealPhotographs
-from data_pipelines.pictures import collate
+from data_pipelines import ImageFolder, PairedFolders, RealPhotographs
+from data_pipelines.images import collate
 
 
 def test_real_photographs_are_fixed_crops():
@@ -41,14 +41,14 @@ def test_impossible_crop_size(size):
 
 def save(path, side=40, number=0):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encoded_picture(number, side))
+    path.write_bytes(encoded_image(number, side))
 
 
-def test_picture_folder_reads_in_order_and_leaves_bad_ones_out(tmp_path, caplog):
+def test_image_folder_reads_in_order_and_leaves_bad_ones_out(tmp_path, caplog):
     for i, name in enumerate(["b/x.png", "a.png", "c.png"]):
         save(tmp_path / name, number=i)
     (tmp_path / "broken.jpg").write_bytes(b"nothing")
-    folder = PictureFolder(str(tmp_path), crop_size=24)
+    folder = ImageFolder(str(tmp_path), crop_size=24)
     assert folder.names() == ["a.png", "b/x.png", "c.png"]
     assert folder[1].hq.shape == (24, 24, 3)
     assert np.array_equal(folder[1].hq, np.asarray(Image.open(tmp_path / "b/x.png"))[8:32, 8:32])
@@ -76,10 +76,10 @@ def test_pairs_are_found_by_stem_and_brought_to_one_size(tmp_path, caplog):
     assert np.array_equal(middle.lq, pairs[1].lq[10:30, 10:30])
 
 
-def test_a_picture_too_small_for_the_crop_is_left_out(tmp_path, caplog):
+def test_an_image_too_small_for_the_crop_is_left_out(tmp_path, caplog):
     save(tmp_path / "a.png", 40)
     save(tmp_path / "small.png", 8)
-    assert PictureFolder(str(tmp_path), crop_size=80).names() == ["a.png"]
+    assert ImageFolder(str(tmp_path), crop_size=80).names() == ["a.png"]
     assert "8x8 pixels for a crop of 80" in caplog.text
 
 
@@ -93,9 +93,9 @@ def test_two_files_of_one_name_are_no_pair(tmp_path):
 def test_wrong_folders_are_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="No data at"):
-        len(PictureFolder(str(tmp_path / "nothing")))
-    with pytest.raises(ValueError, match="holds neither tar shards nor pictures"):
-        len(PictureFolder(str(tmp_path / "empty")))
+        len(ImageFolder(str(tmp_path / "nothing")))
+    with pytest.raises(ValueError, match="holds neither tar shards nor images"):
+        len(ImageFolder(str(tmp_path / "empty")))
     save(tmp_path / "a" / "x.png")
     save(tmp_path / "b" / "y.png")
     with pytest.raises(ValueError, match="has the name, without type, of one in"):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from shard_files import encoded_picture, write_tar
+from shard_files import encoded_image, write_tar
 
 from data_pipelines.shards import write_shards
 from data_pipelines.shards.duplicates import Duplicates
@@ -20,14 +20,14 @@ from data_pipelines.sources import locate
 
 
 def smooth(seed, side=64):
-    """A picture with structure that survives resizing."""
+    """An image with structure that survives resizing."""
     small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC)
 
 
-def save(path, picture, **more):
+def save(path, image, **more):
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, **more)
+    image.save(path, **more)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_filters_and_their_report(photographs, tmp_path):
         processes=1, shuffle_seed=None,
     )  # fmt: skip
     reasons = {str(Path(name).relative_to(photographs)): reason for name, reason in dropped(out)}
-    assert reasons.pop("broken.jpg") in ("not_a_picture", "damaged_picture")
+    assert reasons.pop("broken.jpg") in ("not_an_image", "damaged_image")
     assert reasons == {
         "tiny.png": "below_min_side", "flat.png": "below_min_gradient", "stripes.png": "below_min_entropy",
         "holiday/3.png": "duplicate", "resized.jpg": "near_duplicate",
@@ -129,7 +129,7 @@ def test_duplicates_can_be_kept(photographs, tmp_path):
     assert index(tmp_path / "out")["samples"] == 11
 
 
-def test_large_pictures_are_cut_into_tiles(tmp_path):
+def test_large_images_are_cut_into_tiles(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (70, 110, 3), dtype=np.uint8)
     save(tmp_path / "in/wide.png", Image.fromarray(noise))
     save(tmp_path / "in/single.png", smooth(1, 40))
@@ -143,16 +143,16 @@ def test_large_pictures_are_cut_into_tiles(tmp_path):
 
 
 def test_shards_are_packed_anew_with_all_members(tmp_path):
-    members = {"1.png": encoded_picture(1, 32), "1.json": b'{"x": 1}', "2.txt": b"alone", "3.jpg": b""}
+    members = {"1.png": encoded_image(1, 32), "1.json": b'{"x": 1}', "2.txt": b"alone", "3.jpg": b""}
     source = write_tar(tmp_path / "old.tar", members)
     write_shards([str(source)], str(tmp_path / "out"), processes=1)
     (sample,) = packed(tmp_path / "out").values()
     assert sample.members == {"png": members["1.png"], "json": members["1.json"]}
-    assert dropped(tmp_path / "out") == [["old/2", "no_picture_in_sample"], ["old/3", "empty_file"]]
+    assert dropped(tmp_path / "out") == [["old/2", "no_image_in_sample"], ["old/3", "empty_file"]]
 
 
 def test_pairs_are_packed_whole_and_not_torn_apart(tmp_path):
-    members = {f"{i}.{kind}.png": encoded_picture(i, 40) for i in range(2) for kind in ("hq", "lq")}
+    members = {f"{i}.{kind}.png": encoded_image(i, 40) for i in range(2) for kind in ("hq", "lq")}
     source = str(write_tar(tmp_path / "old.tar", members))
     write_shards([source], str(tmp_path / "out"), processes=1, keep_duplicates=True)
     assert {k: sorted(s.members) for k, s in packed(tmp_path / "out").items()} == {
@@ -208,11 +208,11 @@ def test_nothing_to_pack_is_one_sentence(tmp_path):
         write_shards([str(tmp_path / "nothing")], str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     save(tmp_path / "in/flat.png", Image.new("RGB", (64, 64)))
-    with pytest.raises(ValueError, match=r"No picture is left to pack \(1 below_min_entropy\)"):
+    with pytest.raises(ValueError, match=r"No image is left to pack \(1 below_min_entropy\)"):
         write_shards([str(tmp_path / "in")], str(tmp_path / "out"), min_entropy=1, processes=1)
 
 
-def test_measures_of_known_pictures():
+def test_measures_of_known_images():
     flat = np.full((32, 32, 3), 90, np.uint8)
     assert gradient_energy(luma(flat)) == 0
     assert entropy(luma(flat)) == 0

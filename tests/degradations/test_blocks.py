@@ -32,7 +32,7 @@ from vosr.degradations.kernels import disk_kernels, gaussian_kernels, motion_ker
 from vosr.degradations.noise import luma
 
 
-def picture(batch=1, side=48, seed=0):
+def image(batch=1, side=48, seed=0):
     return to_8_bits(torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(seed)))
 
 
@@ -55,11 +55,11 @@ def test_moments_of_the_kernels():
 
 
 @pytest.mark.parametrize("blur", [GaussianBlur(), MotionBlur(), DefocusBlur()])
-def test_blurs_keep_flat_pictures_and_soften_others(blur):
+def test_blurs_keep_flat_images_and_soften_others(blur):
     generator = torch.Generator().manual_seed(0)
     flat = torch.full((3, 3, 24, 24), 100 / 255)
     torch.testing.assert_close(blur(flat, generator), flat)
-    noisy = picture(3)
+    noisy = image(3)
     assert bool((blur(noisy, generator).std((1, 2, 3)) < noisy.std((1, 2, 3))).all())
     kernels = blur.kernels(Draws(50, generator))
     torch.testing.assert_close(kernels.sum((1, 2)), torch.ones(50))
@@ -75,7 +75,7 @@ def test_motion_blurs_along_its_direction_alone():
 
 
 def test_resize_by_one_changes_nothing_and_loses_detail_otherwise():
-    hq = picture(2)
+    hq = image(2)
     torch.testing.assert_close(Resize((1.0, 1.0))(hq), hq)
     blocks = hq.unfold(2, 4, 4).unfold(3, 4, 4).mean((-1, -2))
     reduced = Resize((4.0, 4.0), ("area",))(hq)
@@ -102,7 +102,7 @@ def test_speckle_is_proportional_to_the_signal():
 
 
 def test_compressions_are_their_codecs():
-    hq = picture(2)
+    hq = image(2)
     for degradation in (JPEG((40.0, 40.0)), WebP((40.0, 40.0))):
         coded = degradation(hq)
         for one, expected in zip(coded, hq):
@@ -116,7 +116,7 @@ def test_compressions_are_their_codecs():
 
 
 def test_colour():
-    hq, same = picture(), (1.0, 1.0)
+    hq, same = image(), (1.0, 1.0)
     none = ColorJitter(same, same, same, (0.0, 0.0))
     assert float((none(hq) - hq).abs().max()) * 255 <= 1
     brighter = ColorJitter((1.3, 1.3), same, same, (0.0, 0.0))
@@ -133,7 +133,7 @@ GREY, BLUR = Grayscale(), GaussianBlur((2.0, 2.0), 0.0)
 
 
 def test_a_sequence_applies_its_steps_in_order():
-    hq = picture(2)
+    hq = image(2)
     dark = ColorJitter((0.5, 0.5), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0))
     torch.testing.assert_close(Sequence([dark, JPEG((30.0, 30.0))])(hq), JPEG((30.0, 30.0))(dark(hq)))
     torch.testing.assert_close(Sequence([GREY, BLUR], [0.0, 1.0])(hq), BLUR(hq))
@@ -153,8 +153,8 @@ def test_a_shuffle_takes_every_order_and_a_choice_follows_its_weights():
     assert float((chosen == 0).float().mean()) == pytest.approx(0.75, abs=0.03)
 
 
-def test_a_choice_gives_each_picture_what_its_step_gives():
-    hq = picture(16)
+def test_a_choice_gives_each_image_what_its_step_gives():
+    hq = image(16)
     degradation = Choice([GREY, BLUR])
     params = degradation.sample(16, torch.Generator().manual_seed(0))
     lq, plan = degradation.apply(hq, params), params["plan"][:, 0]

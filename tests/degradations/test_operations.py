@@ -47,9 +47,9 @@ def test_golden_degradation_filter(golden, golden_error):
 
 def pillow_jpeg(image, quality):
     decoded = []
-    for picture, q in zip(image, quality):
+    for single, q in zip(image, quality):
         buffer = io.BytesIO()
-        pixels = (picture * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        pixels = (single * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=int(q))
         decoded.append(torch.from_numpy(np.array(Image.open(buffer))).permute(2, 0, 1) / 255)
     return torch.stack(decoded)

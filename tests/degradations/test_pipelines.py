@@ -11,7 +11,7 @@ from vosr.degradations import DEGRADATIONS, GaussianNoise, RealESRGAN, Stage
 from vosr.degradations.base import select
 
 
-def picture(batch=1, height=64, width=64, seed=0):
+def image(batch=1, height=64, width=64, seed=0):
     return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
@@ -29,8 +29,8 @@ def build(name):
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS.names())
-def test_same_parameters_same_picture(name):
-    degradation, hq = build(name), picture(3)
+def test_same_parameters_same_image(name):
+    degradation, hq = build(name), image(3)
     first = degradation.sample(3, torch.Generator().manual_seed(1))
     again = degradation.sample(3, torch.Generator().manual_seed(1))
     assert all(torch.equal(a, b) for a, b in zip(flat(first), flat(again)))
@@ -43,8 +43,8 @@ def test_same_parameters_same_picture(name):
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS.names())
-def test_a_batch_is_its_pictures(name):
-    degradation, hq = build(name), picture(6)
+def test_a_batch_is_its_images(name):
+    degradation, hq = build(name), image(6)
     params = degradation.sample(6, torch.Generator().manual_seed(3))
     batch = degradation.apply(hq, params)
     single = torch.cat(
@@ -53,15 +53,15 @@ def test_a_batch_is_its_pictures(name):
     assert torch.equal(batch, single)
 
 
-def test_pictures_of_a_batch_are_drawn_apart_unless_shared():
-    hq = picture().expand(4, -1, -1, -1)
+def test_images_of_a_batch_are_drawn_apart_unless_shared():
+    hq = image().expand(4, -1, -1, -1)
     params = RealESRGAN().sample(4, torch.Generator().manual_seed(0))
     assert len(set(params["first"]["factor"].tolist())) == 4
-    shared = RealESRGAN(per_picture=False).sample(4, torch.Generator().manual_seed(0))
+    shared = RealESRGAN(per_image=False).sample(4, torch.Generator().manual_seed(0))
     assert len(set(shared["first"]["factor"].tolist())) == 1
     assert torch.equal(shared["first"]["kernel"][0], shared["first"]["kernel"][3])
     assert len(set(shared["first_quality"].tolist())) == 4
-    lq = RealESRGAN(per_picture=False).apply(hq, shared)
+    lq = RealESRGAN(per_image=False).apply(hq, shared)
     assert not torch.equal(lq[0], lq[1])
 
 
@@ -74,8 +74,8 @@ def test_gaussian_noise_has_the_drawn_strength():
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(4, 20), st.integers(4, 20), st.integers(0, 10**6))
-def test_any_size_gives_finite_pictures(batch, scale, height, width, seed):
-    hq = picture(batch, height * scale, width * scale, seed)
+def test_any_size_gives_finite_images(batch, scale, height, width, seed):
+    hq = image(batch, height * scale, width * scale, seed)
     lq = RealESRGAN(scale)(hq, torch.Generator().manual_seed(seed))
     assert lq.shape == hq.shape
     assert bool(lq.isfinite().all())
@@ -114,9 +114,9 @@ STAGES = st.builds(
 
 @settings(max_examples=25, deadline=None)
 @given(STAGES, STAGES, ranges(1, 100), st.sampled_from([1, 2, 4]), st.booleans(), st.integers(0, 10**6))
-def test_any_parameters_give_finite_pictures(first, second, quality, scale, per_picture, seed):
-    degradation = RealESRGAN(scale, first, second, quality, per_picture=per_picture)
-    hq = picture(2, 32, 48, seed)
+def test_any_parameters_give_finite_images(first, second, quality, scale, per_image, seed):
+    degradation = RealESRGAN(scale, first, second, quality, per_image=per_image)
+    hq = image(2, 32, 48, seed)
     lq = degradation(hq, torch.Generator().manual_seed(seed))
     assert bool(lq.isfinite().all())
     assert 0 <= float(lq.min()) <= float(lq.max()) <= 1
@@ -127,7 +127,7 @@ def test_any_parameters_give_finite_pictures(first, second, quality, scale, per_
         replace(second, gaussian_sigma=(0, 0), gaussian_probability=1.0),
         quality,
     )
-    # a kernel or resize that does not sum to one, or is not a number, would show on a flat picture
+    # a kernel or resize that does not sum to one, or is not a number, would show on a flat image
     grey = calm(flat_hq, torch.Generator().manual_seed(seed))
     assert float((grey - 0.5).abs().max()) < 0.15
 
@@ -159,7 +159,7 @@ def test_bad_stages(arguments, message):
     st.integers(0, 10**6),
 )
 def test_blocks_take_any_size(name, batch, height, width, seed):
-    hq = picture(batch, height, width, seed)
+    hq = image(batch, height, width, seed)
     lq = build(name)(hq, torch.Generator().manual_seed(seed))
     assert lq.shape == hq.shape
     assert bool(lq.isfinite().all())
@@ -167,7 +167,7 @@ def test_blocks_take_any_size(name, batch, height, width, seed):
 
 
 def test_values_outside_the_range_and_nan_never_leave():
-    hq = picture(1, 64, 64) * 4 - 1
+    hq = image(1, 64, 64) * 4 - 1
     hq[0, 0, 3, 3] = float("nan")
     for name in DEGRADATIONS.names():
         lq = build(name)(hq, torch.Generator().manual_seed(0))
@@ -185,7 +185,7 @@ def test_values_outside_the_range_and_nan_never_leave():
         (torch.rand(1, 3, 8, 64), "too small"),
     ],
 )
-def test_bad_pictures(hq, message):
+def test_bad_images(hq, message):
     with pytest.raises(ValueError, match=message):
         RealESRGAN(4)(hq)
 

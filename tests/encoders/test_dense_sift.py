@@ -60,14 +60,14 @@ def test_tokens_of_photographs_are_standardised(grid):
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_constant_pictures_give_finite_equal_tokens(level):
+def test_constant_images_give_finite_equal_tokens(level):
     tokens = DenseSIFT()(torch.full((1, 3, 40, 60), level))
     assert tokens.isfinite().all()
     torch.testing.assert_close(tokens, tokens[:, :1].expand_as(tokens))
 
 
 def test_half_turn_permutes_tokens_cells_and_directions():
-    """A picture turned by 180 degrees: tokens and cells in reverse order, directions four bins on."""
+    """An image turned by 180 degrees: tokens and cells in reverse order, directions four bins on."""
     image, model = photographs()[:2], DenseSIFT()
     straight, turned = model(image), model(image.rot90(2, (2, 3))).flip(1)
     torch.testing.assert_close(turned[..., 128:], straight[..., 128:], atol=1e-4, rtol=0)
@@ -82,7 +82,7 @@ def test_batch_equals_singles_and_contents_matter():
     assert (together[0] - together[1]).abs().mean() > 0.3
 
 
-def test_any_size_gives_the_resized_pictures_tokens():
+def test_any_size_gives_the_resized_images_tokens():
     image, model = torch.rand(1, 3, 50, 75), DenseSIFT(input_size=64)
     resized = F.interpolate(image, (64, 64), mode="bicubic").clamp(0, 1)
     assert torch.equal(resize_square(image, 64), resized)

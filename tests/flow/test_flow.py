@@ -86,8 +86,8 @@ def test_golden_sampling(golden, golden_backbone, golden_error):
     note = file.meta["note"]
     teacher, student = golden_backbone(note["teacher_weights"]), golden_backbone(note["student_weights"])
     condition = Condition(file["lq"], file["z"])
-    guidance = RestorationGuidance(weak_strength=note["partial_strength"])
-    weak = guidance.weaken(condition)
+    guidance = RestorationGuidance(partial_strength=note["partial_strength"])
+    partial = guidance.partial_condition(condition)
     for key in file.tensors:
         kind, _, rest = key.partition("_")
         if kind.startswith("multistep"):
@@ -95,7 +95,7 @@ def test_golden_sampling(golden, golden_backbone, golden_error):
             scale, grid = float(rest.rpartition("w")[2]), time_grid(int(kind[9:]), schedule)
 
             def guided(z, t, r, scale=scale):
-                return guidance.velocity(teacher.velocity, z, t, condition, weak, scale)
+                return guidance.velocity(teacher.velocity, z, t, condition, partial, scale)
 
             actual = integrate(guided, file["noise"], grid)
         elif kind == "onestep":

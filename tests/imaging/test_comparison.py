@@ -1,4 +1,4 @@
-"""What is shown of a picture: the right places, the right pixels, whatever the strips."""
+"""What is shown of an image: the right places, the right pixels, whatever the strips."""
 
 import tracemalloc
 
@@ -25,7 +25,7 @@ def enlarged(photo, size):
 
 
 @pytest.mark.parametrize("rows", [1, 80, 97, 1000])
-def test_crops_lie_where_the_pictures_differ_most(rows):
+def test_crops_lie_where_the_images_differ_most(rows):
     photo = Photo(RNG.integers(60, 190, (150, 200, 3), dtype=np.uint8))
     before = enlarged(photo, (800, 600))
     after = before.copy()
@@ -43,7 +43,7 @@ def test_crops_lie_where_the_pictures_differ_most(rows):
     assert np.abs(result.before.astype(int) - before).max() <= 1
 
 
-def test_previews_of_large_pictures_are_averages():
+def test_previews_of_large_images_are_averages():
     width, height = 2 * LONGEST + 2, 301
     pixels = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
     result = compared(Photo(pixels), pixels)
@@ -77,7 +77,7 @@ def test_16_bits_grey_and_transparency():
     assert grey.after[0, 0].tolist() == [118] * 3
 
 
-def test_memory_does_not_grow_with_the_picture():
+def test_memory_does_not_grow_with_the_image():
     strip = np.full((40, 2000, 3), 90, np.uint8)
     photo = Photo(np.full((4, 20, 3), 80, np.uint8))
 
@@ -94,7 +94,7 @@ def test_memory_does_not_grow_with_the_picture():
     assert peak(400) < 1.5 * peak(50)
 
 
-def test_the_picture_shows_both_and_marks_the_crops():
+def test_the_image_shows_both_and_marks_the_crops():
     photo = Photo(np.full((50, 90, 3), 60, np.uint8))
     after = np.full((200, 360, 3), 60, np.uint8)
     after[80:160, 80:160] = 200

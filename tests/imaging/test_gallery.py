@@ -92,8 +92,8 @@ def shown(page, index, folder):
     """Grey values along the middle line of a stage, from left to right."""
     path = folder / "shot.png"
     page.locator(".stage").nth(index).screenshot(path=path)
-    picture = np.asarray(Image.open(path).convert("L")).astype(int)
-    return picture[picture.shape[0] * 3 // 4]
+    image = np.asarray(Image.open(path).convert("L")).astype(int)
+    return image[image.shape[0] * 3 // 4]
 
 
 def bright_share(line):

@@ -3,7 +3,7 @@ import torch
 from vosr.imaging.grid import labelled_grid
 
 
-def test_grid_places_every_picture():
+def test_grid_places_every_image():
     red, blue = torch.zeros(2, 3, 10, 12), torch.zeros(2, 3, 10, 12)
     red[:, 0], blue[:, 2] = 1, 1
     grid = labelled_grid({"r": red, "b": blue})

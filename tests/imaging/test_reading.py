@@ -16,8 +16,8 @@ COLOURS = RNG.integers(0, 256, (14, 20, 3), dtype=np.uint8)
 DEEP = RNG.integers(0, 65536, (14, 20, 3), dtype=np.uint16)
 
 
-def save(path, picture, **options):
-    picture.save(path, **options)
+def save(path, image, **options):
+    image.save(path, **options)
     return path
 
 
@@ -77,10 +77,10 @@ def test_orientation_of_16_bit_files(tmp_path):
     ],
 )
 def test_modes(tmp_path, mode, grey, alpha, note):
-    picture = Image.fromarray(COLOURS).convert(mode)
-    photo = read_photo(save(tmp_path / ("a.tif" if mode == "CMYK" else "a.png"), picture))
+    image = Image.fromarray(COLOURS).convert(mode)
+    photo = read_photo(save(tmp_path / ("a.tif" if mode == "CMYK" else "a.png"), image))
     assert (photo.grey, photo.alpha is not None) == (grey, alpha)
-    assert np.abs(photo.pixels.astype(int) - np.asarray(picture.convert("RGB"))).max() <= (mode == "CMYK")
+    assert np.abs(photo.pixels.astype(int) - np.asarray(image.convert("RGB"))).max() <= (mode == "CMYK")
     assert len(photo.notes) == (note is not None)
     assert note is None or note in photo.notes[0]
 
@@ -149,13 +149,13 @@ def test_other_deep_tiffs(tmp_path):
 
 
 def test_8_bit_tiffs_of_all_kinds(tmp_path):
-    picture = Image.fromarray(COLOURS)
+    image = Image.fromarray(COLOURS)
     for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
-        photo = read_photo(save(tmp_path / "a.tif", picture, compression=compression))
+        photo = read_photo(save(tmp_path / "a.tif", image, compression=compression))
         assert np.array_equal(photo.pixels, np.asarray(Image.open(tmp_path / "a.tif").convert("RGB"))), (
             compression
         )
-    palette = picture.quantize(16)
+    palette = image.quantize(16)
     photo = read_photo(save(tmp_path / "palette.tif", palette))
     assert np.array_equal(photo.pixels, np.asarray(palette.convert("RGB")))
     assert photo.notes == ("palette converted to full colour",)
@@ -163,17 +163,17 @@ def test_8_bit_tiffs_of_all_kinds(tmp_path):
     assert lab.notes == ("LAB converted to sRGB",)
     pages = [Image.new("L", (8, 6), value) for value in (10, 20)]
     photo = read_photo(save(tmp_path / "pages.tif", pages[0], save_all=True, append_images=pages[1:]))
-    assert photo.notes == ("first of 2 pictures in the file",)
+    assert photo.notes == ("first of 2 images in the file",)
     assert [int(frame.pixels[0, 0, 0]) for frame in read_animation(tmp_path / "pages.tif").frames] == [10, 20]
 
 
-def test_several_pictures_in_a_file(tmp_path):
+def test_several_images_in_a_file(tmp_path):
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "lime", "blue")]
     options = {"save_all": True, "append_images": frames[1:], "duration": [50, 70, 90], "loop": 0}
     for suffix in ("gif", "png", "webp"):
         path = save(tmp_path / f"a.{suffix}", frames[0], **options)
         photo = read_photo(path)
-        assert "first of 3 pictures in the file" in photo.notes
+        assert "first of 3 images in the file" in photo.notes
         assert photo.pixels[0, 0].argmax() == 0
         animation = read_animation(path)
         assert [int(frame.pixels[0, 0].argmax()) for frame in animation.frames] == [0, 1, 2]
@@ -191,7 +191,7 @@ def bad_files(folder):
         content = (folder / name).read_bytes()
         (folder / f"cut {name}").write_bytes(content[: len(content) * 6 // 10])
     (folder / "empty.jpg").write_bytes(b"")
-    (folder / "text.jpg").write_text("not a picture")
+    (folder / "text.jpg").write_text("not an image")
     (folder / "folder.png").mkdir()
 
 
@@ -204,7 +204,7 @@ def bad_files(folder):
         ("cut deep.tif", ""),
         ("cut lzw.tif", ""),
         ("empty.jpg", "the file is empty"),
-        ("text.jpg", "not a picture in a known format"),
+        ("text.jpg", "not an image in a known format"),
         ("folder.png", "it is a folder"),
         ("absent.png", "no such file"),
     ],
@@ -222,7 +222,7 @@ def test_a_wrong_extension_is_read_and_told(tmp_path):
     assert photo.notes == ("a PNG file in spite of its name",)
 
 
-def test_damaged_exif_does_not_cost_the_picture(tmp_path):
+def test_damaged_exif_does_not_cost_the_image(tmp_path):
     broken = b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x0f\x01\x02\0\xff\xff\xff\xff\xff\xff"
     photo = read_photo(save(tmp_path / "a.jpg", Image.fromarray(COLOURS), exif=broken))
     assert photo.size == (20, 14)

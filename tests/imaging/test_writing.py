@@ -73,7 +73,7 @@ def test_16_bits_grey_and_alpha_in_strips_of_any_height(tmp_path, suffix, rows):
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 @pytest.mark.parametrize(("height", "rows"), [(150, 150), (150, 7), (128, 64), (130, 100), (1, 1)])
-def test_tall_pictures(tmp_path, suffix, height, rows):
+def test_tall_images(tmp_path, suffix, height, rows):
     """More rows than one strip of the file has, in 8 and 16 bits, by Pillow or tifffile."""
     for dtype in (np.uint8, np.uint16):
         pixels = RNG.integers(0, np.iinfo(dtype).max, (height, 9, 3), dtype=dtype, endpoint=True)
@@ -191,7 +191,7 @@ def test_animations_keep_their_timing(tmp_path):
         back = read_animation(tmp_path / f"a.{suffix}")
         assert [int(frame.pixels.mean().round()) for frame in back.frames] == [0, 100, 200]
         assert (back.durations, back.loops) == ((40, 50, 60), 0)
-    with pytest.raises(ValueError, match="JPEG holds one picture only"):
+    with pytest.raises(ValueError, match="JPEG holds one image only"):
         write_animation(Animation(tuple(frames)), restored, tmp_path / "a.jpg")
 
 

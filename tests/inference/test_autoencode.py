@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import small_dct, small_qwen, small_sd2, smooth, textured
+from images import small_dct, small_qwen, small_sd2, smooth, textured
 
 from vosr.autoencoders import Autoencoder
 from vosr.inference.autoencode import decode_rows, encode, spans
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 MAKERS = {"dct": small_dct, "qwen": small_qwen, "sd2": small_sd2}
 
 
-def picture_of(array):
+def image_of(array):
     return torch.from_numpy(array.copy()).permute(2, 0, 1)[None].float() / 255
 
 
@@ -30,10 +30,10 @@ def run(function):
         return function().float()
 
 
-def encoded(autoencoder, picture, side):
+def encoded(autoencoder, image, side):
     f = autoencoder.factor
-    height, width = picture.shape[-2] // f, picture.shape[-1] // f
-    return encode(autoencoder, run, lambda *box: Tile(*box).of(picture), height, width, side)
+    height, width = image.shape[-2] // f, image.shape[-1] // f
+    return encode(autoencoder, run, lambda *box: Tile(*box).of(image), height, width, side)
 
 
 def decoded(autoencoder, latent, side):
@@ -57,9 +57,9 @@ def test_weights_of_spans_add_up_to_one(length, context, interior, factor):
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_one_tile_is_the_whole(name):
-    autoencoder, picture = MAKERS[name](), picture_of(textured(64, 96))
-    latent = run(lambda: autoencoder.encode(picture * 2 - 1))
-    assert torch.equal(encoded(autoencoder, picture, 12), latent)
+    autoencoder, image = MAKERS[name](), image_of(textured(64, 96))
+    latent = run(lambda: autoencoder.encode(image * 2 - 1))
+    assert torch.equal(encoded(autoencoder, image, 12), latent)
     whole = ((run(lambda: autoencoder.decode(latent)) + 1) / 2).clamp(0, 1)
     assert torch.equal(decoded(autoencoder, latent, 12), whole)
 
@@ -75,18 +75,18 @@ def quiet_attention(autoencoder):
 @pytest.mark.parametrize("size", [(384, 384), (400, 328)], ids=["even", "uneven"])
 @pytest.mark.parametrize("name", MAKERS)
 def test_overlap_gives_tiles_the_surroundings_they_need(name, size):
-    """With the whole picture's own statistics, tiles come out as the whole does: the context is wide enough."""
-    autoencoder, picture = quiet_attention(MAKERS[name]()), picture_of(textured(*size))
+    """With the whole image's own statistics, tiles come out as the whole does: the context is wide enough."""
+    autoencoder, image = quiet_attention(MAKERS[name]()), image_of(textured(*size))
     side = 20 if name == "dct" else 36
     f = autoencoder.factor
     statistics = Statistics(autoencoder)
     with statistics.taken():
-        latent = run(lambda: autoencoder.encode(picture * 2 - 1))
+        latent = run(lambda: autoencoder.encode(image * 2 - 1))
     cells = spans(size[0] // f, side, autoencoder.context), spans(size[1] // f, side, autoencoder.context)
     tiled = torch.zeros_like(latent)
     with statistics.applied():
         for row, column in itertools.product(*cells):
-            crop = picture[..., row.start * f : row.end * f, column.start * f : column.end * f]
+            crop = image[..., row.start * f : row.end * f, column.start * f : column.end * f]
             part = run(lambda crop=crop: autoencoder.encode(crop * 2 - 1))
             weights = row.weights[:, None] * column.weights
             tiled[..., row.start : row.end, column.start : column.end] += part * weights
@@ -98,7 +98,7 @@ def test_overlap_gives_tiles_the_surroundings_they_need(name, size):
 def test_borders_of_tiles_do_not_show(name, make):
     """Across the cuts between tiles, steps are as those inside."""
     autoencoder = MAKERS[name]()
-    latent = run(lambda: autoencoder.encode(picture_of(make(400, 400)) * 2 - 1))
+    latent = run(lambda: autoencoder.encode(image_of(make(400, 400)) * 2 - 1))
     f, side = autoencoder.factor, 20 if name == "dct" else 36
     steps = decoded(autoencoder, latent, side).diff(dim=3).abs().mean((0, 1, 2))
     cuts = {at * f for part in spans(400 // f, side, autoencoder.context) for at in (part.start, part.end)}
@@ -110,7 +110,7 @@ def test_borders_of_tiles_do_not_show(name, make):
 
 
 class Normalising(Autoencoder):
-    """Shows a colour only by its difference from the picture's mean, as decoders with group norms do."""
+    """Shows a colour only by its difference from the image's mean, as decoders with group norms do."""
 
     context, working_bytes, factor, latent_channels = 2, 1, 2, 3
 
@@ -139,11 +139,11 @@ def test_no_tone_step_where_one_side_is_dark_and_the_other_bright(size):
 
 def test_constant_colour_stays_constant():
     autoencoder = Normalising()
-    picture = torch.cat([decoded(autoencoder, torch.full((1, 3, 50, 70), 0.3), 24)])
-    assert float(picture.std()) < 1e-5
+    image = torch.cat([decoded(autoencoder, torch.full((1, 3, 50, 70), 0.3), 24)])
+    assert float(image.std()) < 1e-5
 
 
-def test_statistics_belong_to_the_picture_not_to_the_tile():
+def test_statistics_belong_to_the_image_not_to_the_tile():
     norm = torch.nn.GroupNorm(2, 4)
     torch.nn.init.normal_(norm.weight)
     network = torch.nn.Sequential(norm)
@@ -172,7 +172,7 @@ ATTENTION = """
 import re, sys
 import torch
 sys.path.insert(0, "tests/inference")
-from pictures import small_qwen, small_sd2
+from images import small_qwen, small_sd2
 sd2, qwen = small_sd2(), small_qwen()
 layers = [sd2.vae.decoder.mid_block.attentions[0], qwen.network.decoder.mid_block.attentions[0]]
 def peak():

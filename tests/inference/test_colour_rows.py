@@ -5,8 +5,8 @@ from vosr.imaging.color import wavelet
 from vosr.inference.colour_rows import adain_rows, fixed_rows, wavelet_rows
 
 
-def strips(picture, *rows):
-    return iter(picture.split(list(rows), dim=2))
+def strips(image, *rows):
+    return iter(image.split(list(rows), dim=2))
 
 
 def reference_rows(reference):
@@ -20,7 +20,7 @@ def pair():
     return image, reference * 0.4 + 0.2
 
 
-def test_adain_gives_the_whole_picture_mean_and_deviation_of_the_reference(pair):
+def test_adain_gives_the_whole_image_mean_and_deviation_of_the_reference(pair):
     image, reference = pair
     fixed = torch.cat(list(adain_rows(strips(image, 7, 50, 33), reference_rows(reference))), 2)
     torch.testing.assert_close(fixed.mean((2, 3)), reference.mean((2, 3)))

@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 import torch
+from images import textured
 from models import tiny_model
-from pictures import textured
 
 from vosr import Restorer
 from vosr.inference.compile import compile_forward
 
 
 def test_compiled_and_eager_agree():
-    picture = textured(45, 37)
-    expected = Restorer(tiny_model())(picture, seed=1)
+    image = textured(45, 37)
+    expected = Restorer(tiny_model())(image, seed=1)
     model = tiny_model()
     compile_forward(model.backbone, backend="aot_eager")
-    assert np.abs(Restorer(model)(picture, seed=1).astype(int) - expected).max() <= 1
+    assert np.abs(Restorer(model)(image, seed=1).astype(int) - expected).max() <= 1
 
 
 def test_a_compiler_that_fails_is_left_out_with_a_message(caplog):
@@ -35,7 +35,7 @@ def test_an_error_of_the_model_itself_still_shows():
         layer(torch.zeros(1, 5))
 
 
-def test_compiled_pictures_come_in_few_shapes():
+def test_compiled_images_come_in_few_shapes():
     shapes = set()
     restorer = Restorer(tiny_model(), compile=False)
     restorer.engine.compiled = True

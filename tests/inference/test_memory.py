@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from images import small_dct
 from models import tiny_model
-from pictures import small_dct
 
 from vosr.inference.memory import GIB, free_memory, make_plan, working_memory
 
@@ -16,7 +16,7 @@ def model():
     return tiny_model(autoencoder=small_dct(), size=128)
 
 
-def test_tiles_only_where_the_picture_is_larger_than_the_training_size():
+def test_tiles_only_where_the_image_is_larger_than_the_training_size():
     assert make_plan(model(), 128, 160, None, GIB).tile == 0
     assert make_plan(model(), 128, 176, None, GIB).tile == 16
     assert make_plan(model(), 2048, 2048, 0, GIB).tile == 0
@@ -49,8 +49,8 @@ from vosr.inference import Settings
 restorer = Restorer.from_pretrained("vosr_small_student", "cpu")
 side = int(sys.argv[1])
 rng = np.random.default_rng(0)
-picture = rng.integers(0, 256, (side // 4, side // 4, 3), dtype=np.uint8)
-for strip in restorer.restore_rows(picture, (side, side), Settings(memory=0.02), 0):
+image = rng.integers(0, 256, (side // 4, side // 4, 3), dtype=np.uint8)
+for strip in restorer.restore_rows(image, (side, side), Settings(memory=0.02), 0):
     assert strip.shape[1:] == (side, 3)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(1))
 """
@@ -58,7 +58,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
-def test_memory_hardly_grows_with_the_picture():
+def test_memory_hardly_grows_with_the_image():
     """Nine times the pixels cost a few latents of C / 64 floats per pixel, and strips that are wider."""
     peaks = []
     for side in (512, 1536):

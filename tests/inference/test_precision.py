@@ -3,8 +3,8 @@ import logging
 import numpy as np
 import pytest
 import torch
+from images import textured
 from models import tiny_model
-from pictures import textured
 
 from data_pipelines import RealPhotographs
 from vosr import Restorer
@@ -49,35 +49,35 @@ def test_overflow_is_answered_in_float32(caplog):
         part.run(lambda: layer(x))
 
 
-def test_a_model_that_overflows_gives_the_float32_picture(caplog):
-    picture = textured(20, 20)
+def test_a_model_that_overflows_gives_the_float32_image(caplog):
+    image = textured(20, 20)
     model = tiny_model(std=0.02)
     with torch.no_grad():  # the same function, by way of numbers beyond float16
         model.backbone.blocks[0].mlp.w3.weight.mul_(0)
-    expected = Restorer(model)(picture)
+    expected = Restorer(model)(image)
     with torch.no_grad():
         model.backbone.blocks[0].mlp.w12.weight.fill_(6e4)
     with caplog.at_level(logging.WARNING, "vosr"):
-        result = Restorer(model, precision=Precision("float16"))(picture)
+        result = Restorer(model, precision=Precision("float16"))(image)
     assert "overflows in float16" in caplog.text
     assert np.abs(result.astype(int) - expected).max() <= 1
 
 
 def test_bfloat16_of_the_shipped_model_is_within_40_db_of_float32():
     photographs = RealPhotographs()
-    pictures = [np.ascontiguousarray(photographs[i].hq[64:128, 64:128]) for i in range(3)]
+    images = [np.ascontiguousarray(photographs[i].hq[64:128, 64:128]) for i in range(3)]
     full, half = (
         Restorer.from_pretrained("vosr_small_student", "cpu", dtype) for dtype in ("float32", "bfloat16")
     )
-    for picture in pictures:
-        error = (full(picture).astype(float) - half(picture)) / 255
+    for image in images:
+        error = (full(image).astype(float) - half(image)) / 255
         assert -10 * np.log10((error**2).mean()) >= 40
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_with_the_cpu():
-    picture = textured(40, 40)
-    cpu, cuda = (Restorer(tiny_model(), device, Precision("float32"))(picture) for device in ("cpu", "cuda"))
+    image = textured(40, 40)
+    cpu, cuda = (Restorer(tiny_model(), device, Precision("float32"))(image) for device in ("cpu", "cuda"))
     assert np.abs(cpu.astype(int) - cuda).max() <= 2
-    list(Engine(tiny_model(), CUDA).rows([picture], (80, 80), Settings(), [0]))
+    list(Engine(tiny_model(), CUDA).rows([image], (80, 80), Settings(), [0]))

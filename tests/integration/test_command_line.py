@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 TEACHER = {
     "name": "teacher",
     "model": CONFIG["model"],
-    "data": {"class_path": "doubles.PictureData", "init_args": {"count": 16}},
+    "data": {"class_path": "doubles.ImageData", "init_args": {"count": 16}},
     "trainer": {
         "max_steps": 8,
         "val_check_interval": 4,
@@ -92,13 +92,13 @@ def test_a_run_folder_holds_everything(project):
         "checkpoints/last.ckpt",
         "model/model.safetensors",
         "model/config.json",
-        "pictures/step_0000008.png",
+        "images/step_0000008.png",
     ):
         assert (run_folder / part).is_file(), part
     assert "python main.py restore PHOTO" in out
     assert not list(run_folder.rglob("*.tmp"))
-    picture = Image.open(run_folder / "pictures/step_0000008.png")
-    assert picture.width > 3 * 16
+    image = Image.open(run_folder / "images/step_0000008.png")
+    assert image.width > 3 * 16
 
 
 def test_the_resolved_config_repeats_the_run(project):
@@ -117,7 +117,7 @@ def test_teacher_to_student_and_validate(project):
     assert status == 0, err
     assert (folder / "runs/student/001/model/config.json").read_text().count('"student"') == 1
     checkpoint = "runs/student/001/checkpoints/last.ckpt"
-    for number, (command_name, picture) in enumerate(
+    for number, (command_name, image) in enumerate(
         [("validate", "step_0000000.png"), ("test", "test.png"), ("predict", "predict.png")], start=2
     ):
         status, out, err = run(
@@ -125,7 +125,7 @@ def test_teacher_to_student_and_validate(project):
         )
         assert status == 0, err
         assert ("val/psnr_y" in out) == (command_name != "predict")
-        assert (folder / f"runs/student/00{number}/pictures/{picture}").is_file()
+        assert (folder / f"runs/student/00{number}/images/{image}").is_file()
         assert "dirpath has changed" not in err
 
 
@@ -187,7 +187,7 @@ def test_restore_with_the_trained_teacher(project):
     (folder / "photos/sub").mkdir(parents=True)
     for name in ("a.jpg", "a.png", "sub/b.png"):
         Image.effect_noise((20, 14), 60).convert("RGB").save(folder / "photos" / name)
-    (folder / "photos/broken.png").write_bytes(b"not a picture")
+    (folder / "photos/broken.png").write_bytes(b"not an image")
     options = ("--model", "runs/teacher/001", "--scale", "4")  # this model's own scale is 1
     status, out, err = run("restore", "photos", "-o", "out", *options, folder=folder)
     assert status == 1
@@ -202,7 +202,7 @@ def test_restore_with_the_trained_teacher(project):
     ("arguments", "message"),
     [
         (["restore", "nowhere.jpg"], "No file or folder nowhere.jpg"),
-        (["restore", "empty"], "No pictures in empty"),
+        (["restore", "empty"], "No images in empty"),
         (["restore", "teacher.yaml", "--model", "no_such_model"], "No model 'no_such_model'"),
         (["restore", "teacher.yaml", "--model", "runs/teacher/001"], "Cannot read teacher.yaml"),
         (["restore", "teacher.yaml", "--scal", "2"], "Did you mean 'scale'?"),
@@ -259,9 +259,9 @@ def test_shards_packs_a_folder_that_training_reads(tmp_path, capfd):
     for name in ("a", "sub/b"):
         pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"photos/{name}.png")
-    (tmp_path / "photos/c.png").write_text("not a picture")
+    (tmp_path / "photos/c.png").write_text("not an image")
     assert main(["shards", str(tmp_path / "photos"), "-o", str(tmp_path / "out"), "--processes=1"]) == 0
-    assert "not a picture" in capfd.readouterr().out
+    assert "not an image" in capfd.readouterr().out
     data = ShardDataModule(train=str(tmp_path / "out"), batch_size=2, crop_size=32, num_workers=0)
     data.prepare_data()
     data.setup("fit")
@@ -311,7 +311,7 @@ def test_components_lists_every_name(capfd):
 
 
 def test_two_ranks_log_their_common_speed(project):
-    """Times are means over the ranks and pictures are counted together; rank 0 alone writes and tells the progress."""
+    """Times are means over the ranks and images are counted together; rank 0 alone writes and tells the progress."""
     folder, _ = project
     arguments = [
         "fit",
@@ -326,12 +326,14 @@ def test_two_ranks_log_their_common_speed(project):
     assert sorted(re.findall(r"^step (\d)/8  ", err, re.MULTILINE)) == list("12345678")
     (file,) = (folder / "runs/two").rglob("metrics.csv")
     with file.open() as lines:
-        rows = [row for row in csv.DictReader(lines) if row.get("speed/pictures")]
+        rows = [row for row in csv.DictReader(lines) if row.get("speed/images_per_second")]
     assert len(rows) == 8
     for row in rows:
         phases = [float(row[f"time/{p}"]) for p in ("data", "degradation", "encode", "forward", "backward")]
         assert sum(phases) + float(row["time/optimizer"]) == pytest.approx(float(row["time/step"]), rel=1e-4)
-        assert float(row["speed/pictures"]) * float(row["time/step"]) == pytest.approx(2 * 4, rel=1e-4)
+        assert float(row["speed/images_per_second"]) * float(row["time/step"]) == pytest.approx(
+            2 * 4, rel=1e-4
+        )
         assert float(row["gradient_norm"]) > 0
         assert 0.1 < float(row["memory/peak"]) < 3
 

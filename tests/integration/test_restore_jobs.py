@@ -60,14 +60,14 @@ def test_what_photographers_bring(tmp_path, model):
     adobe = imagecodecs.cms_profile("adobergb")
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "camera"
-    picture = Image.fromarray(colours)
-    picture.save(tmp_path / "in/turned.jpg", exif=exif)
-    picture.save(tmp_path / "in/wide.png", icc_profile=adobe)
-    picture.convert("L").save(tmp_path / "in/grey.webp")
-    picture.convert("L").save(tmp_path / "in/grey.png")
-    picture.convert("RGBA").save(tmp_path / "in/alpha.png")
-    picture.convert("CMYK").save(tmp_path / "in/cmyk.tif")
-    picture.quantize(8).save(tmp_path / "in/palette.gif")
+    image = Image.fromarray(colours)
+    image.save(tmp_path / "in/turned.jpg", exif=exif)
+    image.save(tmp_path / "in/wide.png", icc_profile=adobe)
+    image.convert("L").save(tmp_path / "in/grey.webp")
+    image.convert("L").save(tmp_path / "in/grey.png")
+    image.convert("RGBA").save(tmp_path / "in/alpha.png")
+    image.convert("CMYK").save(tmp_path / "in/cmyk.tif")
+    image.quantize(8).save(tmp_path / "in/palette.gif")
     (tmp_path / "in/deep.png").write_bytes(imagecodecs.png_encode(deep))
     tifffile.imwrite(tmp_path / "in/deep.tif", deep, photometric="rgb")
     status, out, err = restore("in", "-o", "out", "--model", model, "--batch_size=3", folder=tmp_path)
@@ -125,7 +125,7 @@ def test_stopped_and_started_again(tmp_path, model, how):
         assert np.asarray(Image.open(tmp_path / "out" / name)).shape == (48, 60, 3)
     if how == signal.SIGINT:
         assert process.returncode == 130
-        assert err == f"error: Interrupted after {len(done)} pictures; run the same command again to go on.\n"
+        assert err == f"error: Interrupted after {len(done)} images; run the same command again to go on.\n"
         assert not list(tmp_path.glob("out/.*"))
     while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -137,7 +137,7 @@ def test_stopped_and_started_again(tmp_path, model, how):
 
 
 def test_two_devices_and_two_machines(tmp_path, model):
-    """Every picture once, whether processes or machines share them; the results are those of one process."""
+    """Every image once, whether processes or machines share them; the results are those of one process."""
     photographs(tmp_path / "in", 12)
     options = ("--model", model, "--workers=0")
     assert restore("in", "-o", "one", *options, folder=tmp_path)[0] == 0

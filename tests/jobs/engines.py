@@ -1,4 +1,4 @@
-"""Engines that need no model, and pictures for them."""
+"""Engines that need no model, and images for them."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from vosr.jobs.files import Writing
 from vosr.jobs.pipeline import restore_all
 
 MARK = (1, 2, 3)
-"""Pictures that hold this colour in their first pixel cannot be restored by a Doubler."""
+"""Images that hold this colour in their first pixel cannot be restored by a Doubler."""
 
 
 class Doubler:
@@ -32,16 +32,16 @@ class Doubler:
             raise ValueError("13 pixels are unlucky.")
         return 2 * width, 2 * height
 
-    def batch(self, pictures):
+    def batch(self, images):
         time.sleep(self.seconds)
-        self.batches.append(len(pictures))
-        if any(tuple(picture[0, 0]) == MARK for picture in pictures):
+        self.batches.append(len(images))
+        if any(tuple(image[0, 0]) == MARK for image in images):
             raise RuntimeError("the device is out of memory; set a smaller tile")
-        return [picture.repeat(2, 0).repeat(2, 1) for picture in pictures]
+        return [image.repeat(2, 0).repeat(2, 1) for image in images]
 
-    def rows(self, picture):
+    def rows(self, image):
         self.streamed += 1
-        for row in picture:
+        for row in image:
             yield row[None].repeat(2, 0).repeat(2, 1)
 
 
@@ -67,7 +67,7 @@ def restore_here(jobs, engine=None, **options):
 
 
 def save_noise(path, size=(8, 6), seed=0, first=None, **options):
-    """A picture of noise; its pixels come back."""
+    """An image of noise; its pixels come back."""
     pixels = np.random.default_rng(seed).integers(4, 256, (size[1], size[0], 3), dtype=np.uint8)
     if first is not None:
         pixels[0, 0] = first

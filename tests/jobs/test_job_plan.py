@@ -32,7 +32,7 @@ def planned(*sources, output, **options):
     }, events
 
 
-def test_layout_is_mirrored_and_what_is_no_picture_is_passed_over(tmp_path):
+def test_layout_is_mirrored_and_what_is_no_image_is_passed_over(tmp_path):
     touch(
         tmp_path / "in", "b.JPG", "a/x.tif", "a/b/y.png", "notes.txt", ".hidden.png", ".git/z.png", "._a.jpg"
     )
@@ -154,10 +154,10 @@ def test_refusals(tmp_path):
     one, folder = tmp_path / "in/a.png", tmp_path / "in"
     for sources, output, message in [
         ([tmp_path / "no"], "out", "No file or folder"),
-        ([tmp_path / "empty"], "out", "No pictures in"),
+        ([tmp_path / "empty"], "out", "No images in"),
         ([folder], "out.png", "is one file, but there can be several"),
-        ([folder], "in", "holds the pictures themselves"),
-        ([one, folder / "b.png"], "in", "holds the pictures themselves"),
+        ([folder], "in", "holds the images themselves"),
+        ([one, folder / "b.png"], "in", "holds the images themselves"),
         ([one], "in", "would overwrite itself"),
         ([one], "in/a.png", "would overwrite itself"),
         ([folder], "in/a.png/out", "is a file; give a folder"),

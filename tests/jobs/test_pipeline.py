@@ -1,4 +1,4 @@
-"""Reading ahead, batches, writing behind: every picture comes to its end, good or bad, in bounded memory."""
+"""Reading ahead, batches, writing behind: every image comes to its end, good or bad, in bounded memory."""
 
 import json
 import os
@@ -26,12 +26,12 @@ def jobs_for(folder, *names, suffix=".png"):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_good_and_bad_pictures(tmp_path, workers):
+def test_good_and_bad_images(tmp_path, workers):
     """One of each kind of failure among good ones; the good ones are all there and exact."""
     pixels = [save_noise(tmp_path / f"{i}.png", seed=i) for i in range(5)]
     save_noise(tmp_path / "unlucky.png", size=(13, 6))
     save_noise(tmp_path / "heavy.png", first=MARK)
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"no image")
     names = [
         "0.png",
         "broken.png",
@@ -48,7 +48,7 @@ def test_good_and_bad_pictures(tmp_path, workers):
     errors = {event.job.source.name: event.error for event in events}
     assert set(errors) == set(names)
     assert {name for name, error in errors.items() if error is None} == {f"{i}.png" for i in range(5)}
-    assert "not a picture" in errors["broken.png"]
+    assert "not an image" in errors["broken.png"]
     assert "no such file" in errors["absent.png"]
     assert "unlucky" in errors["unlucky.png"]
     assert "Cannot restore" in errors["heavy.png"]
@@ -59,7 +59,7 @@ def test_good_and_bad_pictures(tmp_path, workers):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{i}.png.png" for i in range(5)]
 
 
-def test_pictures_of_one_size_share_batches(tmp_path):
+def test_images_of_one_size_share_batches(tmp_path):
     sizes = [(8, 6), (6, 8), (8, 6), (8, 6), (6, 8), (8, 6), (5, 5)]
     for i, size in enumerate(sizes):
         save_noise(tmp_path / f"{i}.png", size=size)
@@ -79,7 +79,7 @@ def test_batches_do_not_wait_for_ever():
 
 
 def test_files_are_read_only_a_little_ahead(tmp_path):
-    """Listing, reading and restoring go hand in hand: nothing grows with the number of pictures."""
+    """Listing, reading and restoring go hand in hand: nothing grows with the number of images."""
     save_noise(tmp_path / "a.png")
     taken, engine = [], Doubler()
 
@@ -93,7 +93,7 @@ def test_files_are_read_only_a_little_ahead(tmp_path):
     assert len(events) == len(taken) == 300
 
 
-def test_large_pictures_are_read_late_and_written_in_strips(tmp_path, monkeypatch):
+def test_large_images_are_read_late_and_written_in_strips(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "HELD", 100)
     monkeypatch.setattr(files, "LARGE", 100)
     pixels = save_noise(tmp_path / "large.png", size=(20, 30))
@@ -112,14 +112,14 @@ def test_all_frames_of_a_file(tmp_path):
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[50, 60, 70])
     (event,) = restore_here(jobs_for(tmp_path, "a.gif"))
-    assert "first of 3 pictures in the file" in event.notes
+    assert "first of 3 images in the file" in event.notes
     job = jobs_for(tmp_path, "a.gif", suffix=".webp")
     (event,) = restore_here(job, writing=Writing(Encoding(quality=100), "all"))
-    assert "all 3 pictures of the file" in event.notes
+    assert "all 3 images of the file" in event.notes
     with Image.open(tmp_path / "out/a.gif.webp") as animation:
         assert (animation.n_frames, animation.size) == (3, (16, 12))
     (event,) = restore_here(jobs_for(tmp_path, "a.gif", suffix=".jpg"), writing=Writing(frames="all"))
-    assert "one picture only" in event.error
+    assert "one image only" in event.error
 
 
 def test_a_format_that_cannot_hold_the_result_is_told_before_restoring(tmp_path):
@@ -135,10 +135,10 @@ def test_what_was_restored_before_an_interrupt_is_written(tmp_path):
         save_noise(tmp_path / f"{i}.png", seed=i)
 
     class Interrupted(Doubler):
-        def batch(self, pictures):
+        def batch(self, images):
             if len(self.batches) == 3:
                 raise KeyboardInterrupt
-            return super().batch(pictures)
+            return super().batch(images)
 
     events = []
     with pytest.raises(KeyboardInterrupt):
@@ -177,7 +177,7 @@ def suicide(number):
     return number
 
 
-def test_a_worker_that_dies_takes_no_other_picture_with_it():
+def test_a_worker_that_dies_takes_no_other_image_with_it():
     pool = Pool(2)
     tasks = [pool.submit(suicide, number) for number in range(6)]
     with pytest.raises(ValueError, match="died"):
@@ -217,7 +217,7 @@ def test_manifest(tmp_path):
     Manifest(None).add(done)
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     save_noise(tmp_path / "a.png", size=(200, 150))
 
     def peak(number):

@@ -1,4 +1,4 @@
-"""Several devices: real processes share the pictures, and each failure is told."""
+"""Several devices: real processes share the images, and each failure is told."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ def outputs(tmp_path):
     return sorted(path.name for path in (tmp_path / "out").glob("*"))
 
 
-def test_two_processes_share_the_pictures(work, tmp_path):
+def test_two_processes_share_the_images(work, tmp_path):
     events, opened = [], []
     run_on_devices(work, ["one", "two"], events.append, opened.append)
     assert opened == [{"model": "doubler", "scale": 2}] * 2
@@ -47,7 +47,7 @@ def test_one_that_fails_does_not_stop_the_other(work, tmp_path, device, message)
 
 
 def test_an_interrupt_ends_all_processes_and_loses_no_result(work, tmp_path):
-    """Ctrl-C in the first process: the others finish the picture at hand."""
+    """Ctrl-C in the first process: the others finish the image at hand."""
     slow = Work(Recipe(seconds=0.2), work.plan, work.writing, batch_size=1)
     events = []
 

@@ -10,7 +10,7 @@ def recorded(file, guidance):
     """Condition, its augmented and mixed forms, and the flow draw of a golden file."""
     condition = Condition(file["lq"], file["z"])
     draw = ConditionDraw(
-        file["cond_noise"], file["cond_strength"], file["partial_mask"].bool(), guidance.weak_strength
+        file["cond_noise"], file["cond_strength"], file["partial_mask"].bool(), guidance.partial_strength
     )
     flow = FlowDraw(file["eps"], file["t"], file.tensors.get("r"))
     return condition, guidance.augment(condition, draw), guidance.mix(condition, draw), flow
@@ -26,7 +26,7 @@ def check_gradients(name, file, model, golden_error, tolerance):
 @pytest.mark.golden
 def test_golden_loss_flow_matching(golden, golden_backbone, golden_error):
     file, model = golden("loss_flow_matching"), golden_backbone("backbone_teacher")
-    guidance = RestorationGuidance(weak_strength=file.meta["note"]["partial_strength"])
+    guidance = RestorationGuidance(partial_strength=file.meta["note"]["partial_strength"])
     _, _, mixed, flow = recorded(file, guidance)
     model.zero_grad()
     loss = FlowMatching().loss(lambda z, t: model.velocity(z, t, mixed), file["hq"], flow)
@@ -42,15 +42,15 @@ def test_golden_loss_distillation(golden, golden_backbone, golden_error, name, t
     file = golden(recorded_as)
     note = file.meta["note"]
     teacher, student = golden_backbone("backbone_teacher"), golden_backbone("backbone_student")
-    guidance = RestorationGuidance(scale=note["omega"], weak_strength=note["partial_strength"])
+    guidance = RestorationGuidance(scale=note["omega"], partial_strength=note["partial_strength"])
     condition, augmented, mixed, flow = recorded(file, guidance)
-    weak = guidance.weaken(condition)
+    partial = guidance.partial_condition(condition)
     objective = (
         RCGM(note["u_weight"], note["delta"], note["n"]) if name == "rcgm" else Shortcut(note["u_weight"])
     )
 
     def guided(z, t):
-        v = guidance.velocity(teacher.velocity, z, t, augmented, weak)
+        v = guidance.velocity(teacher.velocity, z, t, augmented, partial)
         assert golden_error(recorded_as, "teacher_target", v) <= 1e-5
         return v
 

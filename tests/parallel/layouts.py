@@ -11,7 +11,7 @@ from pathlib import Path
 import lightning as L
 import torch
 import torch.distributed as dist
-from doubles import Dim, MeanEncoder, PictureData, Pictures, ShuffleAutoencoder, collate
+from doubles import Dim, ImageData, Images, MeanEncoder, ShuffleAutoencoder, collate
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, DistributedSampler
 
@@ -55,14 +55,14 @@ def whole(state):
     return {k: v.full_tensor() if isinstance(v, DTensor) else v.clone() for k, v in state.items()}
 
 
-class OrderedPictures(PictureData):
-    """The same pictures in the same global batches, whatever the number of ranks."""
+class OrderedImages(ImageData):
+    """The same images in the same global batches, whatever the number of ranks."""
 
     def train_dataloader(self):
-        pictures = Pictures(self.count, self.size)
+        images = Images(self.count, self.size)
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
-        sampler = DistributedSampler(pictures, ranks, rank, shuffle=False)
-        return DataLoader(pictures, self.batch_size, sampler=sampler, collate_fn=collate)
+        sampler = DistributedSampler(images, ranks, rank, shuffle=False)
+        return DataLoader(images, self.batch_size, sampler=sampler, collate_fn=collate)
 
 
 class Losses(L.Callback):
@@ -104,7 +104,7 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
             plugins=[AtomicCheckpointIO()], **options,
         )  # fmt: skip
         module = {"teacher": teacher, "student": student}[make](*arguments)
-        trainer.fit(module, OrderedPictures(count=count, batch_size=batch_size), ckpt_path=checkpoint)
+        trainer.fit(module, OrderedImages(count=count, batch_size=batch_size), ckpt_path=checkpoint)
         if save is not None:
             trainer.save_checkpoint(save)
         results[task] = {

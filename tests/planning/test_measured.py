@@ -18,8 +18,8 @@ LARGER = ("--model.backbone.patch_size=1", "--model.backbone.width=256", "--mode
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
     pixels = np.random.default_rng(0).integers(0, 256, (16, 136, 136, 3), np.uint8)
-    for i, picture in enumerate(pixels):
-        Image.fromarray(picture).save(folder / f"{i}.png")
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{i}.png")
     return folder
 
 

@@ -79,10 +79,10 @@ def test_distillation_counts_what_the_objective_runs(teacher_folder, objective, 
 
 
 def test_guidance_doubles_the_teacher_batch(teacher_folder):
-    with_weak = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true")
+    with_partial = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true")
     module = student(teacher_folder, RCGM())
     module.guidance.scale = 1.0
-    assert trace_step(module, BATCH, 16, "32-true").flops[TEACHER] * 2 == with_weak.flops[TEACHER]
+    assert trace_step(module, BATCH, 16, "32-true").flops[TEACHER] * 2 == with_partial.flops[TEACHER]
 
 
 def test_block_operations_follow_the_closed_form():

@@ -22,7 +22,7 @@ def test_a_model_that_changes_nothing_gives_pillows_bicubic():
 
 @pytest.mark.parametrize("scale", [1, 1.5, 2, 4, 4.3])
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (20, 14), (33, 31)])
-def test_exact_size_for_any_picture_and_scale(size, scale):
+def test_exact_size_for_any_image_and_scale(size, scale):
     restored = Restorer(tiny_model())(photo(*size), scale=scale)
     assert restored.size == (round(size[0] * scale), round(size[1] * scale))
 
@@ -67,7 +67,7 @@ def test_sixteen_bit_grey_stays_sixteen_bit():
     assert np.abs(np.asarray(restored) - np.clip(np.asarray(expected), 0, 65535)).max() <= 2
 
 
-def test_batches_give_the_same_as_single_pictures():
+def test_batches_give_the_same_as_single_images():
     restorer = Restorer(tiny_model())
     arrays = [
         np.asarray(photo()),
@@ -85,11 +85,11 @@ def test_batches_give_the_same_as_single_pictures():
     tensor = restorer(torch.from_numpy(stacked).movedim(-1, 1), scale=2)
     assert tensor.dtype == torch.uint8
     assert np.array_equal(tensor.movedim(1, -1).numpy(), batch)
-    pictures = restorer([photo(), photo(9)], scale=2)
-    assert [picture.size for picture in pictures] == [(40, 28), (18, 28)]
+    images = restorer([photo(), photo(9)], scale=2)
+    assert [image.size for image in images] == [(40, 28), (18, 28)]
 
 
-def test_strips_are_the_picture():
+def test_strips_are_the_image():
     restorer = Restorer(tiny_model())
     array = np.asarray(photo(20, 180))
     strips = list(restorer.restore_rows(array, (40, 360), Settings(memory=1e-4), seed=3))
@@ -99,7 +99,7 @@ def test_strips_are_the_picture():
     assert np.array_equal(np.concatenate(strips), whole)
 
 
-def test_seed_belongs_to_the_picture():
+def test_seed_belongs_to_the_image():
     restorer = Restorer(tiny_model())
     first, other = np.asarray(restorer(photo())), np.asarray(restorer(photo(21)))
     assert other.shape != first.shape
@@ -110,7 +110,7 @@ def test_seed_belongs_to_the_picture():
 def test_options_have_effect_on_a_teacher():
     restorer = Restorer(tiny_model("teacher"))
     plain = np.asarray(restorer(photo(), seed=0))
-    for option in ({"steps": 5}, {"guidance_scale": 2.0}, {"weak_strength": 0.9}, {"color_fix": "adain"}):
+    for option in ({"steps": 5}, {"guidance_scale": 2.0}, {"partial_strength": 0.9}, {"color_fix": "adain"}):
         assert not np.array_equal(np.asarray(restorer(photo(), seed=0, **option)), plain), option
 
 
@@ -118,12 +118,12 @@ def test_options_have_effect_on_a_teacher():
     ("options", "message"),
     [
         ({"guidance_scale": 1.0}, "guidance_scale has no effect on a student"),
-        ({"weak_strength": 0.1}, "weak_strength has no effect on a student"),
+        ({"partial_strength": 0.1}, "partial_strength has no effect on a student"),
         ({"steps": 0}, "at least 1"),
         ({"scale": 0.5}, "scale must be at least 1"),
         ({"tile": 3}, "tile must be 0"),
         ({"color_fix": "sepia"}, "adain, wavelet or none"),
-        ({"semantics": "none"}, "tile, picture or both"),
+        ({"semantics": "none"}, "tile, image or both"),
         ({"memory": 0}, "above 0 GiB"),
         ({"scale": float("nan")}, "scale must be at least 1"),
         ({"scale": 2, "size": (40, 28)}, "scale or size, not both"),
@@ -143,6 +143,6 @@ def test_devices():
 
 
 @pytest.mark.parametrize("wrong", ["photo.png", None, ["photo.png"]])
-def test_a_path_is_no_picture(wrong):
+def test_a_path_is_no_image(wrong):
     with pytest.raises(ValueError, match=r"not (str|NoneType); PIL\.Image\.open opens files"):
         Restorer(tiny_model())(wrong)

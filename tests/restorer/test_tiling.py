@@ -71,8 +71,8 @@ def test_window_is_symmetric_and_positive():
 def test_tile_cuts_pixels_and_cells_alike():
     tile = Tile(1, 2, 3, 5)
     latent = torch.arange(36.0).view(1, 1, 6, 6)
-    picture = latent.repeat_interleave(4, -1).repeat_interleave(4, -2)
-    assert torch.equal(tile.of(picture, 4)[..., ::4, ::4], tile.of(latent))
+    image = latent.repeat_interleave(4, -1).repeat_interleave(4, -2)
+    assert torch.equal(tile.of(image, 4)[..., ::4, ::4], tile.of(latent))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import copy
 import lightning as L
 import pytest
 import torch
-from doubles import Dim, MeanEncoder, PictureData, ShuffleAutoencoder, collate
+from doubles import Dim, ImageData, MeanEncoder, ShuffleAutoencoder, collate
 from models import save_trained
 
 from vosr.backbones import LightningDiT
@@ -70,7 +70,7 @@ def teacher_folder(tmp_path_factory):
 def test_frozen_parts_are_out_of_optimizer_checkpoint_and_train_mode(tmp_path, teacher_folder):
     for module in (teacher(), student(teacher_folder)):
         fit = trainer(tmp_path)
-        fit.fit(module, PictureData())
+        fit.fit(module, ImageData())
         trained = {id(p) for group in fit.optimizers[0].param_groups for p in group["params"]}
         assert trained == {id(p) for p in module.backbone.parameters()}
         assert {key.partition(".")[0] for key in module.state_dict()} == {"backbone", "average"}
@@ -98,7 +98,7 @@ def test_average_follows_the_closed_form():
 def test_average_is_updated_once_per_optimizer_step(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("vosr.training.ema.update_average", lambda a, m, decay, n: seen.append(n))
-    trainer(tmp_path, max_steps=3, accumulate_grad_batches=2).fit(teacher(), PictureData(count=64))
+    trainer(tmp_path, max_steps=3, accumulate_grad_batches=2).fit(teacher(), ImageData(count=64))
     assert seen == [0, 1, 2]
 
 
@@ -108,7 +108,7 @@ def test_teacher_learns_a_closed_form_task(tmp_path):
     module = teacher(degradation=Dim(low=1.0), guidance=NoGuidance())
     losses = []
     module.log = lambda name, value, **_: losses.append(float(value)) if name == "loss" else None
-    trainer(tmp_path, max_steps=150).fit(module, PictureData(count=64))
+    trainer(tmp_path, max_steps=150).fit(module, ImageData(count=64))
     assert sum(losses[-10:]) / 10 < 0.6 * sum(losses[:3]) / 3
 
 
@@ -145,7 +145,7 @@ def test_resumed_run_equals_the_undisturbed_one(tmp_path):
         torch.manual_seed(0)
         module = teacher()
         fit = trainer(tmp_path, max_steps=steps)
-        fit.fit(module, PictureData(count=12), ckpt_path=ckpt_path)  # three batches: an epoch
+        fit.fit(module, ImageData(count=12), ckpt_path=ckpt_path)  # three batches: an epoch
         return fit, module
 
     first, _ = run(3)
@@ -159,8 +159,8 @@ def test_resumed_run_equals_the_undisturbed_one(tmp_path):
 def test_validation_is_independent_of_batch_and_order(teacher_folder):
     module = student(teacher_folder)
     module.configure_model()
-    pictures = [PictureData().val_dataloader().dataset[i] for i in range(4)]
-    together, reverse = collate(pictures), collate(pictures[::-1])
+    images = [ImageData().val_dataloader().dataset[i] for i in range(4)]
+    together, reverse = collate(images), collate(images[::-1])
     lq = module.validation_input(together, together.hq.float() / 255)
     again = module.validation_input(reverse, reverse.hq.float() / 255)
     assert torch.equal(lq, again.flip(0))
@@ -188,15 +188,15 @@ def test_bad_ema_decay():
         teacher(ema_decay=1.0).configure_callbacks()
 
 
-def test_picture_loss_pulls_the_one_step_picture_to_the_original(teacher_folder, tmp_path):
+def test_image_loss_pulls_the_one_step_image_to_the_original(teacher_folder, tmp_path):
     errors = []
     module = student(
         teacher_folder,
-        picture_loss=FidelitySharpness(sharpness=0.0, repetition=0.0, period=8),
+        image_loss=FidelitySharpness(sharpness=0.0, repetition=0.0, period=8),
         optimizer=lambda p: torch.optim.AdamW(p, lr=1e-2),
     )
     module.log_dict = lambda values, **_: errors.extend(float(values[k]) for k in ["loss/mse"] if k in values)
-    trainer(tmp_path, max_steps=60).fit(module, PictureData(count=64))
+    trainer(tmp_path, max_steps=60).fit(module, ImageData(count=64))
     assert sum(errors[-5:]) < 0.5 * sum(errors[:5])
 
 
@@ -206,6 +206,6 @@ def test_logged_losses_are_means_over_the_logging_interval(tmp_path):
         torch.manual_seed(0)
         module = teacher()
         module.log = lambda name, value, values=values, **_: values.append(value) if name == "loss" else None
-        trainer(tmp_path, max_steps=7, log_every_n_steps=interval).fit(module, PictureData(count=64))
+        trainer(tmp_path, max_steps=7, log_every_n_steps=interval).fit(module, ImageData(count=64))
     expected = [sum(single[max(0, i - 2) : i + 1]) / min(3, i + 1) for i in range(7)]
     torch.testing.assert_close(torch.stack(averaged), torch.stack(expected))

@@ -7,7 +7,7 @@ import re
 import lightning as L
 import pytest
 import rich
-from doubles import Dim, MeanEncoder, PictureData, ShuffleAutoencoder
+from doubles import Dim, ImageData, MeanEncoder, ShuffleAutoencoder
 from rich.console import Console
 
 from vosr.backbones import LightningDiT
@@ -34,7 +34,7 @@ def fit(folder, bar, **options):
             "default_root_dir": folder, "val_check_interval": 2, "check_val_every_n_epoch": None, **options,
         }
     )  # fmt: skip
-    trainer.fit(module(), PictureData(count=12))  # three batches are an epoch
+    trainer.fit(module(), ImageData(count=12))  # three batches are an epoch
     return trainer
 
 
@@ -60,22 +60,22 @@ def test_time_left_and_speed():
     pace.mark(1000.0, 20, 0)  # a continued run
     assert pace.tell(100) == ""
     pace.mark(1030.0, 40, 640)
-    assert pace.tell(100) == "0:01:30 left  21.3 pictures/s"  # 60 steps at two thirds of a step per second
-    assert pace.tell(None) == "21.3 pictures/s"
+    assert pace.tell(100) == "0:01:30 left  21.3 images/s"  # 60 steps at two thirds of a step per second
+    assert pace.tell(None) == "21.3 images/s"
 
 
 def test_speed_is_that_of_the_recent_past():
     pace = Pace()
     for step in range(5000):  # one step per second, later two
         pace.mark(step if step < 3000 else 3000 + (step - 3000) / 2, step, step)
-    assert pace.tell(6001) == "0:08:21 left  2 pictures/s"
+    assert pace.tell(6001) == "0:08:21 left  2 images/s"
     assert len(pace._ends) <= 2 * WINDOW + 2
 
 
 def test_a_terminal_shows_the_whole_run_over_many_epochs(tmp_path, screen):
     fit(tmp_path, RunProgress())
     last = [line for line in screen.getvalue().replace("\r", "\n").splitlines() if "loss" in line][-1]
-    assert re.search(r"5/5 .*0:00:00 left  [\d.e+]+ pictures/s  loss [\d.]+  val/psnr_gain -?[\d.]+", last), (
+    assert re.search(r"5/5 .*0:00:00 left  [\d.e+]+ images/s  loss [\d.]+  val/psnr_gain -?[\d.]+", last), (
         last
     )
     assert "validation" in screen.getvalue()
@@ -84,9 +84,7 @@ def test_a_terminal_shows_the_whole_run_over_many_epochs(tmp_path, screen):
 
 def test_a_log_file_gets_one_line_per_interval(tmp_path, lines):
     fit(tmp_path, RunProgress(), accumulate_grad_batches=2)
-    steps = [
-        re.match(r"step (\d)/5  \d:\d\d:\d\d left  .* pictures/s  loss [\d.]+", line) for line in lines()
-    ]
+    steps = [re.match(r"step (\d)/5  \d:\d\d:\d\d left  .* images/s  loss [\d.]+", line) for line in lines()]
     assert [found.group(1) for found in steps] == ["2", "4"]
 
 
@@ -132,7 +130,7 @@ def test_validation_alone_has_a_bar(tmp_path, screen):
         enable_checkpointing=False, default_root_dir=tmp_path,
     )  # fmt: skip
     own = module()
-    trainer.validate(own, PictureData(), verbose=False)
+    trainer.validate(own, ImageData(), verbose=False)
     assert re.search(r"1/1 .* validation", screen.getvalue())
 
 

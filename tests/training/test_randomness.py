@@ -40,7 +40,7 @@ def test_streams_differ_by_seed_step_purpose_key_and_occurrence():
     assert shared[0] == shared[1]
 
 
-def test_degradations_draw_each_picture_by_itself():
+def test_degradations_draw_each_image_by_itself():
     def compare(whole, first, second, path=""):
         for name, value in whole.items():
             if isinstance(value, dict):

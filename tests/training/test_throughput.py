@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import lightning as L
 import pytest
 import torch
-from doubles import Dim, MeanEncoder, PictureData, ShuffleAutoencoder
+from doubles import Dim, ImageData, MeanEncoder, ShuffleAutoencoder
 from lightning.pytorch.loggers import CSVLogger
 
 from vosr.backbones import LightningDiT
@@ -34,7 +34,7 @@ class SlowEncoder(MeanEncoder):
         return super().forward(image)
 
 
-class SlowData(PictureData):
+class SlowData(ImageData):
     def on_after_batch_transfer(self, batch, dataloader_idx):
         if self.trainer.training:
             time.sleep(0.04)
@@ -66,7 +66,7 @@ def logged(folder, model=None, callbacks=(), data=None, **options):
     trainer.fit(model or module(), data or SlowData(count=64))
     with (folder / "m/version_0/metrics.csv").open() as file:
         rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-    return [row for row in rows if "speed/pictures" in row]
+    return [row for row in rows if "speed/images_per_second" in row]
 
 
 def test_time_is_split_by_phase(tmp_path):
@@ -77,20 +77,20 @@ def test_time_is_split_by_phase(tmp_path):
         assert least <= row[f"time/{phase}"] < least + 0.05, phase
     assert all(row[f"time/{phase}"] > 0 for phase in PHASES)
     assert row["time/step"] == pytest.approx(sum(row[f"time/{phase}"] for phase in PHASES), rel=1e-5)
-    assert row["speed/pictures"] == pytest.approx(4 / row["time/step"], rel=1e-5)
+    assert row["speed/images_per_second"] == pytest.approx(4 / row["time/step"], rel=1e-5)
 
 
 def test_accumulated_batches_are_one_step(tmp_path):
     row = logged(tmp_path, accumulate_grad_batches=2, log_every_n_steps=2, max_steps=4)[1]
     assert row["step"] == 3
     assert row["time/degradation"] >= 2 * 0.05
-    assert row["speed/pictures"] == pytest.approx(2 * 4 / row["time/step"], rel=1e-5)
+    assert row["speed/images_per_second"] == pytest.approx(2 * 4 / row["time/step"], rel=1e-5)
 
 
 def test_operations_are_those_of_the_plan(tmp_path):
     row = logged(tmp_path)[0]
     planned = trace_step(module(), 4, 16, "32-true").flops.total()
-    assert row["speed/tflops"] == pytest.approx(planned / 4 * row["speed/pictures"] / 1e12, rel=1e-5)
+    assert row["speed/tflops"] == pytest.approx(planned / 4 * row["speed/images_per_second"] / 1e12, rel=1e-5)
     assert "speed/utilisation" not in row  # no public figure for this processor
 
 
@@ -157,7 +157,7 @@ def test_ranks_give_the_mean_of_times_and_the_largest_memory(monkeypatch):
         return (tensor + tensor * factor) / 2
 
     callback, own = Throughput(), module()
-    callback._pictures, callback._flops = 8, 5e12
+    callback._images, callback._flops = 8, 5e12
     monkeypatch.setattr("vosr.training.throughput.peak_memory", lambda device: 3 * 2**30)
     trainer = SimpleNamespace(strategy=SimpleNamespace(reduce=reduce), world_size=2, precision="bf16-mixed")
     seconds = {"data": 1.0, "forward": 3.0}
@@ -165,7 +165,7 @@ def test_ranks_give_the_mean_of_times_and_the_largest_memory(monkeypatch):
     assert figures["time/data"] == 1.0  # half a second here, three halves there
     assert figures["time/forward"] == 3.0
     assert figures["time/step"] == 4.0
-    assert figures["speed/pictures"] == 2.0  # 8 of a step of both, in 4 s
+    assert figures["speed/images_per_second"] == 2.0  # 8 of a step of both, in 4 s
     assert figures["speed/tflops"] == 5.0
     assert figures["memory/peak"] == 6.0
 

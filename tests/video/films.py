@@ -8,7 +8,7 @@ import numpy as np
 RATE = 12
 
 
-def pictures(count=6, width=48, height=32):
+def images(count=6, width=48, height=32):
     """A gradient whose brightness changes and a square that moves, uint8 (count, H, W, 3)."""
     ramp = np.broadcast_to(np.linspace(40, 160, width), (height, width))
     shots = np.stack([ramp + 8 * i for i in range(count)])[..., None] + np.array([0, 20, 40])
@@ -20,7 +20,7 @@ def pictures(count=6, width=48, height=32):
 def write_film(
     path, shots, sound=True, pix_fmt="yuv420p", times=None, codec="libx264", aspect=None, title=None
 ):
-    """``shots`` as a film; ``times`` in units of 1 / (2 RATE), two per picture if not given."""
+    """``shots`` as a film; ``times`` in units of 1 / (2 RATE), two per image if not given."""
     with av.open(str(path), "w") as out:
         if title is not None:
             out.metadata["title"] = title
@@ -48,7 +48,7 @@ def write_film(
 
 
 def read_film(path):
-    """Pictures, their times in seconds, and the bytes of the sound's packets."""
+    """Images, their times in seconds, and the bytes of the sound's packets."""
     with av.open(str(path)) as film:
         frames = list(film.decode(video=0))
     with av.open(str(path)) as film:

@@ -1,4 +1,4 @@
-"""Films through a stand-in engine: pictures, times, sound and bad input."""
+"""Films through a stand-in engine: images, times, sound and bad input."""
 
 import builtins
 import struct
@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from films import RATE, pictures, read_film, write_film
+from films import RATE, images, read_film, write_film
 
 from vosr.cli import main
 from vosr.video import Encoding, restore_film
@@ -38,8 +38,8 @@ def restore(source, target, engine=None, encoding=LOSSLESS):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_pictures_times_and_sound_come_through(tmp_path, suffix):
-    shots = pictures()
+def test_images_times_and_sound_come_through(tmp_path, suffix):
+    shots = images()
     source = write_film(tmp_path / "in.mp4", shots, times=[0, 2, 4, 5, 9, 12])  # no constant rate
     notes, told, engine = restore(source, tmp_path / f"out/clip{suffix}")
     before, times, sound = read_film(source)
@@ -47,7 +47,7 @@ def test_pictures_times_and_sound_come_through(tmp_path, suffix):
     assert notes == ()
     assert [count for count, _ in told] == [1, 2, 3, 4, 5, 6]
     assert told[0][1] == 0
-    assert told[-1][1] == pytest.approx(1, abs=0.15)  # the last picture begins
+    assert told[-1][1] == pytest.approx(1, abs=0.15)  # the last image begins
     # Matroska counts milliseconds from the first packet, which is one of sound
     assert np.subtract(new_times, new_times[0]) == pytest.approx(times, abs=2e-3)
     assert len(sound) > 5
@@ -72,7 +72,7 @@ def test_colours_are_read_and_written_by_the_same_matrix(tmp_path, height):
 
 
 def test_ten_bits_stay_ten_bits(tmp_path):
-    shots = pictures(width=256)
+    shots = images(width=256)
     source = write_film(tmp_path / "in.mkv", shots, sound=False, pix_fmt="yuv420p10le")
     _, _, engine = restore(source, tmp_path / "out.mkv")
     assert engine.given[0].dtype == np.uint16
@@ -85,7 +85,7 @@ def test_ten_bits_stay_ten_bits(tmp_path):
 
 
 def test_films_of_phones_are_turned_upright(tmp_path):
-    source = write_film(tmp_path / "in.mp4", pictures(2), sound=False)
+    source = write_film(tmp_path / "in.mp4", images(2), sound=False)
     lying = read_film(source)[0]
     # display matrix of the track header: a quarter turn clockwise
     data = bytearray(source.read_bytes())
@@ -100,14 +100,14 @@ def test_films_of_phones_are_turned_upright(tmp_path):
 
 
 def test_odd_sides_are_cut_and_told(tmp_path):
-    source = write_film(tmp_path / "in.mp4", pictures(3))
+    source = write_film(tmp_path / "in.mp4", images(3))
     notes, _, _ = restore(source, tmp_path / "out.mp4", Doubling(odd=1))
     assert notes == ("97 x 65 is cut to even sides, which films have",)
     assert read_film(tmp_path / "out.mp4")[0][0].shape == (64, 96, 3)
 
 
 def test_a_torn_film_leaves_nothing_behind(tmp_path):
-    whole = write_film(tmp_path / "in.mp4", pictures(24))
+    whole = write_film(tmp_path / "in.mp4", images(24))
     torn = tmp_path / "torn.mp4"
     torn.write_bytes(whole.read_bytes()[:700])
     with pytest.raises(ValueError, match=r"Cannot read .*torn\.mp4"):
@@ -116,17 +116,17 @@ def test_a_torn_film_leaves_nothing_behind(tmp_path):
 
 
 def test_a_film_that_ends_early_is_told(tmp_path):
-    whole = write_film(tmp_path / "in.mkv", pictures(24), codec="mpeg4", sound=False)
+    whole = write_film(tmp_path / "in.mkv", images(24), codec="mpeg4", sound=False)
     torn = tmp_path / "torn.mkv"
     torn.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     notes, told, _ = restore(torn, tmp_path / "out.mkv")
     count = told[-1][0]
     assert 2 < count < 22
-    assert notes[-1] == f"{torn} ends after {count / RATE:.1f} of 2.0 s ({count} pictures)"
+    assert notes[-1] == f"{torn} ends after {count / RATE:.1f} of 2.0 s ({count} images)"
 
 
 def test_a_damaged_stretch_is_passed_over(tmp_path):
-    whole = write_film(tmp_path / "in.mov", pictures(24), codec="png", pix_fmt="rgb24", sound=False)
+    whole = write_film(tmp_path / "in.mov", images(24), codec="png", pix_fmt="rgb24", sound=False)
     data = bytearray(whole.read_bytes())
     for at in range(len(data) // 3, len(data) // 3 + 600, 3):
         data[at] ^= 0x5A
@@ -137,7 +137,7 @@ def test_a_damaged_stretch_is_passed_over(tmp_path):
 
 
 def test_labels_order_and_aspect_stay(tmp_path):
-    source = write_film(tmp_path / "in.mkv", pictures(2), aspect=Fraction(16, 15), title="Holiday")
+    source = write_film(tmp_path / "in.mkv", images(2), aspect=Fraction(16, 15), title="Holiday")
     restore(source, tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as film:
         assert [stream.type for stream in film.streams] == ["video", "audio"]
@@ -147,9 +147,9 @@ def test_labels_order_and_aspect_stay(tmp_path):
 
 
 def test_rgb_films_become_what_players_show(tmp_path):
-    source = write_film(tmp_path / "in.mkv", pictures(2), sound=False, pix_fmt="rgb24", codec="libx264rgb")
+    source = write_film(tmp_path / "in.mkv", images(2), sound=False, pix_fmt="rgb24", codec="libx264rgb")
     _, _, engine = restore(source, tmp_path / "out.mp4")
-    assert np.abs(engine.given[0].astype(int) - pictures(2)[0]).mean() < 2
+    assert np.abs(engine.given[0].astype(int) - images(2)[0]).mean() < 2
     with av.open(str(tmp_path / "out.mp4")) as film:
         frame = next(film.decode(video=0))
         assert (int(frame.colorspace), frame.format.name) == (5, "yuv420p")
@@ -163,7 +163,7 @@ def test_times_grow():
 
 
 def test_alpha_and_fields_are_told(tmp_path):
-    source = write_film(tmp_path / "in.mov", pictures(2), sound=False, pix_fmt="rgba", codec="png")
+    source = write_film(tmp_path / "in.mov", images(2), sound=False, pix_fmt="rgba", codec="png")
     notes, _, _ = restore(source, tmp_path / "out.mp4")
     assert notes == ("transparency is left out",)
 
@@ -175,14 +175,14 @@ def test_an_interrupted_film_leaves_nothing_behind(tmp_path):
                 raise KeyboardInterrupt
             return super().batch(shots)
 
-    source = write_film(tmp_path / "in.mp4", pictures())
+    source = write_film(tmp_path / "in.mp4", images())
     with pytest.raises(KeyboardInterrupt):
         restore(source, tmp_path / "out/clip.mp4", Interrupting())
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_what_cannot_be_is_said(tmp_path, monkeypatch):
-    source = write_film(tmp_path / "in.mp4", pictures(2))
+    source = write_film(tmp_path / "in.mp4", images(2))
     text = tmp_path / "text.mp4"
     text.write_text("no film")
     with av.open(str(tmp_path / "sound.mp4"), "w") as out:
@@ -193,7 +193,7 @@ def test_what_cannot_be_is_said(tmp_path, monkeypatch):
     for film, target, encoding, message in (
         (source, "out.gif", LOSSLESS, "must end in .mp4"),
         (text, "out.mp4", LOSSLESS, r"Cannot read .*text\.mp4"),
-        (tmp_path / "sound.mp4", "out.mp4", LOSSLESS, "holds no moving pictures"),
+        (tmp_path / "sound.mp4", "out.mp4", LOSSLESS, "holds no moving images"),
     ):
         with pytest.raises(ValueError, match=message):
             restore(film, tmp_path / target, encoding=encoding)
@@ -211,16 +211,16 @@ def test_what_cannot_be_is_said(tmp_path, monkeypatch):
 
 
 def test_the_command_restores_and_warns(tmp_path, capfd):
-    source = write_film(tmp_path / "in.mp4", pictures(2))
+    source = write_film(tmp_path / "in.mp4", images(2))
     assert main(["video", str(source), "-o", str(tmp_path / "new"), "--scale", "2"]) == 0
     shots, times, sound = read_film(tmp_path / "new/in.mp4")
     assert [shot.shape for shot in shots] == [(64, 96, 3)] * 2
     assert times == pytest.approx([0, 1 / RATE])
     assert sound == read_film(source)[2]
-    before = pictures(2)[0].repeat(2, 0).repeat(2, 1)
+    before = images(2)[0].repeat(2, 0).repeat(2, 1)
     assert np.abs(shots[0].astype(int) - before).mean() < 12
     out = capfd.readouterr().out
-    assert "Restored 2 pictures" in out
+    assert "Restored 2 images" in out
     assert "may flicker" in out
     for arguments, said in (
         (["video", str(tmp_path / "none.mp4")], "No film"),

@@ -9,12 +9,12 @@ from vosr.types import RandomSource
 
 
 class Autoencoder(Component, nn.Module, ABC):
-    """Frozen map between pictures and normalised latents.
+    """Frozen map between images and normalised latents.
 
     Attributes:
         latent_channels: C.
         factor: pixels per latent cell along each axis (h = H / factor).
-        context: latent cells from a border within which a piece cut out of a picture comes out clearly different than
+        context: latent cells from a border within which a piece cut out of an image comes out clearly different than
             inside the whole; 0 where cells are independent. Tiles overlap by three times as many.
         working_bytes: memory per pixel that encoding or decoding takes at its peak, in float32.
     """
@@ -31,7 +31,7 @@ class Autoencoder(Component, nn.Module, ABC):
         Args:
             image: (B, 3, H, W) in [-1, 1]; H and W multiples of ``factor``.
             sample: draw from the posterior (training) instead of taking its mode (inference).
-            generator: source of the posterior draw; a sequence has one stream for each picture.
+            generator: source of the posterior draw; a sequence has one stream for each image.
 
         Returns:
             Normalised latents, (B, C, H / factor, W / factor), about unit variance.
@@ -39,4 +39,4 @@ class Autoencoder(Component, nn.Module, ABC):
 
     @abstractmethod
     def decode(self, latent: Tensor) -> Tensor:
-        """Picture (B, 3, h * factor, w * factor), about [-1, 1] and not clamped, of normalised latents."""
+        """Image (B, 3, h * factor, w * factor), about [-1, 1] and not clamped, of normalised latents."""

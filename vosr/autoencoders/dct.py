@@ -11,11 +11,11 @@ from vosr.types import RandomSource
 
 # Orthonormal opponent colours: grey, red - blue, red + blue - 2 green.
 _COLORS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
-# Per colour, of pictures in [-1, 1]: mean and deviation of a block's average (times the block size: the
+# Per colour, of images in [-1, 1]: mean and deviation of a block's average (times the block size: the
 # transform is orthonormal), then a and p of the deviation a / f^p at frequency f in cycles per pixel. Fitted
 # for blocks of 4 and 8 on the half with more detail of 2500 tiles of 128 px of 31 photographs (Debian's
 # lomiri-wallpapers and mate-backgrounds; none is used for validation), then a raised by half, midway to the
-# crisper procedural pictures, and rounded.
+# crisper procedural images, and rounded.
 _STATISTICS = (
     (-0.2, 0.7, 0.0300, 1.30),
     (0.1, 0.37, 0.0028, 1.75),
@@ -29,7 +29,7 @@ class DCTAutoencoder(Autoencoder):
     Each block of ``factor`` x ``factor`` pixels is transformed by an orthonormal DCT in an orthonormal
     opponent colour space; the first coefficients in zig-zag order are kept, centred and divided by the
     deviation that they have in photographs. ``decode(encode(x))`` is the orthogonal projection of ``x`` on
-    the kept coefficients, exact for constant pictures. There is no posterior: ``sample`` changes nothing.
+    the kept coefficients, exact for constant images. There is no posterior: ``sample`` changes nothing.
 
     The transform always runs in float32, under autocast too.
 

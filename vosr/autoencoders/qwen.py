@@ -43,7 +43,7 @@ _CONFIG: dict[str, Any] = {
 
 
 class QwenVAE(FrozenModule, Autoencoder):
-    """Qwen-Image VAE for single pictures: 16 channels, factor 8; the released 1.4B models' autoencoder.
+    """Qwen-Image VAE for single images: 16 channels, factor 8; the released 1.4B models' autoencoder.
 
     Latents are (z - mean) / std per channel. A ``config.json`` beside the weights gives the sizes, the means
     and the deviations; without one they are the published model's.
@@ -98,7 +98,7 @@ class QwenVAE(FrozenModule, Autoencoder):
 def drop_time(state: State) -> State:
     """State dict of the 2-D network from that of the 3-D one (METHOD section 9); a 2-D one passes unchanged.
 
-    A causal kernel sees a single picture, after its zero padding in the past, with its last temporal slice.
+    A causal kernel sees a single image, after its zero padding in the past, with its last temporal slice.
     """
     flat = {}
     for name, value in state.items():

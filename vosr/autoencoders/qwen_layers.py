@@ -159,5 +159,5 @@ class QwenNetwork(nn.Module):
         return self.quant_conv(self.encoder(image))
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Picture, not clamped."""
+        """Image, not clamped."""
         return self.decoder(self.post_quant_conv(latent))

@@ -97,10 +97,10 @@ class StableDiffusionVAE(FrozenModule, Autoencoder):
         return draw_latent(moments, sample, generator) * self.scale
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Picture, not clamped. The light decoder skips the VAE's 1 x 1 convolution before decoding."""
+        """Image, not clamped. The light decoder skips the VAE's 1 x 1 convolution before decoding."""
         latent = latent / self.scale
-        picture: Tensor = self.vae.decode(latent).sample if self.light is None else self.light(latent)
-        return picture
+        image: Tensor = self.vae.decode(latent).sample if self.light is None else self.light(latent)
+        return image
 
 
 def rename_attention(state: State) -> State:

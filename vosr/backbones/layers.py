@@ -69,7 +69,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Queries from the picture tokens, keys and values from the projected semantics; no positions."""
+    """Queries from the image tokens, keys and values from the projected semantics; no positions."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ _UNUSED_PATTERN = re.compile(
 class ReleasedArgs:
     """What args.json says of the model, by the names of METHOD section 9.
 
-    ``layer``, ``weak_range`` and ``fidelity_logit`` are layer_dinov2b_list, weak_cond_strength_aelq_list and the mean
+    ``layer``, ``partial_range`` and ``fidelity_logit`` are layer_dinov2b_list, weak_cond_strength_aelq_list and the mean
     of cond_strength_aelq_list.
     """
 
@@ -69,8 +69,8 @@ class ReleasedArgs:
     encdim_ratio: int = 3
     cfg_scale: float = 0.5
     cfg_ratio: float = 0.1
-    weak_strength: float = 0.1
-    weak_range: tuple[float, float] = (0.05, 0.25)
+    partial_strength: float = 0.1
+    partial_range: tuple[float, float] = (0.05, 0.25)
     fidelity_logit: float = 5.0
     t_start: float = 0.0
     t_end: float = 1.0
@@ -81,8 +81,8 @@ class ReleasedArgs:
         """The paper's guidance with the recorded settings."""
         return RestorationGuidance(
             self.cfg_scale,
-            self.weak_strength,
-            self.weak_range,
+            self.partial_strength,
+            self.partial_range,
             self.cfg_ratio,
             self.fidelity_logit,
             (self.t_start, self.t_end),
@@ -93,8 +93,8 @@ class ReleasedArgs:
         return {
             **{key: getattr(self, key) for key in _PLAIN if getattr(self, key) is not None},
             "layer_dinov2b_list": [self.layer],
-            "weak_cond_strength_aelq": self.weak_strength,
-            "weak_cond_strength_aelq_list": list(self.weak_range),
+            "weak_cond_strength_aelq": self.partial_strength,
+            "weak_cond_strength_aelq_list": list(self.partial_range),
             "cond_strength_aelq_list": [self.fidelity_logit, 1],
             **_FIXED,
         }
@@ -147,11 +147,11 @@ def read_args(path: Path) -> ReleasedArgs:
     values.setdefault("enc_dim", ENC_TYPES[given["enc_type"]][0])
     strength, _ = given.get("cond_strength_aelq_list") or (5.0, 1)
     low, high = given.get("weak_cond_strength_aelq_list") or (0.05, 0.25)
-    weak = given.get("weak_cond_strength_aelq")
+    partial = given.get("weak_cond_strength_aelq")
     return ReleasedArgs(
         layer=given["layer_dinov2b_list"][0],
-        weak_strength=0.1 if weak is None else cast(float, weak),
-        weak_range=(low, high),
+        partial_strength=0.1 if partial is None else cast(float, partial),
+        partial_range=(low, high),
         fidelity_logit=float(strength),
         **values,
     )

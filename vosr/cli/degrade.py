@@ -12,14 +12,14 @@ from vosr.degradations.describe import describe_params
 from vosr.imaging.formats import FORMATS, format_of
 from vosr.imaging.grid import contact_sheet
 from vosr.imaging.reading import read_photo
-from vosr.imaging.writing import write_picture
+from vosr.imaging.writing import write_image
 from vosr.seeds import generator_for
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("photo", type=Path, help="A clean picture.")
-    parser.add_argument("-o", "--output", type=Path, default=Path("degraded.png"), help="Picture to write.")
+    parser.add_argument("photo", type=Path, help="A clean image.")
+    parser.add_argument("-o", "--output", type=Path, default=Path("degraded.png"), help="Image to write.")
     parser.add_argument(
         "--degradation",
         type=Degradation,
@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Write the sheet: the clean crop, then one tile per draw with its parameters under it."""
     if options.rows < 1 or options.columns < 1 or options.rows * options.columns < 2:
-        raise ValueError("rows and columns must give at least two tiles: the clean picture and one draw.")
+        raise ValueError("rows and columns must give at least two tiles: the clean image and one draw.")
     if format_of(options.output) is None:
         endings = ", ".join(known.suffixes[0] for known in FORMATS.values())
         raise ValueError(f"{options.output} must end in one of {endings}.")
@@ -49,15 +49,15 @@ def run(options: Namespace) -> int:
     tiles = torch.cat([hq, degradation.apply(hq.expand(count, -1, -1, -1), params)])
     labels = [["clean"], *(describe_params(params, i) for i in range(count))]
     sheet = contact_sheet(tiles, labels, options.columns)
-    write_picture(sheet, options.output)
+    write_image(sheet, options.output)
     Console(soft_wrap=True).print(f"{count} draws of {type(degradation).__name__}: {options.output}")
     return 0
 
 
 def central_crop(image: torch.Tensor, size: int, multiple: int) -> torch.Tensor:
-    """Middle of a picture (1, 3, H, W), at most ``size`` pixels along each axis, sides multiples of ``multiple``."""
+    """Middle of an image (1, 3, H, W), at most ``size`` pixels along each axis, sides multiples of ``multiple``."""
     height, width = (min(size, side) // multiple * multiple for side in image.shape[-2:])
     if not height or not width:
-        raise ValueError(f"The picture is too small: {tuple(image.shape[-2:])} for scale {multiple}.")
+        raise ValueError(f"The image is too small: {tuple(image.shape[-2:])} for scale {multiple}.")
     top, left = (image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2
     return image[..., top : top + height, left : left + width]

@@ -32,8 +32,10 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
         "--steps", type=int | None, help="Evaluations of the model; its own default if not given."
     )
     parser.add_argument("--guidance_scale", type=float | None, help="Teachers: larger is more faithful.")
-    parser.add_argument("--weak_strength", type=float | None, help="Teachers: anchor of the weak branch.")
-    parser.add_argument("--seed", type=int | None, help="Of the noise; made from each picture if not given.")
+    parser.add_argument(
+        "--partial_strength", type=float | None, help="Teachers: anchor of the partial branch."
+    )
+    parser.add_argument("--seed", type=int | None, help="Of the noise; made from each image if not given.")
     parser.add_argument(
         "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
     )
@@ -45,7 +47,7 @@ def _add_work_arguments(parser: ArgumentParser) -> None:
     work.add_argument(
         "--tile",
         type=int | None,
-        help="Side of tiles in output pixels; 0 for none; the training size where a picture needs tiles.",
+        help="Side of tiles in output pixels; 0 for none; the training size where an image needs tiles.",
     )
     work.add_argument(
         "--semantics", type=Semantics, default="tile", help="What the vision encoder reads for a tile."
@@ -73,7 +75,7 @@ class EngineRecipe:
     size: tuple[int, int] | None = None
     steps: int | None = None
     guidance_scale: float | None = None
-    weak_strength: float | None = None
+    partial_strength: float | None = None
     seed: int | None = None
     tile: int | None = None
     color_fix: ColorFix | None = None
@@ -109,7 +111,7 @@ class EngineRecipe:
         settings = Settings(
             steps=self.steps,
             guidance_scale=self.guidance_scale,
-            weak_strength=self.weak_strength,
+            partial_strength=self.partial_strength,
             tile=self.tile,
             color_fix=self.color_fix,
             semantics=self.semantics,
@@ -140,12 +142,12 @@ class RestorerEngine:
             return self._recipe.size
         return self._restorer.output_size(width, height, self._recipe.scale)
 
-    def batch(self, pictures: Sequence[NDArray]) -> list[NDArray]:
-        sizes = [self.size(picture.shape[1], picture.shape[0]) for picture in pictures]
+    def batch(self, images: Sequence[NDArray]) -> list[NDArray]:
+        sizes = [self.size(image.shape[1], image.shape[0]) for image in images]
         return self._restorer.restore_batch(
-            list(pictures), sizes, self._settings, [self._recipe.seed] * len(sizes)
+            list(images), sizes, self._settings, [self._recipe.seed] * len(sizes)
         )
 
-    def rows(self, picture: NDArray) -> Iterator[NDArray]:
-        size = self.size(picture.shape[1], picture.shape[0])
-        return self._restorer.restore_rows(picture, size, self._settings, self._recipe.seed)
+    def rows(self, image: NDArray) -> Iterator[NDArray]:
+        size = self.size(image.shape[1], image.shape[0])
+        return self._restorer.restore_rows(image, size, self._settings, self._recipe.seed)

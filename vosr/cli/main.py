@@ -13,9 +13,9 @@ from vosr.cli.errors import OneLineParser, explain, fail
 
 TRAINING = {
     "fit": "Train a teacher or distil a student, as the config says.",
-    "validate": "Measure a checkpoint on the validation pictures.",
-    "test": "Measure a checkpoint on the test pictures.",
-    "predict": "Restore the prediction pictures of a data module.",
+    "validate": "Measure a checkpoint on the validation images.",
+    "test": "Measure a checkpoint on the test images.",
+    "predict": "Restore the prediction images of a data module.",
 }
 NOISE = (  # remarks of libraries that no user of ours can act on
     ".*args parameter is intended to run from within Python.*",
@@ -30,12 +30,12 @@ NOISE = (  # remarks of libraries that no user of ours can act on
 PLAN = {"plan": "Tell what a training run costs: operations, memory, communication, days."}
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
-    "video": ("vosr.cli.video", "Restore a film, picture by picture; its sound is kept."),
+    "video": ("vosr.cli.video", "Restore a film, image by image; its sound is kept."),
     "export": (
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",
     ),
-    "shards": ("vosr.cli.shards", "Pack pictures into WebDataset shards, leaving out what is unfit."),
+    "shards": ("vosr.cli.shards", "Pack images into WebDataset shards, leaving out what is unfit."),
     "degrade": ("vosr.cli.degrade", "Show what a degradation does to a photograph, draw by draw."),
     "components": ("vosr.cli.components", "List every registered component by kind."),
 }

@@ -38,7 +38,7 @@ def _layout(job: Job) -> str:
 
 def _batch(job: Job) -> str:
     passes = f" x {job.accumulate} passes" if job.accumulate > 1 else ""
-    return f"{job.batch_size} pictures of {job.crop_size} px per rank{passes}, {job.global_batch} per step"
+    return f"{job.batch_size} images of {job.crop_size} px per rank{passes}, {job.global_batch} per step"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -92,7 +92,7 @@ def _time(plan: Plan, utilisation: float) -> Table:
         return table
     table.add_row("computation", f"{plan.compute:.3g} s at {utilisation:.0%} of the peak")
     table.add_row("step, the longer of both", f"{plan.step:.3g} s")
-    table.add_row("pictures per second", f"{plan.job.global_batch / plan.step:,.1f}")
+    table.add_row("images per second", f"{plan.job.global_batch / plan.step:,.1f}")
     table.add_row(
         "run", f"{plan.days:,.3g} days for {plan.job.max_steps:,} steps, without validation", style="bold"
     )

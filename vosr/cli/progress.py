@@ -21,14 +21,14 @@ _EVERY = 30.0
 
 @dataclass
 class Tally:
-    """What became of the pictures so far.
+    """What became of the images so far.
 
     Attributes:
         restored: written.
         failed: passed over.
         skipped: left out, as their files exist.
         last: the last one that was restored.
-        notes: distinct notes and how many pictures they are about.
+        notes: distinct notes and how many images they are about.
     """
 
     restored: int = 0
@@ -53,7 +53,7 @@ class Display:
     """Shows progress on standard error.
 
     Args:
-        plan: whose pictures are counted in the background, as a folder may take long to list.
+        plan: whose images are counted in the background, as a folder may take long to list.
         quiet: show errors only.
     """
 
@@ -96,7 +96,7 @@ class Display:
             self._say(tried, left)
 
     def complain(self, message: str) -> None:
-        """Show an error that is about no single picture."""
+        """Show an error that is about no single image."""
         self._incomplete = True
         self._console.print(f"error: {message}", markup=False)
 
@@ -111,7 +111,7 @@ class Display:
         self._said = time.monotonic()
         rate = tried / (self._said - self._start)
         rest = f", {(left - tried) / rate / 60:.0f} minutes left" if left is not None and rate else ""
-        self._console.print(f"{tried} of {left or '?'} pictures, {rate:.2f} a second{rest}", markup=False)
+        self._console.print(f"{tried} of {left or '?'} images, {rate:.2f} a second{rest}", markup=False)
 
     def _count(self) -> None:
         try:
@@ -123,7 +123,7 @@ class Display:
         """Say on standard output what was done."""
         tally = self.tally
         if tally.failed > MOST_ERRORS:
-            more = f"error: {tally.failed - MOST_ERRORS} more pictures failed"
+            more = f"error: {tally.failed - MOST_ERRORS} more images failed"
             self._console.print(
                 more + (f"; {manifest.path} names them." if manifest.path else "."), markup=False
             )
@@ -135,7 +135,7 @@ class Display:
         if tally.restored:
             spent = time.monotonic() - self._start
             out.print(
-                f"Restored {tally.restored} of {tried} pictures in {_clock(spent)}: {where}", markup=False
+                f"Restored {tally.restored} of {tried} images in {_clock(spent)}: {where}", markup=False
             )
         if tally.skipped:
             other = " with other settings" if manifest.other_settings() else ""
@@ -147,7 +147,7 @@ class Display:
         if self.pages is not None:
             out.print(f"Compare: {self.pages}", markup=False)
         for note, count in tally.notes.items():
-            out.print(f"Note: {note}" + (f" ({count} pictures)" if count > 1 else ""), markup=False)
+            out.print(f"Note: {note}" + (f" ({count} images)" if count > 1 else ""), markup=False)
 
 
 def _clock(seconds: float) -> str:

@@ -29,13 +29,13 @@ FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("photos", nargs="+", type=Path, help="Pictures or folders of pictures.")
+    parser.add_argument("photos", nargs="+", type=Path, help="Images or folders of images.")
     parser.add_argument("-o", "--output", type=Path, default=Path("restored"), help="Output folder, or file.")
     add_engine_arguments(parser)
     parser.add_argument(
         "--device",
         default="auto",
-        help="auto, cpu, cuda, cuda:1, mps, …; several with commas (cuda:0,cuda:1) share the pictures.",
+        help="auto, cpu, cuda, cuda:1, mps, …; several with commas (cuda:0,cuda:1) share the images.",
     )
     _add_file_arguments(parser)
     _add_folder_arguments(parser)
@@ -52,7 +52,7 @@ def _add_file_arguments(parser: ArgumentParser) -> None:
         "--quality", type=int, default=95, help="Of JPEG, WebP and AVIF; WebP is lossless at 100."
     )
     files.add_argument("--profile", type=Profile, default="input", help="Colour profile of the results.")
-    files.add_argument("--frames", type=Frames, default="first", help="Of files that hold several pictures.")
+    files.add_argument("--frames", type=Frames, default="first", help="Of files that hold several images.")
 
 
 def _add_folder_arguments(parser: ArgumentParser) -> None:
@@ -62,9 +62,9 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
         "--skip-existing",
         type=bool,
         default=True,
-        help="Leave out pictures whose output exists; false restores them again.",
+        help="Leave out images whose output exists; false restores them again.",
     )
-    folders.add_argument("--batch_size", type=int, default=1, help="Pictures of one size restored together.")
+    folders.add_argument("--batch_size", type=int, default=1, help="Images of one size restored together.")
     folders.add_argument(
         "--workers", type=int | None, help="Processes that read and write for each device; 0 for none."
     )
@@ -77,7 +77,7 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
     folders.add_argument(
         "--compare",
         action="store_true",
-        help="Write before-and-after pictures, and pages with a slider, to comparison/ in the output.",
+        help="Write before-and-after images, and pages with a slider, to comparison/ in the output.",
     )
     folders.add_argument("--quiet", action="store_true", help="Show errors only.")
 
@@ -99,10 +99,10 @@ def run(options: Namespace) -> int:
             _run(work, devices, display, manifest, asdict(encoding))
         except KeyboardInterrupt:
             fail(
-                f"Interrupted after {display.tally.restored} pictures; run the same command again to go on.",
+                f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
                 130,
             )
-        except OutputError:  # its picture was told like any that failed
+        except OutputError:  # its image was told like any that failed
             display.complain("Stopped, as nothing more can be written; run the same command again to go on.")
         except ValueError as error:
             if not display.tally.restored:
@@ -174,6 +174,6 @@ def _manifest(plan: Plan) -> Path | None:
 
 
 def _workers(plan: Plan, devices: int) -> int:
-    """Processes for each device: one per core that the devices leave, up to eight; none for a single picture."""
+    """Processes for each device: one per core that the devices leave, up to eight; none for a single image."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 0 if plan.single else min(8, max(1, cores // devices - 1))

@@ -1,4 +1,4 @@
-"""``shards``: pictures into WebDataset shards."""
+"""``shards``: images into WebDataset shards."""
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -11,7 +11,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "sources",
         nargs="+",
         type=str,
-        help="Folders (searched recursively), pictures, lists (.txt), tar shards, patterns or URLs.",
+        help="Folders (searched recursively), images, lists (.txt), tar shards, patterns or URLs.",
     )
     parser.add_argument(
         "-o", "--output", type=str, required=True, help="Folder for shards, index.json and dropped.tsv."
@@ -20,6 +20,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Pack the pictures; status 0 when all is written."""
+    """Pack the images; status 0 when all is written."""
     settings = {k: v for k, v in options.as_dict().items() if k not in ("sources", "output")}
     return write_shards(options.sources, options.output, **settings)

@@ -23,7 +23,7 @@ from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
-from vosr.training.callbacks import ModelWriter, PictureGrid, RunCheckpoint
+from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
@@ -137,7 +137,7 @@ class TrainingCLI(LightningCLI):
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [
-            PictureGrid(self.run / "pictures"),
+            ImageGrid(self.run / "images"),
             ModelWriter(self.run / "model"),
             DataHealth(),
             Preemption(self.run / "checkpoints"),
@@ -157,17 +157,17 @@ class TrainingCLI(LightningCLI):
         return loggers
 
     def after_validate(self) -> None:
-        self._tell_pictures()
+        self._show_images()
 
     def after_test(self) -> None:
-        self._tell_pictures()
+        self._show_images()
 
     def after_predict(self) -> None:
-        self._tell_pictures()
+        self._show_images()
 
-    def _tell_pictures(self) -> None:
+    def _show_images(self) -> None:
         if self.trainer.is_global_zero:
-            Console(soft_wrap=True).print(f"[bold]Pictures[/]      {self.run / 'pictures'}")
+            Console(soft_wrap=True).print(f"[bold]Images[/]      {self.run / 'images'}")
 
     def after_fit(self) -> None:
         if getattr(self.trainer, "fast_dev_run", False) or self.trainer.interrupted:
@@ -178,7 +178,7 @@ class TrainingCLI(LightningCLI):
             return
         console = Console(soft_wrap=True)
         console.print(f"\n[bold]Run folder[/]    {self.run}")
-        for part in ("config.yaml", "metrics", "pictures", "checkpoints", "model"):
+        for part in ("config.yaml", "metrics", "images", "checkpoints", "model"):
             console.print(f"  {part:13} {self.run / part}")
         following = f"python main.py restore PHOTO -o restored --model {self.run}"
         console.print(f"[bold]Next[/]          {following}")

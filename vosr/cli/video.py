@@ -1,4 +1,4 @@
-"""``video``: films, picture by picture."""
+"""``video``: films, image by image."""
 
 import signal
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vosr.cli.engine import EngineRecipe, add_engine_arguments
 from vosr.cli.errors import fail
-from vosr.imaging.formats import SUFFIXES as PICTURES
+from vosr.imaging.formats import SUFFIXES as IMAGES
 from vosr.video import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
 
 
@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-o", "--output", type=Path, default=Path("restored"), help="Folder, or a name in .mp4, .mov or .mkv."
     )
     add_engine_arguments(parser)
-    parser.set_defaults(seed=0)  # one noise for all pictures: less flicker than each its own
+    parser.set_defaults(seed=0)  # one noise for all images: less flicker than each its own
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ….")
     written = parser.add_argument_group("File")
     written.add_argument("--codec", type=CodecName, default="libx264", help="Encoder of FFmpeg.")
@@ -32,8 +32,8 @@ def run(options: Namespace) -> int:
     source, target = options.film, _target(options.film, options.output)
     if not source.is_file():
         raise ValueError(f"No film {source}.")
-    if source.suffix.lower() in PICTURES:
-        raise ValueError(f"{source} is a picture, which python main.py restore restores.")
+    if source.suffix.lower() in IMAGES:
+        raise ValueError(f"{source} is an image, which python main.py restore restores.")
     if target.exists() and target.samefile(source):
         raise ValueError(f"{source} would overwrite itself; choose another output.")
     if not 0 <= options.crf <= 63:
@@ -50,15 +50,15 @@ def run(options: Namespace) -> int:
             nonlocal done
             done = count
             total = None if share is None else 1.0
-            progress.update(task, description=f"{count} pictures", completed=share or 0.0, total=total)
+            progress.update(task, description=f"{count} images", completed=share or 0.0, total=total)
 
         try:
             notes = restore_film(source, target, engine, Encoding(options.codec, options.crf), advance)
         except KeyboardInterrupt:
-            fail(f"Interrupted after {done} pictures; nothing was kept.", 130)
+            fail(f"Interrupted after {done} images; nothing was kept.", 130)
     out = Console(soft_wrap=True, highlight=False)
-    out.print(f"Restored {done} pictures: {target}", markup=False)
-    for note in ("every picture was restored by itself, so fine detail may flicker", *notes):
+    out.print(f"Restored {done} images: {target}", markup=False)
+    for note in ("every image was restored by itself, so fine detail may flicker", *notes):
         out.print(f"Note: {note}", markup=False)
     return 0
 

@@ -1,4 +1,4 @@
-"""Interface of a degradation: clean picture -> degraded picture, drawn apart from applied."""
+"""Interface of a degradation: clean image -> degraded image, drawn apart from applied."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Degradation(Component, ABC):
     """Stateless, seeded degradation of a whole batch on the batch's own device.
 
     Attributes:
-        scale: reduction of the picture inside the degradation (4: LQ carries the information of a picture of a
+        scale: reduction of the image inside the degradation (4: LQ carries the information of an image of a
             quarter of the size). The LQ always comes back at the size of the HQ.
     """
 
@@ -38,7 +38,7 @@ class Degradation(Component, ABC):
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
         """Degrade ``hq`` (B, 3, H, W) in [0, 1] with drawn parameters.
 
-        Deterministic: the same parameters give the same picture, and a batch gives what its pictures give one by
+        Deterministic: the same parameters give the same image, and a batch gives what its images give one by
         one.
 
         Returns:
@@ -50,16 +50,16 @@ class Degradation(Component, ABC):
         return self.apply(hq, self.sample(hq.shape[0], generator))
 
 
-def check_pictures(hq: Tensor, multiple: int = 1) -> None:
+def check_images(hq: Tensor, multiple: int = 1) -> None:
     """Refuse what no degradation can take.
 
     Raises:
         ValueError: not a float (B, 3, H, W), or a side that is not a multiple of ``multiple``.
     """
     if hq.ndim != 4 or hq.shape[1] != 3 or not hq.is_floating_point():
-        raise ValueError(f"Degradations take float pictures (B, 3, H, W), not {hq.dtype} {tuple(hq.shape)}.")
+        raise ValueError(f"Degradations take float images (B, 3, H, W), not {hq.dtype} {tuple(hq.shape)}.")
     if hq.shape[2] % multiple or hq.shape[3] % multiple or not hq.numel():
-        raise ValueError(f"Picture size {tuple(hq.shape[2:])} must be a positive multiple of {multiple}.")
+        raise ValueError(f"Image size {tuple(hq.shape[2:])} must be a positive multiple of {multiple}.")
 
 
 def to_8_bits(image: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def _together(params: list[DegradationParams]) -> DegradationParams:
 
 
 def select(params: DegradationParams, index: Tensor | slice) -> DegradationParams:
-    """Parameters of some pictures of a batch."""
+    """Parameters of some images of a batch."""
     return {
         name: select(value, index) if isinstance(value, dict) else value[index]
         for name, value in params.items()

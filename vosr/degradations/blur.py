@@ -6,7 +6,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.canvas import filter2d, whole
 from vosr.degradations.checks import check_probability, check_range, check_shares
 from vosr.degradations.draws import Draws
@@ -14,7 +14,7 @@ from vosr.degradations.kernels import LARGEST, disk_kernels, gaussian_kernels, m
 
 
 class Blur(Degradation):
-    """Correlates each picture with a kernel of its own; the border is reflected."""
+    """Correlates each image with a kernel of its own; the border is reflected."""
 
     @abstractmethod
     def kernels(self, draws: Draws) -> Tensor:
@@ -24,7 +24,7 @@ class Blur(Degradation):
         return {"kernel": self.kernels(Draws(batch_size, generator))}
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         return to_8_bits(filter2d(whole(to_8_bits(hq)), params["kernel"]).image)
 
 

@@ -1,7 +1,7 @@
-"""Pictures of different sizes in one tensor.
+"""Images of different sizes in one tensor.
 
-Every picture lies in the top left corner of a common canvas; to the right and below, its edge is repeated. All
-geometry is separable, so it is done by two small matrices per picture, exactly and without a loop.
+Every image lies in the top left corner of a common canvas; to the right and below, its edge is repeated. All
+geometry is separable, so it is done by two small matrices per image, exactly and without a loop.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ FFT_MULTIPLE = 32  # sizes of small prime factors transform faster
 
 @dataclass(frozen=True)
 class Canvas:
-    """Batch of pictures of different sizes.
+    """Batch of images of different sizes.
 
     Attributes:
         image: (B, 3, canvas height, canvas width).
@@ -38,7 +38,7 @@ def whole(image: Tensor) -> Canvas:
 
 
 def resize(canvas: Canvas, height: Tensor, width: Tensor, mode: Tensor) -> Canvas:
-    """Resize each picture as ``torch.nn.functional.interpolate(size=…, align_corners=False)`` would.
+    """Resize each image as ``torch.nn.functional.interpolate(size=…, align_corners=False)`` would.
 
     Args:
         canvas: input.
@@ -59,7 +59,7 @@ def resize(canvas: Canvas, height: Tensor, width: Tensor, mode: Tensor) -> Canva
 
 
 def filter2d(canvas: Canvas, kernels: Tensor) -> Canvas:
-    """Correlate each picture with its own odd kernel (B, k, k), reflecting at its true border."""
+    """Correlate each image with its own odd kernel (B, k, k), reflecting at its true border."""
     radius = kernels.shape[-1] // 2
     image = canvas.image
     centre = kernels[:, radius, radius]
@@ -75,7 +75,7 @@ def filter2d(canvas: Canvas, kernels: Tensor) -> Canvas:
 
 
 def resize_matrices(before: Tensor, after: Tensor, mode: Tensor, canvas: int) -> Tensor:
-    """Resampling weights (B, largest new size, canvas); rows past a picture's new size repeat its last one."""
+    """Resampling weights (B, largest new size, canvas); rows past an image's new size repeat its last one."""
     largest = int(after.max())
     position = torch.minimum(torch.arange(largest)[None], after[:, None] - 1).float()
     ratio = (before / after).float()[:, None]
@@ -125,7 +125,7 @@ def _cubic(distance: Tensor) -> Tensor:
 
 
 def _reflected(canvas: Canvas, radius: int) -> Tensor:
-    """Pictures with ``radius`` more pixels at every side, reflected without repeating the edge."""
+    """Images with ``radius`` more pixels at every side, reflected without repeating the edge."""
     image = canvas.image
     height, width = image.shape[2:]
     if radius < min(height, width) and bool(((canvas.height == height) & (canvas.width == width)).all()):
@@ -137,7 +137,7 @@ def _reflected(canvas: Canvas, radius: int) -> Tensor:
 
 
 def _reflected_index(size: Tensor, canvas: int, radius: int) -> Tensor:
-    """Source of every padded row, per picture, (B, canvas + 2r)."""
+    """Source of every padded row, per image, (B, canvas + 2r)."""
     position = torch.arange(-radius, canvas + radius)[None]
     period = (2 * (size - 1)).clamp_min(1)[:, None]
     folded = position.remainder(period)
@@ -145,7 +145,7 @@ def _reflected_index(size: Tensor, canvas: int, radius: int) -> Tensor:
 
 
 def edge_repeated(image: Tensor, height: Tensor, width: Tensor) -> Tensor:
-    """Replace what lies past each picture's true size by its last row and column."""
+    """Replace what lies past each image's true size by its last row and column."""
     if bool((height == image.shape[2]).all() and (width == image.shape[3]).all()):
         return image
     rows = torch.minimum(torch.arange(image.shape[2])[None], height[:, None] - 1)

@@ -4,7 +4,7 @@ import kornia
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.checks import check_probability, check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.noise import luma
@@ -14,8 +14,8 @@ class ColorJitter(Degradation):
     """Brightness, contrast, saturation and hue, in this order.
 
     Args:
-        brightness: range of the factor on the picture.
-        contrast: range of the factor on the distance to the picture's mean luma.
+        brightness: range of the factor on the image.
+        contrast: range of the factor on the distance to the image's mean luma.
         saturation: range of the factor on the distance to each pixel's luma.
         hue: range of the turn in degrees.
     """
@@ -46,7 +46,7 @@ class ColorJitter(Degradation):
         }
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         image = to_8_bits(hq)
         moved = {
             name: value.to(hq.device, non_blocking=True).view(-1, 1, 1, 1) for name, value in params.items()
@@ -65,7 +65,7 @@ class Grayscale(Degradation):
     """Loses its colour: luma in all channels.
 
     Args:
-        probability: of losing it, per picture.
+        probability: of losing it, per image.
     """
 
     def __init__(self, probability: float = 1.0) -> None:
@@ -76,7 +76,7 @@ class Grayscale(Degradation):
         return {"grey": Draws(batch_size, generator).happens(self.probability)}
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         image = to_8_bits(hq)
         grey = params["grey"].to(hq.device, non_blocking=True).view(-1, 1, 1, 1)
         return to_8_bits(torch.where(grey, luma(image), image))

@@ -6,15 +6,15 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, select, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, select, to_8_bits
 from vosr.degradations.checks import check_probability
 from vosr.degradations.draws import Draws
 
 
 class Composite(Degradation):
-    """Applies its steps to the pictures of a batch, each picture by a plan of its own.
+    """Applies its steps to the images of a batch, each image by a plan of its own.
 
-    Between steps pictures are rounded to 8 bits, as files between programs are.
+    Between steps images are rounded to 8 bits, as files between programs are.
     """
 
     def __init__(self, steps: list[Degradation]) -> None:
@@ -35,7 +35,7 @@ class Composite(Degradation):
         }
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq, self.scale)
+        check_images(hq, self.scale)
         image = to_8_bits(hq)
         drawn = [params[f"{i}_{type(step).__name__}"] for i, step in enumerate(self.steps)]
         for turn in params["plan"].unbind(1):

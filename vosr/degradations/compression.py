@@ -7,14 +7,14 @@ import torch
 from PIL import Image, features
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.checks import check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.jpeg import jpeg
 
 
 class Compression(Degradation):
-    """Compresses each picture at a quality of its own.
+    """Compresses each image at a quality of its own.
 
     Args:
         quality: range of the encoder's quality, 1 to 100.
@@ -31,19 +31,19 @@ class Compression(Degradation):
 
 
 class JPEG(Compression):
-    """JPEG as libjpeg writes it by default, computed on the picture's device.
+    """JPEG as libjpeg writes it by default, computed on the image's device.
 
     Args:
         quality: range of libjpeg's quality, 1 to 100.
     """
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         return to_8_bits(jpeg(to_8_bits(hq), params["quality"].to(hq.device, non_blocking=True)))
 
 
 class WebP(Compression):
-    """WebP by Pillow's encoder: picture by picture on the host, so slower than the others on a GPU.
+    """WebP by Pillow's encoder: image by image on the host, so slower than the others on a GPU.
 
     Args:
         quality: range of libwebp's quality, 1 to 100.
@@ -58,13 +58,13 @@ class WebP(Compression):
             raise ValueError("This Pillow was built without WebP; install one with it, or use jpeg.")
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         bytes_ = (to_8_bits(hq) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        coded = [_webp(picture, float(q)) for picture, q in zip(bytes_, params["quality"])]
+        coded = [_webp(image, float(q)) for image, q in zip(bytes_, params["quality"])]
         return torch.from_numpy(np.stack(coded)).to(hq.device).permute(0, 3, 1, 2).to(hq.dtype) / 255
 
 
-def _webp(picture: np.ndarray, quality: float) -> np.ndarray:
+def _webp(image: np.ndarray, quality: float) -> np.ndarray:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=round(quality))
+    Image.fromarray(image).save(buffer, "WEBP", quality=round(quality))
     return np.asarray(Image.open(buffer).convert("RGB"))

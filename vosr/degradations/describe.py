@@ -13,7 +13,7 @@ INSIDE = {"first": "1:", "second": "2:"}
 
 
 def describe_params(params: DegradationParams, index: int) -> list[str]:
-    """Lines that tell what is drawn for the picture ``index`` of a batch.
+    """Lines that tell what is drawn for the image ``index`` of a batch.
 
     Steps of a composite appear in the order in which they happen; those that do not are left out. A kernel is told
     by the standard deviations along its two axes, in pixels.
@@ -36,7 +36,7 @@ def describe_params(params: DegradationParams, index: int) -> list[str]:
 
 
 def _unused(params: DegradationParams, index: int) -> tuple[str, ...]:
-    """Parameters of the kind of noise that this picture does not get."""
+    """Parameters of the kind of noise that this image does not get."""
     if "gaussian" not in params:
         return ()
     return ("poisson_scale",) if params["gaussian"][index] else ("sigma",)

@@ -1,4 +1,4 @@
-"""Vectorised draws on the CPU: one value per picture, or one for the whole batch."""
+"""Vectorised draws on the CPU: one value per image, or one for the whole batch."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ class Draws:
 
     Attributes:
         batch_size: B.
-        generator: CPU generator, one for each picture, or None for torch's own.
+        generator: CPU generator, one for each image, or None for torch's own.
         shared: one draw for the whole batch, as the reference makes for kernels, factors and modes.
     """
 
@@ -41,7 +41,7 @@ class Draws:
         return self.uniform() < probability
 
     def seeds(self) -> Tensor:
-        """Seeds of noise fields, (B,): always one per picture."""
+        """Seeds of noise fields, (B,): always one per image."""
         return self._each(
             lambda n, stream: torch.randint(0, 2**31 - 1, (n,), generator=stream), self.batch_size
         )

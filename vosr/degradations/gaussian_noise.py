@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.checks import check_probability, check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.noise import gaussian_noise
@@ -33,7 +33,7 @@ class GaussianNoise(Degradation):
         }
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
         normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)
         normal = torch.where(moved["grey"].view(-1, 1, 1, 1), normal[:, :1], normal)

@@ -1,4 +1,4 @@
-"""Which pictures of a batch are degraded together where their sizes differ on the way."""
+"""Which images of a batch are degraded together where their sizes differ on the way."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from vosr.degradations.base import DegradationParams, select
 
 GROUP = {False: 1, True: 8}
-"""Pictures that share a canvas, without and with a GPU. One: a batch gives its pictures' results to the bit; more:
+"""Images that share a canvas, without and with a GPU. One: a batch gives its images' results to the bit; more:
 up to what the rounding of JPEG and 8 bits makes of differences of 1e-7 between transforms of two sizes."""
 
 
@@ -18,7 +18,7 @@ def in_groups(
     size: Tensor,
     apply: Callable[[Tensor, DegradationParams], Tensor],
 ) -> Tensor:
-    """Apply a degradation group by group; pictures of like ``size`` (B,) share a canvas: little of it is empty."""
+    """Apply a degradation group by group; images of like ``size`` (B,) share a canvas: little of it is empty."""
     order = size.argsort()
     hq, params = hq.index_select(0, order.to(hq.device, non_blocking=True)), select(params, order)
     count = GROUP[hq.device.type == "cuda"]

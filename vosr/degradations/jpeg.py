@@ -1,4 +1,4 @@
-"""JPEG compression and decompression of a batch on its own device, one quality per picture.
+"""JPEG compression and decompression of a batch on its own device, one quality per image.
 
 Baseline JPEG as libjpeg writes it by default: standard tables, chroma halved along both axes, coefficients rounded.
 """

@@ -1,4 +1,4 @@
-"""Gaussian and Poisson noise, colour or grey, chosen per picture (METHOD section 7)."""
+"""Gaussian and Poisson noise, colour or grey, chosen per image (METHOD section 7)."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ def gaussian_noise(normal: Tensor, sigma: Tensor) -> Tensor:
 
 
 def poisson_noise(image: Tensor, normal: Tensor, scale: Tensor) -> Tensor:
-    """Scale * (Poisson(x L) / L - x), L = 2^ceil(log2(distinct 8-bit values of the picture)).
+    """Scale * (Poisson(x L) / L - x), L = 2^ceil(log2(distinct 8-bit values of the image)).
 
     Args:
         image: (B, C, H, W) in [0, 1].
@@ -47,7 +47,7 @@ def luma(image: Tensor) -> Tensor:
 def mixed_noise(
     image: Tensor, normal: Tensor, gaussian: Tensor, grey: Tensor, sigma: Tensor, scale: Tensor
 ) -> Tensor:
-    """Add Gaussian or Poisson noise, colour or grey, as each picture's flags say; clamped to [0, 1].
+    """Add Gaussian or Poisson noise, colour or grey, as each image's flags say; clamped to [0, 1].
 
     Args:
         image: (B, 3, H, W).
@@ -72,7 +72,7 @@ def mixed_noise(
 def _chosen(
     flags: Tensor, yes: Callable[[], Tensor], no: Callable[[], Tensor], device: torch.device
 ) -> Tensor:
-    """What each picture's flag chooses; what no picture chooses is not computed."""
+    """What each image's flag chooses; what no image chooses is not computed."""
     if bool(flags.all()):
         return yes()
     if not bool(flags.any()):

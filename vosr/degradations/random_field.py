@@ -1,6 +1,6 @@
-"""Noise fields that depend on a picture's seed and the pixel's place alone.
+"""Noise fields that depend on an image's seed and the pixel's place alone.
 
-A counter-based hash: no generator state, so a batch draws what its pictures would draw one by one, on any device.
+A counter-based hash: no generator state, so a batch draws what its images would draw one by one, on any device.
 """
 
 import math

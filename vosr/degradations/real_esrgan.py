@@ -1,4 +1,4 @@
-"""Second-order degradation of Real-ESRGAN, drawn per picture (METHOD section 7)."""
+"""Second-order degradation of Real-ESRGAN, drawn per image (METHOD section 7)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
 from vosr.degradations.checks import check_probability, check_range, check_shares
 from vosr.degradations.draws import Draws
@@ -81,16 +81,16 @@ SECOND = Stage(
 
 
 class RealESRGAN(Degradation):
-    """Second-order blur, resize, noise and JPEG of Real-ESRGAN, every choice drawn per picture.
+    """Second-order blur, resize, noise and JPEG of Real-ESRGAN, every choice drawn per image.
 
     Args:
-        scale: size of the HQ over that of the degraded picture.
+        scale: size of the HQ over that of the degraded image.
         first: first round, on the HQ.
         second: second round; its resize factors are relative to the final small size.
         jpeg_quality: range of libjpeg's quality, drawn for each round.
         final_sinc_probability: of a ringing kernel at the end.
-        enlarge: interpolation back to the HQ's size; "random" draws it per picture.
-        per_picture: draw kernels, factors, modes and noise kinds per picture; false shares them in the batch, as
+        enlarge: interpolation back to the HQ's size; "random" draws it per image.
+        per_image: draw kernels, factors, modes and noise kinds per image; false shares them in the batch, as
             the reference does.
     """
 
@@ -102,7 +102,7 @@ class RealESRGAN(Degradation):
         jpeg_quality: tuple[float, float] = (30.0, 95.0),
         final_sinc_probability: float = 0.8,
         enlarge: Literal["random", "area", "bilinear", "bicubic"] = "random",
-        per_picture: bool = True,
+        per_image: bool = True,
     ) -> None:
         if scale < 1:
             raise ValueError(f"scale must be at least 1, not {scale}.")
@@ -115,7 +115,7 @@ class RealESRGAN(Degradation):
         self.jpeg_quality = jpeg_quality
         self.final_sinc_probability = final_sinc_probability
         self.enlarge = enlarge
-        self.per_picture = per_picture
+        self.per_image = per_image
 
     def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
         return self._drawn(batch_size, generator)
@@ -124,7 +124,7 @@ class RealESRGAN(Degradation):
         return self._drawn(len(generators), generators)
 
     def _drawn(self, batch_size: int, generator: RandomSource | None) -> DegradationParams:
-        shared = Draws(batch_size, generator, shared=not self.per_picture)
+        shared = Draws(batch_size, generator, shared=not self.per_image)
         single = Draws(batch_size, generator)
         final_sinc = shared.happens(self.final_sinc_probability)
         enlarge = shared.choice((1.0,) * len(MODES))
@@ -149,9 +149,9 @@ class RealESRGAN(Degradation):
         Raises:
             ValueError: sides that are not multiples of the scale, or smaller than 4 pixels after it.
         """
-        check_pictures(hq, self.scale)
+        check_images(hq, self.scale)
         if min(hq.shape[2:]) < 4 * self.scale:
-            raise ValueError(f"Picture size {tuple(hq.shape[2:])} is too small for scale {self.scale}.")
+            raise ValueError(f"Image size {tuple(hq.shape[2:])} is too small for scale {self.scale}.")
         hq = to_8_bits(hq)
         return in_groups(hq, params, params["first"]["factor"], self._apply_group)
 
@@ -203,7 +203,7 @@ def _apply_stage(canvas: Canvas, params: DegradationParams, relative_to: tuple[T
 
 
 def _compressed(canvas: Canvas, quality: Tensor, where: Tensor | None = None) -> Canvas:
-    """JPEG on the pictures that ``where`` (bool, CPU) selects, all by default."""
+    """JPEG on the images that ``where`` (bool, CPU) selects, all by default."""
     image = canvas.image
     if where is None or bool(where.all()):
         return replace(canvas, image=jpeg(image, quality.to(image.device, non_blocking=True)))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.canvas import MODES, resize, whole
 from vosr.degradations.checks import check_range
 from vosr.degradations.draws import Draws
@@ -36,7 +36,7 @@ class Resize(Degradation):
         }
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         return in_groups(to_8_bits(hq), params, -params["factor"], self._apply_group)
 
     def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:

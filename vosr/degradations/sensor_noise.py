@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_pictures, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.checks import check_probability, check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.noise import luma, poisson_noise
@@ -14,7 +14,7 @@ class PoissonNoise(Degradation):
     """Photon noise, stronger in brighter places.
 
     Args:
-        scale: range of the strength; 1 is the noise of as many photons as the picture has levels.
+        scale: range of the strength; 1 is the noise of as many photons as the image has levels.
         grey_probability: of one noise field for all channels.
     """
 
@@ -33,7 +33,7 @@ class PoissonNoise(Degradation):
         }
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         image = to_8_bits(hq)
         moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
         grey = moved["grey"].view(-1, 1, 1, 1)
@@ -62,7 +62,7 @@ class SpeckleNoise(Degradation):
         return {"sigma": draws.uniform(*self.sigma), "seed": draws.seeds()}
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        check_pictures(hq)
+        check_images(hq)
         image = to_8_bits(hq)
         moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
         normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)

@@ -1,4 +1,4 @@
-"""Interface of a vision encoder: LQ picture -> semantic tokens."""
+"""Interface of a vision encoder: LQ image -> semantic tokens."""
 
 from abc import ABC, abstractmethod
 
@@ -8,7 +8,7 @@ from vosr.component import Component
 
 
 class Encoder(Component, nn.Module, ABC):
-    """Frozen network that reads the degraded picture.
+    """Frozen network that reads the degraded image.
 
     Attributes:
         dim: width Z of the tokens.

@@ -15,7 +15,7 @@ class CLIP(TimmViT):
     Args:
         size: b or l.
         block: index of the block, from 0; by default the one at three quarters of the depth.
-        input_size: side of the resized picture in pixels, a multiple of 16 (b) or 14 (l).
+        input_size: side of the resized image in pixels, a multiple of 16 (b) or 14 (l).
         final_norm: pass the tokens through the transformer's final norm.
         weights: file, folder or hub id of the weights; by default they are looked up and then downloaded.
         pretrained: whether to load weights at all; false gives fixed random ones.

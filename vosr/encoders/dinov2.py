@@ -21,7 +21,7 @@ class DINOv2(TimmViT):
         size: s, b, l or g.
         registers: the variant with four register tokens.
         block: index of the block, from 0; by default the one at three quarters of the depth.
-        input_size: side of the resized picture in pixels, a multiple of 14.
+        input_size: side of the resized image in pixels, a multiple of 14.
         final_norm: pass the tokens through the transformer's final norm.
         weights: file, folder or hub id of the weights; by default they are looked up and then downloaded.
         pretrained: whether to load weights at all; false gives fixed random ones.

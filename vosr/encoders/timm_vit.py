@@ -36,14 +36,14 @@ class ViTSpec:
 class TimmViT(FrozenModule, Encoder):
     """A frozen vision transformer that gives the patch tokens of one intermediate block.
 
-    The picture is resized to a square (METHOD section 1). Class and register tokens are left out. Blocks
+    The image is resized to a square (METHOD section 1). Class and register tokens are left out. Blocks
     after the chosen one are not even loaded.
 
     Args:
         spec: architecture, weights and conventions of the family.
         block: index of the block, from 0; by default the one at three quarters of the depth, as in the
             released models (8 of 12, 17 of 24).
-        input_size: side of the resized picture in pixels, a multiple of the patch size.
+        input_size: side of the resized image in pixels, a multiple of the patch size.
         final_norm: pass the tokens through the transformer's final norm.
         weights: file, folder or hub id of the weights; by default they are looked up and then downloaded.
         pretrained: whether to load weights at all; false gives fixed random ones.
@@ -94,7 +94,7 @@ class TimmViT(FrozenModule, Encoder):
 
     @torch.no_grad()
     def tokens(self, x: Tensor) -> Tensor:
-        """Tokens (B, M, Z) of a normalised picture (B, 3, input_size, input_size)."""
+        """Tokens (B, M, Z) of a normalised image (B, 3, input_size, input_size)."""
         tokens: list[Tensor] = self.vit.forward_intermediates(
             x,
             indices=[self.block],

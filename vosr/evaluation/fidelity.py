@@ -12,13 +12,13 @@ def luma(image: Tensor) -> Tensor:
 
 
 def psnr_y(image: Tensor, reference: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB on the luma, per picture (B,). Pictures (B, 3, H, W) in [0, 1]."""
+    """Peak signal-to-noise ratio in dB on the luma, per image (B,). Images (B, 3, H, W) in [0, 1]."""
     error = (luma(image) - luma(reference)).square().mean(dim=(1, 2, 3))
     return -10 * torch.log10(error.clamp_min(1e-10))
 
 
 def ssim_y(image: Tensor, reference: Tensor) -> Tensor:
-    """Structural similarity on the luma, per picture (B,): Gaussian window of 11 px, sigma 1.5."""
+    """Structural similarity on the luma, per image (B,): Gaussian window of 11 px, sigma 1.5."""
     value = structural_similarity_index_measure(
         luma(image), luma(reference), data_range=1.0, reduction="none", sigma=1.5, kernel_size=11
     )

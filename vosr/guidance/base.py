@@ -22,22 +22,22 @@ class ConditionDraw:
     Attributes:
         noise: (B, C, h, w), added lightly to the LQ latent.
         fidelity: alpha in (0, 1), (B,): share of the LQ latent that is kept, alpha * lq + sqrt(1 - alpha^2) * n.
-        weak: bool (B,), samples that take the weak condition.
-        weak_strength: s, one number for the step.
+        partial: bool (B,), samples that take the partial condition.
+        partial_strength: s, one number for the step.
     """
 
     noise: Tensor
     fidelity: Tensor
-    weak: Tensor
-    weak_strength: float
+    partial: Tensor
+    partial_strength: float
 
 
 class Guidance(Component, ABC):
-    """Mixes full and weak conditions, and extrapolates between the two velocities they give.
+    """Mixes full and partial conditions, and extrapolates between the two velocities they give.
 
     Args:
-        scale: omega in v = v_weak + omega * (v_full - v_weak); 1 uses the full condition alone.
-        weak_probability: share of training samples that take the weak condition.
+        scale: omega in v = v_partial + omega * (v_full - v_partial); 1 uses the full condition alone.
+        partial_probability: share of training samples that take the partial condition.
         fidelity_logit: the LQ latent's noise augmentation draws alpha = sigmoid(fidelity_logit + N(0, 1)).
         interval: [t_start, t_end] where ``scale`` applies; elsewhere it is 1.
     """
@@ -45,38 +45,38 @@ class Guidance(Component, ABC):
     def __init__(
         self,
         scale: float,
-        weak_probability: float,
+        partial_probability: float,
         fidelity_logit: float,
         interval: tuple[float, float],
     ) -> None:
-        if not 0 <= weak_probability <= 1:
-            raise ValueError(f"weak_probability must be in [0, 1], not {weak_probability}.")
+        if not 0 <= partial_probability <= 1:
+            raise ValueError(f"partial_probability must be in [0, 1], not {partial_probability}.")
         if not 0 <= interval[0] <= interval[1] <= 1:
             raise ValueError(f"interval must be 0 <= t_start <= t_end <= 1, not {interval}.")
         self.scale = scale
-        self.weak_probability = weak_probability
+        self.partial_probability = partial_probability
         self.fidelity_logit = fidelity_logit
         self.interval = interval
 
     @abstractmethod
-    def weaken(self, condition: Condition, strength: float | None = None) -> Condition | None:
-        """The weak branch's condition, or None where there is no such branch."""
+    def partial_condition(self, condition: Condition, strength: float | None = None) -> Condition | None:
+        """The partial branch's condition, or None where there is no such branch."""
 
     def draw_strength(self, generator: torch.Generator | None) -> float:
-        """Strength of the weak condition for one training step."""
+        """Strength of the partial condition for one training step."""
         return 0.0
 
     def draw(
-        self, latent: Tensor, generator: torch.Generator | None = None, weak_strength: float | None = None
+        self, latent: Tensor, generator: torch.Generator | None = None, partial_strength: float | None = None
     ) -> ConditionDraw:
-        """Random numbers for a batch of LQ latents; ``weak_strength`` is drawn too where it is not given."""
+        """Random numbers for a batch of LQ latents; ``partial_strength`` is drawn too where it is not given."""
         batch, device = latent.shape[0], latent.device
         logit = torch.randn(batch, generator=generator, device=device) + self.fidelity_logit
         return ConditionDraw(
             noise=torch.randn(latent.shape, generator=generator, device=device).to(latent.dtype),
             fidelity=logit.sigmoid(),
-            weak=torch.rand(batch, generator=generator, device=device) < self.weak_probability,
-            weak_strength=self.draw_strength(generator) if weak_strength is None else weak_strength,
+            partial=torch.rand(batch, generator=generator, device=device) < self.partial_probability,
+            partial_strength=self.draw_strength(generator) if partial_strength is None else partial_strength,
         )
 
     def augment(self, condition: Condition, draw: ConditionDraw) -> Condition:
@@ -86,15 +86,15 @@ class Guidance(Component, ABC):
         return Condition(latent, condition.semantics)
 
     def mix(self, condition: Condition, draw: ConditionDraw) -> Condition:
-        """Training condition: each sample full, or weak where the draw says so."""
+        """Training condition: each sample full, or partial where the draw says so."""
         full = self.augment(condition, draw)
-        weak = self.weaken(condition, draw.weak_strength)
-        if weak is None:
+        partial = self.partial_condition(condition, draw.partial_strength)
+        if partial is None:
             return full
-        chosen = draw.weak.view(-1, 1, 1)
+        chosen = draw.partial.view(-1, 1, 1)
         return Condition(
-            torch.where(chosen[..., None], weak.latent, full.latent),
-            torch.where(chosen, weak.semantics, full.semantics),
+            torch.where(chosen[..., None], partial.latent, full.latent),
+            torch.where(chosen, partial.semantics, full.semantics),
         )
 
     def velocity(
@@ -103,7 +103,7 @@ class Guidance(Component, ABC):
         z_t: Tensor,
         t: Tensor,
         full: Condition,
-        weak: Condition | None,
+        partial: Condition | None,
         scale: float | None = None,
     ) -> Tensor:
         """Guided velocity; both branches run as one batch, and only the full one where the scale is 1.
@@ -113,14 +113,16 @@ class Guidance(Component, ABC):
             z_t: (B, C, h, w).
             t: (B,).
             full: full condition; in distillation the augmented one.
-            weak: :meth:`weaken` of the clean condition, made once for all steps.
+            partial: :meth:`partial_condition` of the clean condition, made once for all steps.
             scale: replaces the guidance scale of this object.
         """
         scale = self.scale if scale is None else scale
-        if weak is None or scale == 1:
+        if partial is None or scale == 1:
             return model(z_t, t, full)
-        both = Condition(torch.cat([full.latent, weak.latent]), torch.cat([full.semantics, weak.semantics]))
-        v_full, v_weak = model(torch.cat([z_t, z_t]), torch.cat([t, t]), both).chunk(2)
+        both = Condition(
+            torch.cat([full.latent, partial.latent]), torch.cat([full.semantics, partial.semantics])
+        )
+        v_full, v_partial = model(torch.cat([z_t, z_t]), torch.cat([t, t]), both).chunk(2)
         inside = (t >= self.interval[0]) & (t <= self.interval[1])
         omega = per_sample(torch.where(inside, scale, 1.0), v_full)
-        return v_weak + omega * (v_full - v_weak)
+        return v_partial + omega * (v_full - v_partial)

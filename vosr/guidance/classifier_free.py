@@ -11,7 +11,7 @@ class ClassifierFreeGuidance(Guidance):
 
     Args:
         scale: omega; larger follows the condition more.
-        weak_probability: share of training samples without condition.
+        partial_probability: share of training samples without condition.
         fidelity_logit: noise augmentation of the LQ latent, alpha = sigmoid(fidelity_logit + N(0, 1)).
         interval: [t_start, t_end] where the scale applies; elsewhere it is 1.
     """
@@ -19,11 +19,11 @@ class ClassifierFreeGuidance(Guidance):
     def __init__(
         self,
         scale: float = 2.0,
-        weak_probability: float = 0.1,
+        partial_probability: float = 0.1,
         fidelity_logit: float = 5.0,
         interval: tuple[float, float] = (0.0, 1.0),
     ) -> None:
-        super().__init__(scale, weak_probability, fidelity_logit, interval)
+        super().__init__(scale, partial_probability, fidelity_logit, interval)
 
-    def weaken(self, condition: Condition, strength: float | None = None) -> Condition:
+    def partial_condition(self, condition: Condition, strength: float | None = None) -> Condition:
         return Condition(torch.zeros_like(condition.latent), torch.zeros_like(condition.semantics))

@@ -14,5 +14,5 @@ class NoGuidance(Guidance):
     def __init__(self, fidelity_logit: float = 5.0) -> None:
         super().__init__(1.0, 0.0, fidelity_logit, (0.0, 1.0))
 
-    def weaken(self, condition: Condition, strength: float | None = None) -> None:
+    def partial_condition(self, condition: Condition, strength: float | None = None) -> None:
         return None

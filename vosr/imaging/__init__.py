@@ -1,1 +1,1 @@
-"""Reading, writing and colour of pictures."""
+"""Reading, writing and colour of images."""

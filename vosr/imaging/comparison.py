@@ -1,6 +1,6 @@
-"""Before and after, gathered while the strips of a restored picture pass by: previews, and the crops that differ most.
+"""Before and after, gathered while the strips of a restored image pass by: previews, and the crops that differ most.
 
-What is kept is bounded, whatever the size of the picture.
+What is kept is bounded, whatever the size of the image.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from vosr.imaging.finishing import luma
 from vosr.imaging.photo import Photo
 
 LONGEST = 2048
-"""Longest side of a preview in pixels; larger pictures are averaged down by a whole factor."""
+"""Longest side of a preview in pixels; larger images are averaged down by a whole factor."""
 SIDE = 80
 """Side of a crop in pixels of the result."""
 CROPS = 3
@@ -36,7 +36,7 @@ class Crop:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What is shown of a picture.
+    """What is shown of an image.
 
     Attributes:
         size: width and height of the result in pixels.
@@ -111,7 +111,7 @@ class Comparison:
             opaque = enlarged_rows(photo.alpha, width, height, top, bottom) / np.iinfo(photo.alpha.dtype).max
             share = np.clip(opaque, 0, 1, dtype=np.float32)[..., None]
             before, after = before * share + 255 * (1 - share), after * share + 255 * (1 - share)
-        shown = [np.clip(np.round(picture), 0, 255).astype(np.uint8) for picture in (before, after)]
+        shown = [np.clip(np.round(image), 0, 255).astype(np.uint8) for image in (before, after)]
         return shown[0], np.broadcast_to(shown[1], shown[0].shape)
 
     def _apart(self) -> list[Crop]:

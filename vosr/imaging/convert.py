@@ -1,4 +1,4 @@
-"""Pictures of every type as colour arrays, and back to the same type."""
+"""Images of every type as colour arrays, and back to the same type."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,33 +13,33 @@ Single = Image.Image | NDArray | Tensor
 
 
 class Opened(NamedTuple):
-    """A picture ready to be restored.
+    """An image ready to be restored.
 
     Attributes:
         array: colours (H, W, 3); uint8, uint16, or floating point in [0, 1].
-        close: turns a restored array, of any size, into a picture of the original's type.
+        close: turns a restored array, of any size, into an image of the original's type.
     """
 
     array: NDArray
     close: Callable[[NDArray], Single]
 
 
-def open_picture(image: Single) -> Opened:
-    """Colours of a PIL picture, an array (H, W, 3) or a tensor (3, H, W).
+def open_image(image: Single) -> Opened:
+    """Colours of a PIL image, an array (H, W, 3) or a tensor (3, H, W).
 
     Raises:
-        ValueError: not a picture, or not one in colour.
+        ValueError: not an image, or not one in colour.
     """
     if isinstance(image, Image.Image):
         return _open_pil(image)
     if not isinstance(image, np.ndarray | Tensor):
         raise ValueError(
-            f"Expected a PIL picture, an array or a tensor, not {type(image).__name__}; PIL.Image.open opens files."
+            f"Expected a PIL image, an array or a tensor, not {type(image).__name__}; PIL.Image.open opens files."
         )
     array = image.detach().movedim(0, -1).cpu().numpy() if isinstance(image, Tensor) else image
     if array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(
-            "Expected a PIL picture, an (H, W, 3) array, a (3, H, W) tensor or a batch of them, not shape "
+            "Expected a PIL image, an (H, W, 3) array, a (3, H, W) tensor or a batch of them, not shape "
             f"{tuple(image.shape)}."
         )
     if isinstance(image, Tensor):
@@ -50,7 +50,7 @@ def open_picture(image: Single) -> Opened:
 def _open_pil(image: Image.Image) -> Opened:
     """Colour is restored; alpha is enlarged; grey stays grey, 16-bit grey stays 16-bit."""
     if image.mode == "F":
-        raise ValueError("A picture of mode F has no agreed range; give an array in [0, 1].")
+        raise ValueError("An image of mode F has no agreed range; give an array in [0, 1].")
     if image.mode.startswith("I"):
         grey = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
         return Opened(np.repeat(grey[..., None], 3, axis=2), lambda result: Image.fromarray(_grey(result)))
@@ -70,13 +70,13 @@ def _open_pil(image: Image.Image) -> Opened:
 
 
 def _grey(result: NDArray) -> NDArray:
-    """Rec. 601 luma of a restored grey picture, whose channels differ by little."""
+    """Rec. 601 luma of a restored grey image, whose channels differ by little."""
     luma = result.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     return luma.round().astype(result.dtype)
 
 
-def as_array(picture: Tensor, dtype: np.dtype) -> NDArray:
+def as_array(image: Tensor, dtype: np.dtype) -> NDArray:
     """(3, H, W) in [0, 1] -> (H, W, 3): uint8 and uint16 over their whole range, floating point as it is."""
     whole = not np.issubdtype(dtype, np.floating)
-    values = picture.mul(np.iinfo(dtype).max).round_() if whole else picture
+    values = image.mul(np.iinfo(dtype).max).round_() if whole else image
     return values.movedim(0, -1).numpy().astype(dtype, order="C")

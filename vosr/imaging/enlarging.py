@@ -1,4 +1,4 @@
-"""Pillow's bicubic enlargement part by part, so that the enlarged picture is never held."""
+"""Pillow's bicubic enlargement part by part, so that the enlarged image is never held."""
 
 import numpy as np
 from numpy.typing import NDArray

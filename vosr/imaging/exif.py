@@ -1,4 +1,4 @@
-"""EXIF of a restored picture: everything that is still true of it."""
+"""EXIF of a restored image: everything that is still true of it."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def kept_exif(exif: Image.Exif) -> bytes | None:
 
 
 def exif_for(exif: bytes, width: int, height: int, longest: int | None = None) -> bytes:
-    """EXIF with the picture's new size; the camera's private notes go where the whole would be too long."""
+    """EXIF with the image's new size; the camera's private notes go where the whole would be too long."""
     loaded = Image.Exif()
     loaded.load(exif)
     if ExifTags.IFD.Exif not in loaded:

@@ -66,7 +66,7 @@ def layout_of(photo: Photo, size: tuple[int, int], form: Format, profile: Profil
 
 
 def losses(photo: Photo, form: Format) -> tuple[str, ...]:
-    """What the format cannot hold of the picture, in words."""
+    """What the format cannot hold of the image, in words."""
     lost = []
     if photo.deep and not form.deep:
         lost.append(f"{form.pillow} holds 8 bits a sample: 16 rounded to 8")

@@ -16,9 +16,9 @@ class Format:
         suffixes: of its files; new files take the first.
         deep: 16-bit samples.
         alpha: transparency.
-        grey: one-channel pictures.
+        grey: one-channel images.
         metadata: EXIF and an ICC profile.
-        frames: several pictures in one file.
+        frames: several images in one file.
         longest: largest side in pixels, if limited.
     """
 
@@ -33,7 +33,7 @@ class Format:
     longest: int | None = None
 
     def check(self, width: int, height: int) -> None:
-        """Refuse a picture that is too long for the format.
+        """Refuse an image that is too long for the format.
 
         Raises:
             ValueError: with the limit and what to choose instead.
@@ -64,7 +64,7 @@ _BY_SUFFIX = {suffix: known for known in FORMATS.values() for suffix in known.su
 
 
 def format_of(path: Path) -> Format | None:
-    """The format that a file of this name is written in; None where the suffix is not one of a picture."""
+    """The format that a file of this name is written in; None where the suffix is not one of an image."""
     return _BY_SUFFIX.get(path.suffix.lower())
 
 

@@ -1,4 +1,4 @@
-"""Pages to look through a folder of comparisons with a slider: files beside the pictures, no network, no server."""
+"""Pages to look through a folder of comparisons with a slider: files beside the images, no network, no server."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from PIL import Image
 from vosr.atomic import write_atomically
 from vosr.imaging.comparison import Compared
 from vosr.imaging.side_by_side import side_by_side
-from vosr.imaging.writing import write_picture
+from vosr.imaging.writing import write_image
 
 PER_PAGE = 24
 _BEFORE, _AFTER, _TABLEAU = ".before.webp", ".after.webp", ".png"
@@ -33,7 +33,7 @@ _FIGURE = Template("""<figure>
 
 
 def write_comparison(compared: Compared, path: Path) -> None:
-    """Write the before-and-after picture to ``path`` (.png), and beside it the two previews that pages show.
+    """Write the before-and-after image to ``path`` (.png), and beside it the two previews that pages show.
 
     Raises:
         OSError: a file cannot be written.
@@ -43,7 +43,7 @@ def write_comparison(compared: Compared, path: Path) -> None:
         encoded = io.BytesIO()
         Image.fromarray(preview).save(encoded, "WEBP", quality=_QUALITY)
         write_atomically(path.with_suffix(suffix), partial(Path.write_bytes, data=encoded.getvalue()))
-    write_picture(side_by_side(compared), path)
+    write_image(side_by_side(compared), path)
 
 
 def write_pages(folder: Path, results: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Labelled picture grids and contact sheets."""
+"""Labelled image grids and contact sheets."""
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -8,10 +8,10 @@ GAP, LABEL, LINE = 4, 20, 13
 
 
 def labelled_grid(columns: dict[str, Tensor]) -> Image.Image:
-    """One column per title, one row per picture.
+    """One column per title, one row per image.
 
     Args:
-        columns: title -> pictures (B, 3, H, W) in [0, 1], all of one shape.
+        columns: title -> images (B, 3, H, W) in [0, 1], all of one shape.
     """
     first = next(iter(columns.values()))
     rows, _, height, width = first.shape
@@ -19,11 +19,11 @@ def labelled_grid(columns: dict[str, Tensor]) -> Image.Image:
         "RGB", (len(columns) * (width + GAP) - GAP, LABEL + rows * (height + GAP) - GAP), "white"
     )
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
-    for i, (title, pictures) in enumerate(columns.items()):
+    for i, (title, images) in enumerate(columns.items()):
         left = i * (width + GAP)
         draw.text((left + 4, 2), title, fill="black", font=font)
-        for j, picture in enumerate(pictures):
-            canvas.paste(to_pil(picture), (left, LABEL + j * (height + GAP)))
+        for j, image in enumerate(images):
+            canvas.paste(to_pil(image), (left, LABEL + j * (height + GAP)))
     return canvas
 
 
@@ -63,7 +63,7 @@ def _wrap(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageF
     return parts
 
 
-def to_pil(picture: Tensor) -> Image.Image:
+def to_pil(image: Tensor) -> Image.Image:
     """(3, H, W) in [0, 1] -> 8-bit RGB."""
-    array = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    array = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     return Image.fromarray(array)

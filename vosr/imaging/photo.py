@@ -1,4 +1,4 @@
-"""A picture as read from a file: what the model sees, and what has to be kept beside it."""
+"""An image as read from a file: what the model sees, and what has to be kept beside it."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture, upright, in sRGB, with what its file held besides.
+    """An image, upright, in sRGB, with what its file held besides.
 
     Attributes:
-        pixels: (H, W, 3) colours in sRGB, uint8 or uint16; grey pictures have three equal channels. Pictures of
+        pixels: (H, W, 3) colours in sRGB, uint8 or uint16; grey images have three equal channels. Images of
             another colour profile are uint16 whatever their file, so that converting there and back loses nothing.
         alpha: (H, W) opacity, of the file's depth; None where there is none.
         deep: whether the file has 16 bits a sample.
@@ -43,7 +43,7 @@ class Photo:
 
 @dataclass(frozen=True, eq=False)
 class Animation:
-    """The pictures of one file in their order.
+    """The images of one file in their order.
 
     Attributes:
         frames: at least one.

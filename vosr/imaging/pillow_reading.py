@@ -1,4 +1,4 @@
-"""Pictures through Pillow, in any of its modes; 16-bit PNG, of which Pillow keeps 8 bits, through imagecodecs."""
+"""Images through Pillow, in any of its modes; 16-bit PNG, of which Pillow keeps 8 bits, through imagecodecs."""
 
 from pathlib import Path
 
@@ -21,41 +21,41 @@ def is_deep_png(path: Path) -> bool:
     return head.startswith(b"\x89PNG\r\n\x1a\n") and head[24:] == b"\x10"
 
 
-def deep_png(picture: Image.Image, path: Path, notes: tuple[str, ...]) -> Stored:
+def deep_png(image: Image.Image, path: Path, notes: tuple[str, ...]) -> Stored:
     """All 16 bits of a PNG that Pillow has opened. Raises what the decoder does."""
-    exif = picture.getexif()
+    exif = image.getexif()
     samples = imagecodecs.png_decode(path.read_bytes())
     samples = samples[..., None] if samples.ndim == 2 else samples
     colours = 3 if samples.shape[2] > 2 else 1
     alpha = samples[..., colours] if samples.shape[2] > colours else None
-    orientation, profile = exif.get(ORIENTATION, 1), picture.info.get("icc_profile")
+    orientation, profile = exif.get(ORIENTATION, 1), image.info.get("icc_profile")
     return Stored(samples[..., :colours], alpha, orientation, profile, exif, "PNG", notes)
 
 
-def from_pillow(picture: Image.Image, notes: tuple[str, ...] = ()) -> Stored:
-    """A loaded picture. Raises what the decoder does."""
-    picture.load()
-    exif = picture.getexif()
-    kept = exif.get(ORIENTATION, 1), picture.info.get("icc_profile"), exif, picture.format or "PNG"
-    if picture.mode.startswith("I"):
-        whole = np.clip(np.asarray(picture), 0, 65535).astype(np.uint16)
+def from_pillow(image: Image.Image, notes: tuple[str, ...] = ()) -> Stored:
+    """A loaded image. Raises what the decoder does."""
+    image.load()
+    exif = image.getexif()
+    kept = exif.get(ORIENTATION, 1), image.info.get("icc_profile"), exif, image.format or "PNG"
+    if image.mode.startswith("I"):
+        whole = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
         return Stored(whole[..., None], None, *kept, notes)
-    if picture.mode not in _PLAIN:
-        palette = picture.mode in ("P", "PA")
+    if image.mode not in _PLAIN:
+        palette = image.mode in ("P", "PA")
         notes = (
             *notes,
-            "palette converted to full colour" if palette else f"{picture.mode} converted to sRGB",
+            "palette converted to full colour" if palette else f"{image.mode} converted to sRGB",
         )
-    transparent = picture.mode in _ALPHA or "transparency" in picture.info
-    mode = ("L" if _is_grey(picture) else "RGB") + ("A" if transparent else "")
-    samples = np.asarray(picture if picture.mode == "CMYK" else picture.convert(mode))
+    transparent = image.mode in _ALPHA or "transparency" in image.info
+    mode = ("L" if _is_grey(image) else "RGB") + ("A" if transparent else "")
+    samples = np.asarray(image if image.mode == "CMYK" else image.convert(mode))
     samples = samples[..., None] if samples.ndim == 2 else samples
     alpha = samples[..., -1] if transparent else None
     return Stored(samples[..., :-1] if transparent else samples, alpha, *kept, notes)
 
 
-def _is_grey(picture: Image.Image) -> bool:
+def _is_grey(image: Image.Image) -> bool:
     """Whether there is one channel of colour, or a palette of nothing but greys."""
-    if picture.mode not in ("P", "PA"):
-        return picture.mode in _GREY
-    return not np.ptp(np.asarray(picture.convert("RGB")), axis=-1).any()
+    if image.mode not in ("P", "PA"):
+        return image.mode in _GREY
+    return not np.ptp(np.asarray(image.convert("RGB")), axis=-1).any()

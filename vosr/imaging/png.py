@@ -1,6 +1,6 @@
 """PNG written in strips: 8 or 16 bits a sample, any height in the memory of one strip.
 
-Pillow holds the whole picture and no 16-bit colour; the libraries that know either know no ICC profile.
+Pillow holds the whole image and no 16-bit colour; the libraries that know either know no ICC profile.
 """
 
 import struct

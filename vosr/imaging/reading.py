@@ -1,4 +1,4 @@
-"""Pictures from files: upright, in sRGB, with everything that has to be kept."""
+"""Images from files: upright, in sRGB, with everything that has to be kept."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,22 +16,22 @@ from vosr.imaging.stored import Stored, to_photo
 from vosr.imaging.tiff_reading import first_page, is_tiff, tiff_pages, tiff_size
 
 MOST = 2**29
-"""Pictures of more pixels are refused: a small file can claim any size, and this one takes 1.5 GiB."""
+"""Images of more pixels are refused: a small file can claim any size, and this one takes 1.5 GiB."""
 _LIMIT = Lock()
 
 
 def read_photo(path: Path) -> Photo:
-    """Read one picture; of a file that holds several, the first.
+    """Read one image; of a file that holds several, the first.
 
     Raises:
-        ValueError: not a picture, damaged, or unreadable; the message names the file and the reason.
+        ValueError: not an image, damaged, or unreadable; the message names the file and the reason.
     """
     with _guarded(path):
         return _named(to_photo(_first_tiff(path) if is_tiff(path) else _first(path)), path)
 
 
 def read_animation(path: Path) -> Animation:
-    """Read every picture of a file.
+    """Read every image of a file.
 
     Raises:
         ValueError: as :func:`read_photo`.
@@ -41,14 +41,14 @@ def read_animation(path: Path) -> Animation:
             pages = list(tiff_pages(path))
             if None not in pages:
                 return Animation(tuple(to_photo(page) for page in pages if page is not None))
-        with _opened(path) as picture:
-            if _count(picture) == 1:
+        with _opened(path) as image:
+            if _count(image) == 1:
                 return Animation((read_photo(path),))
             frames, durations = [], []
-            for frame in ImageSequence.Iterator(picture):
+            for frame in ImageSequence.Iterator(image):
                 frames.append(to_photo(from_pillow(frame)))
                 durations.append(round(frame.info.get("duration", 0)))
-            loops = picture.info.get("loop", 1)
+            loops = image.info.get("loop", 1)
             return Animation(tuple(frames), tuple(durations) if any(durations) else (), loops)
 
 
@@ -61,8 +61,8 @@ def size_of(path: Path) -> tuple[int, int]:
     with _guarded(path):
         if is_tiff(path):
             return tiff_size(path)
-        with _opened(path) as picture:
-            return picture.size
+        with _opened(path) as image:
+            return image.size
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def _guarded(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ValueError(f"Cannot read {path}: no such file.") from error
     except UnidentifiedImageError as error:
-        raise ValueError(f"Cannot read {path}: it is not a picture in a known format.") from error
+        raise ValueError(f"Cannot read {path}: it is not an image in a known format.") from error
     except Exception as error:  # damaged files make decoders raise nearly anything
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"Cannot read {path}: {reason}.") from error
@@ -99,10 +99,10 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _first(path: Path) -> Stored:
-    with _opened(path) as picture:
-        count = _count(picture)
-        notes = (f"first of {count} pictures in the file",) if count > 1 else ()
-        return deep_png(picture, path, notes) if is_deep_png(path) else from_pillow(picture, notes)
+    with _opened(path) as image:
+        count = _count(image)
+        notes = (f"first of {count} images in the file",) if count > 1 else ()
+        return deep_png(image, path, notes) if is_deep_png(path) else from_pillow(image, notes)
 
 
 def _first_tiff(path: Path) -> Stored:
@@ -112,13 +112,13 @@ def _first_tiff(path: Path) -> Stored:
     stored, count = first_page(path)
     if stored is None:
         return _first(path)
-    notes = (f"first of {count} pictures in the file",) if count > 1 else ()
+    notes = (f"first of {count} images in the file",) if count > 1 else ()
     return replace(stored, notes=(*notes, *stored.notes))
 
 
-def _count(picture: Image.Image) -> int:
-    """Pictures in an opened file. The others of a camera's MPO are previews and gain maps."""
-    return 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+def _count(image: Image.Image) -> int:
+    """Images in an opened file. The others of a camera's MPO are previews and gain maps."""
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _named(photo: Photo, path: Path) -> Photo:

@@ -1,4 +1,4 @@
-"""The before-and-after picture: both previews, and below them the crops that differ most, magnified."""
+"""The before-and-after image: both previews, and below them the crops that differ most, magnified."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ BEFORE, AFTER = "input, bicubic", "restored"
 
 
 def side_by_side(compared: Compared) -> Image.Image:
-    """One picture; the crops are numbered and marked in both previews."""
+    """One image; the crops are numbered and marked in both previews."""
     panels = [_panel(preview, compared) for preview in (compared.before, compared.after)]
     rows = [_row(panels, (BEFORE, AFTER))]
     pairs = [
@@ -33,10 +33,10 @@ def side_by_side(compared: Compared) -> Image.Image:
 
 
 def _panel(preview: NDArray[np.uint8], compared: Compared) -> Image.Image:
-    picture = Image.fromarray(preview)
-    scale = min(_PANEL / picture.width, _TALLEST / picture.height)
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    panel = picture.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
+    image = Image.fromarray(preview)
+    scale = min(_PANEL / image.width, _TALLEST / image.height)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    panel = image.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(panel)
     scale = panel.width / compared.size[0]
     for i, crop in enumerate(compared.crops):
@@ -52,18 +52,18 @@ def _magnified(crop: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(crop).resize((width * _ZOOM, height * _ZOOM), Image.Resampling.NEAREST)
 
 
-def _row(pictures: list[Image.Image], titles: tuple[str, ...]) -> Image.Image:
-    width = sum(picture.width for picture in pictures) + _GAP * (len(pictures) + 1)
-    row = Image.new("RGB", (width, _TITLE + max(picture.height for picture in pictures) + _GAP), _PAPER)
+def _row(images: list[Image.Image], titles: tuple[str, ...]) -> Image.Image:
+    width = sum(image.width for image in images) + _GAP * (len(images) + 1)
+    row = Image.new("RGB", (width, _TITLE + max(image.height for image in images) + _GAP), _PAPER)
     draw, left = ImageDraw.Draw(row), _GAP
-    for picture, title in zip(pictures, titles, strict=True):
+    for image, title in zip(images, titles, strict=True):
         draw.text((left + 2, 4), title, fill=_INK, font=ImageFont.load_default(15))
-        row.paste(picture, (left, _TITLE))
-        left += picture.width + _GAP
+        row.paste(image, (left, _TITLE))
+        left += image.width + _GAP
     return row
 
 
 def _pairs(pairs: list[tuple[str, list[Image.Image]]]) -> Image.Image:
-    pictures = [picture for _, pair in pairs for picture in pair]
+    images = [image for _, pair in pairs for image in pair]
     titles = tuple(f"{number}  {kind}" for number, _ in pairs for kind in (BEFORE, AFTER))
-    return _row(pictures, titles)
+    return _row(images, titles)

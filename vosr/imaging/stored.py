@@ -44,7 +44,7 @@ def to_photo(stored: Stored) -> Photo:
     deep, space, notes = colours.dtype == np.uint16, _SPACES[colours.shape[2]], stored.notes
     profile, beyond, converted = stored.profile or None, None, False
     if profile is not None and space_of(profile) != space:
-        profile, notes = None, (*notes, "colour profile left out: it does not fit the picture")
+        profile, notes = None, (*notes, "colour profile left out: it does not fit the image")
     if profile is not None and not (space == "rgb" and is_srgb(profile)):
         original, colours, converted = colours, to_srgb(colours, profile), True
         beyond = beyond_srgb(original, colours, profile) if space == "rgb" else None
@@ -83,5 +83,5 @@ def _plain_rgb(inks: NDArray) -> NDArray:
 def _exif(exif: Image.Exif) -> bytes | None:
     try:
         return kept_exif(exif)
-    except Exception:  # damaged EXIF must not cost the picture, and Pillow raises nearly anything on it
+    except Exception:  # damaged EXIF must not cost the image, and Pillow raises nearly anything on it
         return None

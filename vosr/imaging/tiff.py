@@ -54,7 +54,7 @@ def write_tiff(path: Path, layout: Layout, strips: Iterable[NDArray]) -> None:
 
 
 def _append(path: Path, blocks: dict[ExifTags.IFD, dict[int, Any]]) -> None:
-    """Put EXIF's own directories behind the picture and let the first directory point to them."""
+    """Put EXIF's own directories behind the image and let the first directory point to them."""
     with path.open("r+b") as file:
         for block, content in blocks.items():
             directory = ImageFileDirectory_v2(b"II\x2a\0\x08\0\0\0")
@@ -107,7 +107,7 @@ def _resolution(exif: Image.Exif) -> tuple[float, float] | None:
 
 
 def _encoded(strips: Iterable[NDArray]) -> Iterator[bytes]:
-    """Deflate after horizontal differences (predictor 2); tifffile's own encoding wants the whole picture."""
+    """Deflate after horizontal differences (predictor 2); tifffile's own encoding wants the whole image."""
     for strip in strips:
         differences = strip.astype(strip.dtype.newbyteorder("<"))
         differences[:, 1:] -= strip[:, :-1]

@@ -1,6 +1,6 @@
 """TIFF through tifffile: any depth, planar or not, tiled or not, grey, RGB, CMYK or palette.
 
-Pillow reads 8 bits of 16, refuses floating point, and loses uncompressed pictures that are stored on their side.
+Pillow reads 8 bits of 16, refuses floating point, and loses uncompressed images that are stored on their side.
 """
 
 from pathlib import Path
@@ -35,17 +35,17 @@ def tiff_size(path: Path) -> tuple[int, int]:
 def first_page(path: Path) -> tuple[Stored | None, int]:
     """As the first of :func:`tiff_pages`, and their number."""
     with tifffile.TiffFile(path) as file:
-        pages = _pictures(file)
+        pages = _images(file)
         return _stored(pages[0], _exif(path)), len(pages)
 
 
 def tiff_pages(path: Path) -> list[Stored | None]:
-    """Pictures of a file, thumbnails left out; None for a kind that is left to Pillow. Raises what tifffile does."""
+    """Images of a file, thumbnails left out; None for a kind that is left to Pillow. Raises what tifffile does."""
     with tifffile.TiffFile(path) as file:
-        return [_stored(page, _exif(path)) for page in _pictures(file)]
+        return [_stored(page, _exif(path)) for page in _images(file)]
 
 
-def _pictures(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+def _images(file: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     whole = [page for page in file.pages if isinstance(page, tifffile.TiffPage) and not page.is_reduced]
     return whole or [file.pages.first]
 
@@ -58,7 +58,7 @@ def _exif(path: Path) -> Image.Exif:
             exif.get_ifd(ExifTags.IFD.GPSInfo)  # while the file is open
             if ExifTags.IFD.Interop in exif.get_ifd(ExifTags.IFD.Exif):
                 exif.get_ifd(ExifTags.IFD.Interop)
-    except Exception:  # what Pillow cannot read of it, BigTIFF's for one, must not cost the picture
+    except Exception:  # what Pillow cannot read of it, BigTIFF's for one, must not cost the image
         return Image.Exif()
     return exif
 

@@ -1,4 +1,4 @@
-"""Restored pictures into files, whole or not at all."""
+"""Restored images into files, whole or not at all."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -45,14 +45,14 @@ class Encoding:
 def write_photo(
     photo: Photo, rows: Iterable[NDArray], size: tuple[int, int], path: Path, encoding: Encoding = Encoding()
 ) -> tuple[str, ...]:
-    """Write a restored picture under a temporary name, then rename it.
+    """Write a restored image under a temporary name, then rename it.
 
     PNG and TIFF are written as the strips come; other formats gather them first.
 
     Args:
         photo: what was read.
         rows: strips (rows, W, 3) of the restored ``photo.pixels``, sRGB, uint8 or uint16, from top to bottom.
-        size: width and height of the restored picture.
+        size: width and height of the restored image.
         path: its suffix chooses the format.
         encoding: profile and quality.
 
@@ -60,7 +60,7 @@ def write_photo(
         What the format could not hold, in words.
 
     Raises:
-        ValueError: no such format, or one that cannot hold so large a picture.
+        ValueError: no such format, or one that cannot hold so large an image.
         OSError: the file cannot be written.
     """
     form = _format(path)
@@ -71,53 +71,51 @@ def write_photo(
     if form.name in _STREAMED:
         write_atomically(path, lambda temporary: _STREAMED[form.name](temporary, layout, strips))
     else:
-        picture = _picture(np.concatenate(list(strips)), layout)
+        image = _image(np.concatenate(list(strips)), layout)
         options = _options(form, layout, encoding)
-        _write_encoded(path, picture, form, options)
+        _write_encoded(path, image, form, options)
     return losses(photo, form)
 
 
 def write_animation(
     animation: Animation, restored: Sequence[NDArray], path: Path, encoding: Encoding = Encoding()
 ) -> tuple[str, ...]:
-    """Write all pictures of a file, 8 bits a sample, as :func:`write_photo` writes one.
+    """Write all images of a file, 8 bits a sample, as :func:`write_photo` writes one.
 
     Raises:
-        ValueError: a format that holds one picture only.
+        ValueError: a format that holds one image only.
         OSError: the file cannot be written.
     """
     form, first = _format(path), animation.frames[0]
     if not form.frames:
         raise ValueError(
-            f"{form.pillow} holds one picture only; choose png, webp, avif or tiff for all frames."
+            f"{form.pillow} holds one image only; choose png, webp, avif or tiff for all frames."
         )
     height, width = restored[0].shape[:2]
     form.check(width, height)
     layout = layout_of(first, (width, height), form, encoding.profile)
     layout = Layout(width, height, alpha=layout.alpha, profile=layout.profile, exif=layout.exif)
-    pictures = [
-        _picture(np.concatenate(list(finished(frame, [pixels], layout))), layout)
+    images = [
+        _image(np.concatenate(list(finished(frame, [pixels], layout))), layout)
         for frame, pixels in zip(animation.frames, restored, strict=True)
     ]
-    options = _options(form, layout, encoding) | {"save_all": True, "append_images": pictures[1:]}
+    options = _options(form, layout, encoding) | {"save_all": True, "append_images": images[1:]}
     if animation.durations and form.name != "tiff":
         options |= {"duration": list(animation.durations), "loop": animation.loops}
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_encoded(path, pictures[0], form, options)
-    deep = ("pictures of one file are written with 8 bits a sample",) if first.deep else ()
+    _write_encoded(path, images[0], form, options)
+    deep = ("images of one file are written with 8 bits a sample",) if first.deep else ()
     return (*deep, *losses(first, form))
 
 
-def write_picture(picture: Image.Image, path: Path) -> None:
+def write_image(image: Image.Image, path: Path) -> None:
     """Write a sheet or a grid of ours, in the format of ``path``'s suffix, whole or not at all.
 
     Raises:
         ValueError: no such format.
         OSError: the file cannot be written.
     """
-    write_photo(
-        Photo(np.asarray(picture.convert("RGB"))), [np.asarray(picture.convert("RGB"))], picture.size, path
-    )
+    write_photo(Photo(np.asarray(image.convert("RGB"))), [np.asarray(image.convert("RGB"))], image.size, path)
 
 
 def _format(path: Path) -> Format:
@@ -127,14 +125,14 @@ def _format(path: Path) -> Format:
     return form
 
 
-def _picture(samples: NDArray, layout: Layout) -> Image.Image:
+def _image(samples: NDArray, layout: Layout) -> Image.Image:
     return Image.fromarray(samples[..., 0] if layout.channels == 1 else samples)
 
 
-def _write_encoded(path: Path, picture: Image.Image, form: Format, options: dict[str, Any]) -> None:
+def _write_encoded(path: Path, image: Image.Image, form: Format, options: dict[str, Any]) -> None:
     """Encoded in memory first: Pillow's own writing does not tell why it failed (a full disk, for one)."""
     encoded = io.BytesIO()
-    picture.save(encoded, form.pillow, **options)
+    image.save(encoded, form.pillow, **options)
     write_atomically(path, lambda temporary: temporary.write_bytes(encoded.getbuffer()))
 
 

@@ -1,4 +1,4 @@
-"""The engine behind :class:`vosr.Restorer`: pictures of any size in bounded memory."""
+"""The engine behind :class:`vosr.Restorer`: images of any size in bounded memory."""
 
 from vosr.inference.engine import Engine
 from vosr.inference.precision import DTypeName, Precision

@@ -13,9 +13,9 @@ from vosr.inference.normalisation import Statistics
 from vosr.tiling import feather, spread, starts
 
 Cut = Callable[[int, int, int, int], Tensor]
-"""(top, left, bottom, right) in pixels -> pictures (B, 3, ·, ·) in [0, 1]."""
+"""(top, left, bottom, right) in pixels -> images (B, 3, ·, ·) in [0, 1]."""
 Run = Callable[[Callable[[], Tensor]], Tensor]
-"""Runs a call of the autoencoder in its number format."""
+"""Runs a call of the autoencoder in its dtype."""
 PIECES = 8
 """Pieces of half a tile's side that the statistics of group norms are taken from."""
 
@@ -53,12 +53,12 @@ def spans(length: int, side: int, context: int, factor: int = 1) -> list[Span]:
 
 
 def encode(autoencoder: Autoencoder, run: Run, cut: Cut, height: int, width: int, side: int) -> Tensor:
-    """Latent of one picture of height x width cells, (1, C, height, width), on the autoencoder's device.
+    """Latent of one image of height x width cells, (1, C, height, width), on the autoencoder's device.
 
     Args:
         autoencoder: encodes by its posterior's mode.
         run: how a call is made.
-        cut: the picture.
+        cut: the image.
         height: in cells.
         width: in cells.
         side: of the tiles in cells.
@@ -90,12 +90,12 @@ def encode(autoencoder: Autoencoder, run: Run, cut: Cut, height: int, width: int
 
 
 def decode_rows(autoencoder: Autoencoder, run: Run, latent: Tensor, side: int) -> Iterator[Tensor]:
-    """Picture of ``latent`` (1, C, h, w) from top to bottom, as strips (1, 3, rows, w * factor) in [0, 1] on the CPU.
+    """Image of ``latent`` (1, C, h, w) from top to bottom, as strips (1, 3, rows, w * factor) in [0, 1] on the CPU.
 
     Args:
         autoencoder: decodes.
         run: how a call is made.
-        latent: of one picture.
+        latent: of one image.
         side: of the tiles in cells.
     """
     f = autoencoder.factor
@@ -121,7 +121,7 @@ def decode_rows(autoencoder: Autoencoder, run: Run, latent: Tensor, side: int) -
 
 
 def _pixels(decoded: Tensor) -> Tensor:
-    """From [-1, 1] to [0, 1], in place: strips of large pictures are large."""
+    """From [-1, 1] to [0, 1], in place: strips of large images are large."""
     return decoded.add_(1).div_(2).clamp_(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""Colour correction over a whole picture that arrives in strips (METHOD section 5)."""
+"""Colour correction over a whole image that arrives in strips (METHOD section 5)."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ IN_MEMORY = 2**28
 
 
 def fixed_rows(name: ColorFix, strips: Strips, reference: Reference) -> Strips:
-    """The strips after :func:`vosr.imaging.color.apply_color_fix` of the whole picture, clamped to [0, 1]."""
+    """The strips after :func:`vosr.imaging.color.apply_color_fix` of the whole image, clamped to [0, 1]."""
     fix = {"adain": adain_rows, "wavelet": wavelet_rows}
     fixed = fix[name](strips, reference) if name in fix else strips
     for strip in fixed:
@@ -64,7 +64,7 @@ def wavelet_rows(strips: Strips, reference: Reference) -> Strips:
 
 
 class Moments:
-    """Mean and deviation per picture and channel of pictures that come in strips, in float64."""
+    """Mean and deviation per image and channel of images that come in strips, in float64."""
 
     def __init__(self) -> None:
         self.count = 0

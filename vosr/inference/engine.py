@@ -1,4 +1,4 @@
-"""Restores pictures of any size: encode, integrate, decode, colour, each in pieces that fit the memory."""
+"""Restores images of any size: encode, integrate, decode, colour, each in pieces that fit the memory."""
 
 import hashlib
 import logging
@@ -30,9 +30,9 @@ log = logging.getLogger("vosr")
 OVERLAP = 4
 """Neighbouring tiles share a quarter of their side."""
 OVERVIEW = 1024
-"""Longest side at which the vision encoder is shown a whole picture; it resizes that to its own input size."""
+"""Longest side at which the vision encoder is shown a whole image; it resizes that to its own input size."""
 BUCKET = 64
-"""With ``compile``, whole pictures are padded to multiples of this: few shapes, few compilations."""
+"""With ``compile``, whole images are padded to multiples of this: few shapes, few compilations."""
 
 
 class Engine:
@@ -41,7 +41,7 @@ class Engine:
     Args:
         model: moved to ``device`` and cast in place.
         device: where it runs.
-        precision: number format of each part.
+        precision: dtype of each part.
         compile: run the backbone through torch.compile; falls back to eager with a message.
     """
 
@@ -65,19 +65,19 @@ class Engine:
 
     def rows(
         self,
-        pictures: list[NDArray],
+        images: list[NDArray],
         size: tuple[int, int],
         settings: Settings,
         seeds: list[int | None],
         advance: Callable[[float], None] = lambda share: None,
     ) -> Iterator[Tensor]:
-        """Restored pictures as strips from top to bottom, (B, 3, rows, W) in [0, 1], float32 on the CPU.
+        """Restored images as strips from top to bottom, (B, 3, rows, W) in [0, 1], float32 on the CPU.
 
         Args:
-            pictures: (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
+            images: (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
             size: width and height of the output, no smaller than the input.
             settings: see :class:`Settings`.
-            seeds: of each picture's noise; None makes it from the picture's content.
+            seeds: of each image's noise; None makes it from the image's content.
             advance: told the share of the work that each piece was; the shares add up to about one.
 
         Raises:
@@ -85,7 +85,7 @@ class Engine:
                 input, or too little memory.
         """
         settings.check(self.model)
-        self._check_size(pictures, size)
+        self._check_size(images, size)
         width, height = size
         least = self.model.card.training_size
         multiple = self.model.multiple
@@ -93,12 +93,12 @@ class Engine:
             multiple *= max(1, BUCKET // multiple)
         padded = padded_side(width, multiple, least), padded_side(height, multiple, least)
         if min(size) < least and not self._said_small:
-            self._said_small = True  # once, not for every picture of a folder
+            self._said_small = True  # once, not for every image of a folder
             log.warning("Output below the model's training size, %d px: padded to it by reflection.", least)
-        enlarged = Enlarged(pictures, size, padded)
-        noise_seeds = [picture_seed(p) if seed is None else seed for p, seed in zip(pictures, seeds)]
+        enlarged = Enlarged(images, size, padded)
+        noise_seeds = [image_seed(p) if seed is None else seed for p, seed in zip(images, seeds)]
         memory = working_memory(self.device, settings.memory)
-        plan = make_plan(self.model, padded[1], padded[0], settings.tile, memory, len(pictures))
+        plan = make_plan(self.model, padded[1], padded[0], settings.tile, memory, len(images))
         log.debug("Plan for %d x %d: %s", *padded, plan)
         strips = self._strips(enlarged, plan, settings, noise_seeds, advance)
         reference = partial(_reference, enlarged)
@@ -113,7 +113,7 @@ class Engine:
         seeds: list[int],
         advance: Callable[[float], None],
     ) -> Iterator[Tensor]:
-        """Decoded strips of the padded pictures; where memory runs out, once more with a smaller plan."""
+        """Decoded strips of the padded images; where memory runs out, once more with a smaller plan."""
         again = partial(once_more_smaller, self.model, self.device)
         plan, latent = again(plan, lambda p: self._latent(enlarged, p, settings, seeds, advance))
         plan, (strips, first) = again(plan, lambda p: self._begun(latent, p))
@@ -122,16 +122,16 @@ class Engine:
 
     def _begun(self, latent: Tensor, plan: Plan) -> tuple[Iterator[Tensor], Tensor]:
         """The decoded strips, of which the first is made here, where running out of memory can be answered."""
-        pictures = [
+        images = [
             decode_rows(self.model.conditioner.autoencoder, self.autoencoder.run, one, plan.block)
             for one in latent.split(1)
         ]
-        strips = self._together(pictures)
+        strips = self._together(images)
         return strips, next(strips)
 
     @torch.no_grad()
-    def _together(self, pictures: list[Iterator[Tensor]]) -> Iterator[Tensor]:
-        for parts in zip(*pictures):
+    def _together(self, images: list[Iterator[Tensor]]) -> Iterator[Tensor]:
+        for parts in zip(*images):
             yield _joined(list(parts))
 
     @torch.no_grad()
@@ -143,7 +143,7 @@ class Engine:
         seeds: list[int],
         advance: Callable[[float], None],
     ) -> Tensor:
-        """Restored latent of the padded pictures, (B, C, h, w)."""
+        """Restored latent of the padded images, (B, C, h, w)."""
         lq = self._encoded(enlarged, plan)
         sampling = self.model.sampling
         if settings.steps is not None:
@@ -161,7 +161,7 @@ class Engine:
             parts,
             plan.batch,
             settings.guidance_scale,
-            settings.weak_strength,
+            settings.partial_strength,
             lambda done: advance(done / evaluations),
         )
         noise = noise_for(seeds, tuple(lq.shape[1:]), self.device)
@@ -188,15 +188,15 @@ class Engine:
             return of_tile
         overview = enlarged.overview(OVERVIEW).to(self.device)
         whole = self.encoder.run(lambda: encoder(overview))
-        if settings.semantics == "picture":
+        if settings.semantics == "image":
             return lambda tile: whole
         return lambda tile: torch.cat([of_tile(tile), whole], dim=1)
 
     def _cut(self, enlarged: Enlarged, which: slice, top: int, left: int, bottom: int, right: int) -> Tensor:
         return enlarged.cut(top, left, bottom, right, which).to(self.device)
 
-    def _check_size(self, pictures: list[NDArray], size: tuple[int, int]) -> None:
-        height, width = pictures[0].shape[:2]
+    def _check_size(self, images: list[NDArray], size: tuple[int, int]) -> None:
+        height, width = images[0].shape[:2]
         if size[0] < width or size[1] < height:
             raise ValueError(
                 f"The output, {size[0]} x {size[1]}, would be smaller than the input, {width} x {height}: "
@@ -204,17 +204,17 @@ class Engine:
             )
 
 
-def picture_seed(picture: NDArray) -> int:
-    """Seed of a picture's noise from its content in 8 bits, so that neither name, order nor number format matters."""
-    if picture.dtype == np.uint16:
-        picture = np.round(picture / np.float32(257)).astype(np.uint8)
-    elif picture.dtype != np.uint8:
-        picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    return int.from_bytes(hashlib.blake2b(picture.tobytes(), digest_size=7).digest(), "little")
+def image_seed(image: NDArray) -> int:
+    """Seed of an image's noise from its content in 8 bits, so that neither name, order nor dtype matters."""
+    if image.dtype == np.uint16:
+        image = np.round(image / np.float32(257)).astype(np.uint8)
+    elif image.dtype != np.uint8:
+        image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=7).digest(), "little")
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
-    """One batch, without a copy where there is one picture."""
+    """One batch, without a copy where there is one image."""
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

@@ -1,4 +1,4 @@
-"""Pictures enlarged to the output size, cut out where they are needed and never held whole."""
+"""Images enlarged to the output size, cut out where they are needed and never held whole."""
 
 import numpy as np
 import torch
@@ -11,18 +11,18 @@ from vosr.padding import reflected
 
 
 class Enlarged:
-    """Pictures of one shape under Pillow's bicubic (a = -0.5): that resize is a part of the model (METHOD section 5).
+    """Images of one shape under Pillow's bicubic (a = -0.5): that resize is a part of the model (METHOD section 5).
 
-    8-bit pictures are enlarged in 8 bits, as the released models are fed; others in float32.
+    8-bit images are enlarged in 8 bits, as the released models are fed; others in float32.
 
     Args:
-        pictures: arrays (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
+        images: arrays (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
         size: width and height of the output.
         padded: width and height after padding by reflection at the right and the bottom; at least ``size``.
     """
 
-    def __init__(self, pictures: list[NDArray], size: tuple[int, int], padded: tuple[int, int]) -> None:
-        self.planes = [_planes(picture) for picture in pictures]
+    def __init__(self, images: list[NDArray], size: tuple[int, int], padded: tuple[int, int]) -> None:
+        self.planes = [_planes(image) for image in images]
         self.source_size = self.planes[0][0].size
         self.width, self.height = size
         self.columns, self.rows = (reflected(side, whole) for side, whole in zip(size, padded))
@@ -33,14 +33,14 @@ class Enlarged:
         return len(self.rows), len(self.columns)
 
     def cut(self, top: int, left: int, bottom: int, right: int, which: slice = slice(None)) -> Tensor:
-        """Rows [top, bottom) and columns [left, right) of the padded pictures, (B, 3, ·, ·) float32 in [0, 1]."""
+        """Rows [top, bottom) and columns [left, right) of the padded images, (B, 3, ·, ·) float32 in [0, 1]."""
         rows, columns = self.rows[top:bottom], self.columns[left:right]
         box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
-        picture = torch.stack([self._enlarge(planes, box) for planes in self.planes[which]])
-        return picture[:, :, rows - box[1]][..., columns - box[0]]
+        image = torch.stack([self._enlarge(planes, box) for planes in self.planes[which]])
+        return image[:, :, rows - box[1]][..., columns - box[0]]
 
     def overview(self, side: int) -> Tensor:
-        """The whole pictures at most ``side`` pixels long and no larger than the output, (B, 3, ·, ·) in [0, 1]."""
+        """The whole images at most ``side`` pixels long and no larger than the output, (B, 3, ·, ·) in [0, 1]."""
         shrink = min(1.0, side / max(self.width, self.height))
         size = max(1, round(self.width * shrink)), max(1, round(self.height * shrink))
         return torch.stack(
@@ -58,19 +58,19 @@ class Enlarged:
         return _tensor(enlarged_part(planes, (right - left, bottom - top), source))
 
 
-def _planes(picture: NDArray) -> list[Image.Image]:
+def _planes(image: NDArray) -> list[Image.Image]:
     """One 8-bit RGB image, or three images of floating-point values in [0, 1]."""
-    if picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"Expected a colour picture (H, W, 3), not shape {picture.shape}.")
-    if picture.dtype == np.uint8:
-        return [Image.fromarray(np.ascontiguousarray(picture))]
-    if picture.dtype == np.uint16:
-        picture = picture / np.float32(65535)
-    elif not np.issubdtype(picture.dtype, np.floating):
-        raise ValueError(f"Pictures must be uint8, uint16 or floating point, not {picture.dtype}.")
-    if not np.isfinite(picture).all():
-        raise ValueError("The picture holds values that are not finite.")
-    values = np.clip(picture, 0, 1).astype(np.float32)
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"Expected a colour image (H, W, 3), not shape {image.shape}.")
+    if image.dtype == np.uint8:
+        return [Image.fromarray(np.ascontiguousarray(image))]
+    if image.dtype == np.uint16:
+        image = image / np.float32(65535)
+    elif not np.issubdtype(image.dtype, np.floating):
+        raise ValueError(f"Images must be uint8, uint16 or floating point, not {image.dtype}.")
+    if not np.isfinite(image).all():
+        raise ValueError("The image holds values that are not finite.")
+    values = np.clip(image, 0, 1).astype(np.float32)
     return [Image.fromarray(np.ascontiguousarray(values[..., channel])) for channel in range(3)]
 
 

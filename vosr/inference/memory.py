@@ -13,7 +13,7 @@ GIB = 2**30
 SHARE = 0.5
 """Part of the free memory that is planned with: activations are estimated, and others use the machine too."""
 WHOLE = 1.25
-"""A picture up to this many training sizes along each side is restored without tiles of the backbone."""
+"""An image up to this many training sizes along each side is restored without tiles of the backbone."""
 MOST_TILES = 16
 """In a batch; more is no faster."""
 LIVE = 24
@@ -21,7 +21,7 @@ LIVE = 24
 
 
 STRIP = 64
-"""Bytes per pixel of a strip as wide as the picture, while it is put together and turned into 8 bits."""
+"""Bytes per pixel of a strip as wide as the image, while it is put together and turned into 8 bits."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Plan:
     """What is worked on at once.
 
     Attributes:
-        tile: side of the backbone's tiles in latent cells; 0 for the whole picture.
+        tile: side of the backbone's tiles in latent cells; 0 for the whole image.
         batch: tiles in a batch.
         block: side of the autoencoder's tiles in latent cells.
     """
@@ -47,17 +47,17 @@ class Plan:
 
 
 def make_plan(
-    model: RestorationModel, height: int, width: int, tile: int | None, memory: int, pictures: int = 1
+    model: RestorationModel, height: int, width: int, tile: int | None, memory: int, images: int = 1
 ) -> Plan:
-    """Plan for pictures of ``height`` x ``width`` pixels.
+    """Plan for images of ``height`` x ``width`` pixels.
 
     Args:
         model: whose sizes count.
-        height: of the padded picture.
-        width: of the padded picture.
+        height: of the padded image.
+        width: of the padded image.
         tile: wanted side of the backbone's tiles in pixels; 0 for none, None to choose.
         memory: bytes to work with.
-        pictures: in the batch.
+        images: in the batch.
     """
     autoencoder, backbone, size = model.conditioner.autoencoder, model.backbone, model.card.training_size
     if tile is None:
@@ -69,7 +69,7 @@ def make_plan(
     tokens = (side // backbone.patch_size) ** 2
     # Two branches of a guided teacher, and as many keys of semantics as tokens.
     per_tile = 2 * 2 * tokens * LIVE * 4 * backbone.width
-    batch = min(MOST_TILES, max(1, memory // (per_tile * pictures)))
+    batch = min(MOST_TILES, max(1, memory // (per_tile * images)))
     # The pieces that the statistics of group norms come from are as large as two tiles.
     block = int(min((memory / (2 * autoencoder.working_bytes)) ** 0.5, memory / (STRIP * width)))
     block //= autoencoder.factor

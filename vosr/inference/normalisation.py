@@ -1,8 +1,8 @@
 """Group normalisation that does not know of tiles.
 
 A group norm takes its statistics from whatever it sees. Tiles that are normalised each by themselves differ in tone
-from their neighbours, and from the picture decoded as a whole. So the statistics are taken once, over pieces spread
-across the picture that run as one batch, and every tile is then normalised by them.
+from their neighbours, and from the image decoded as a whole. So the statistics are taken once, over pieces spread
+across the image that run as one batch, and every tile is then normalised by them.
 """
 
 from collections.abc import Callable, Iterator

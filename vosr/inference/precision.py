@@ -1,4 +1,4 @@
-"""Number formats of a model's parts, and what happens when a format is too small."""
+"""Dtypes of a model's parts, and what happens when a format is too small."""
 
 import logging
 from collections.abc import Callable
@@ -16,9 +16,9 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class Precision:
-    """Number format of each part.
+    """Dtype of each part.
 
-    Half precision shows in the picture: docs/restoring.md has the measured differences.
+    Half precision shows in the image: docs/restoring.md has the measured differences.
 
     Args:
         backbone: velocities. "auto" is float16 on CUDA and float32 elsewhere.
@@ -47,7 +47,7 @@ class Precision:
 
 
 class Part:
-    """One network in its number format.
+    """One network in its dtype.
 
     A result that is not finite is computed again in float32, and the part stays in float32 from there on: values that
     overflowed once will again.

@@ -1,33 +1,33 @@
-"""How a picture is restored, and what a model refuses."""
+"""How an image is restored, and what a model refuses."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from vosr.model import ColorFix, RestorationModel
 
-Semantics = Literal["tile", "picture", "both"]
+Semantics = Literal["tile", "image", "both"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a picture is restored; None takes the model's own default.
+    """How an image is restored; None takes the model's own default.
 
     Args:
         steps: evaluations of the model.
         guidance_scale: larger is more faithful, smaller more generative; teachers only.
-        weak_strength: anchor of the weak branch on the LQ; teachers only.
-        tile: side of the backbone's tiles in pixels of the output, 0 for none; by default pictures clearly larger
+        partial_strength: anchor of the partial branch on the LQ; teachers only.
+        tile: side of the backbone's tiles in pixels of the output, 0 for none; by default images clearly larger
             than the training size are cut into tiles of the training size.
-        semantics: what the vision encoder reads for a tile: the "tile" itself, as in the paper, the whole "picture",
+        semantics: what the vision encoder reads for a tile: the "tile" itself, as in the paper, the whole "image",
             or "both", their tokens side by side.
-        color_fix: correction of the colours against the enlarged input, over the whole picture.
+        color_fix: correction of the colours against the enlarged input, over the whole image.
         memory: working memory in GiB that sizes batches of tiles and the autoencoder's tiles; by default half of
             what is free on the device.
     """
 
     steps: int | None = None
     guidance_scale: float | None = None
-    weak_strength: float | None = None
+    partial_strength: float | None = None
     tile: int | None = None
     semantics: Semantics = "tile"
     color_fix: ColorFix | None = None
@@ -46,15 +46,15 @@ class Settings:
         least = 4 * model.multiple
         if self.tile is not None and self.tile != 0 and self.tile < least:
             raise ValueError(f"tile must be 0 (none) or at least {least} pixels, not {self.tile}.")
-        if self.semantics not in ("tile", "picture", "both"):
-            raise ValueError(f"semantics must be tile, picture or both, not {self.semantics!r}.")
+        if self.semantics not in ("tile", "image", "both"):
+            raise ValueError(f"semantics must be tile, image or both, not {self.semantics!r}.")
         if self.color_fix not in (None, "adain", "wavelet", "none"):
             raise ValueError(f"color_fix must be adain, wavelet or none, not {self.color_fix!r}.")
         if self.memory is not None and self.memory <= 0:
             raise ValueError(f"memory must be above 0 GiB, not {self.memory}.")
 
     def _check_student(self, end_time: bool) -> None:
-        for name in ("guidance_scale", "weak_strength"):
+        for name in ("guidance_scale", "partial_strength"):
             if getattr(self, name) is not None:
                 raise ValueError(
                     f"{name} has no effect on a student: its guidance was distilled; leave it out."

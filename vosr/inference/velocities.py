@@ -1,4 +1,4 @@
-"""The velocity of a picture that is larger than the backbone's tiles."""
+"""The velocity of an image that is larger than the backbone's tiles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class TiledField:
 
     Attributes:
         model: gives the velocity of one batch of tiles.
-        part: the backbone in its number format.
-        latent: LQ latent of the whole pictures, (B, C, h, w).
+        part: the backbone in its dtype.
+        latent: LQ latent of the whole images, (B, C, h, w).
         semantics: tokens (B, M, Z) of a tile.
         tiles: where the tiles lie; all of one size.
         batch: tiles at a time.
         guidance_scale: replaces the model's.
-        weak_strength: replaces the model's.
+        partial_strength: replaces the model's.
         advance: called with the number of tiles that are done.
     """
 
@@ -38,7 +38,7 @@ class TiledField:
     tiles: list[Tile]
     batch: int
     guidance_scale: float | None
-    weak_strength: float | None
+    partial_strength: float | None
     advance: Callable[[int], None]
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class TiledField:
             torch.cat([tile.of(self.latent) for tile in group]),
             torch.cat([self._semantics(tile) for tile in group]),
         )
-        velocity = self.model.velocity(condition, self.guidance_scale, self.weak_strength)
+        velocity = self.model.velocity(condition, self.guidance_scale, self.partial_strength)
         cut = torch.cat([tile.of(z) for tile in group])
         result = self.part.run(lambda: velocity(cut, t.repeat(len(group)), r.repeat(len(group))))
         self.advance(len(group))

@@ -1,1 +1,1 @@
-"""Many pictures: which files to restore, into which, in what order, and what became of each."""
+"""Many images: which files to restore, into which, in what order, and what became of each."""

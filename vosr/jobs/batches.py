@@ -1,11 +1,11 @@
-"""Pictures of one size find each other."""
+"""Images of one size find each other."""
 
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _GROUPS = 4
-"""So many batches' worth of pictures wait for others of their size at most."""
+"""So many batches' worth of images wait for others of their size at most."""
 
 
 class Batches(Generic[T]):

@@ -1,4 +1,4 @@
-"""Several devices of one machine: a process for each, with its own share of the pictures."""
+"""Several devices of one machine: a process for each, with its own share of the images."""
 
 import multiprocessing
 import queue
@@ -39,9 +39,9 @@ class Work:
 
     Attributes:
         recipe: of the engine.
-        plan: pictures and where they go.
+        plan: images and where they go.
         writing: how results are written.
-        batch_size: pictures of one size that are restored together.
+        batch_size: images of one size that are restored together.
         workers: processes that read and write for it.
     """
 

@@ -13,18 +13,18 @@ class Engine(Protocol):
         """Width and height of the result.
 
         Raises:
-            ValueError: a picture that cannot have the size that was asked for.
+            ValueError: an image that cannot have the size that was asked for.
         """
 
-    def batch(self, pictures: Sequence[NDArray]) -> list[NDArray]:
-        """Restore pictures of one shape together.
+    def batch(self, images: Sequence[NDArray]) -> list[NDArray]:
+        """Restore images of one shape together.
 
         Raises:
             ValueError, RuntimeError: they cannot be restored.
         """
 
-    def rows(self, picture: NDArray) -> Iterator[NDArray]:
-        """Restore a picture that is too large to hold, in strips (rows, W, 3) from top to bottom.
+    def rows(self, image: NDArray) -> Iterator[NDArray]:
+        """Restore an image that is too large to hold, in strips (rows, W, 3) from top to bottom.
 
         Raises:
             ValueError, RuntimeError: as :meth:`batch`.

@@ -19,13 +19,13 @@ from vosr.jobs.job import Job, OutputError
 
 Frames = Literal["first", "all"]
 LARGE = 2**24
-"""Pictures of more pixels are read when their turn comes, by the process that restores them: queues stay small."""
+"""Images of more pixels are read when their turn comes, by the process that restores them: queues stay small."""
 _FATAL = {
     errno.ENOSPC: "no space left on the device",
     errno.EDQUOT: "disk quota exceeded",
     errno.EROFS: "the file system is read-only",
 }
-"""Reasons that will not go away before the next picture."""
+"""Reasons that will not go away before the next image."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Writing:
 
     Attributes:
         encoding: profile and quality.
-        frames: of files that hold several pictures.
+        frames: of files that hold several images.
     """
 
     encoding: Encoding = field(default_factory=Encoding)
@@ -55,7 +55,7 @@ class Read:
 
 
 def read(source: Path, frames: Frames, largest: int = LARGE) -> Read:
-    """Read a picture of at most ``largest`` pixels."""
+    """Read an image of at most ``largest`` pixels."""
     try:
         width, height = size_of(source)
         if width * height > largest:
@@ -71,7 +71,7 @@ def read(source: Path, frames: Frames, largest: int = LARGE) -> Read:
 def write(
     job: Job, photo: Photo, rows: Iterable[NDArray], size: tuple[int, int], encoding: Encoding
 ) -> tuple[str, ...]:
-    """Write a picture, and its comparison if the job asks for one; the notes come back.
+    """Write an image, and its comparison if the job asks for one; the notes come back.
 
     Raises:
         ValueError: it cannot be written.
@@ -91,7 +91,7 @@ def write(
 def write_frames(
     job: Job, animation: Animation, restored: list[NDArray], encoding: Encoding
 ) -> tuple[str, ...]:
-    """Write all pictures of a file; otherwise as :func:`write`."""
+    """Write all images of a file; otherwise as :func:`write`."""
     try:
         notes = write_animation(animation, restored, job.target, encoding)
         if job.comparison is not None:
@@ -99,7 +99,7 @@ def write_frames(
             comparison = Comparison(animation.frames[0], (width, height))
             deque(comparison.watch([restored[0]]), maxlen=0)
             write_comparison(comparison.result(), job.comparison)
-        return (f"all {len(restored)} pictures of the file", *notes)
+        return (f"all {len(restored)} images of the file", *notes)
     except OSError as error:
         raise _explained(error, job.target) from error
 
@@ -108,15 +108,15 @@ def check_target(job: Job, size: tuple[int, int], several: bool) -> None:
     """Refuse what the format cannot hold, before it is restored.
 
     Raises:
-        ValueError: too long a side, or a format of one picture for several.
+        ValueError: too long a side, or a format of one image for several.
     """
     form = format_of(job.target)
     if form is None:
-        raise ValueError(f"{job.target} does not end as a picture's name does.")
+        raise ValueError(f"{job.target} does not end as an image's name does.")
     form.check(*size)
     if several and not form.frames:
         raise ValueError(
-            f"{form.pillow} holds one picture only; choose png, webp, avif or tiff for all frames."
+            f"{form.pillow} holds one image only; choose png, webp, avif or tiff for all frames."
         )
 
 

@@ -1,4 +1,4 @@
-"""Pictures below a folder, folder by folder, so that a million of them are never held at once."""
+"""Images below a folder, folder by folder, so that a million of them are never held at once."""
 
 import os
 from collections import Counter
@@ -12,10 +12,10 @@ SIDE_NAMES = (".", "__MACOSX", "@eaDir")
 """Beginnings of the names of files and folders that nobody means: hidden ones, and those of tools."""
 
 
-def pictures_below(
+def images_below(
     root: Path, leave_out: Path | None, complain: Complain, passed: Counter[str] | None = None
 ) -> Iterator[tuple[Path, list[Path]]]:
-    """Folders that hold pictures, each relative to ``root`` with its pictures, in the order of names.
+    """Folders that hold images, each relative to ``root`` with its images, in the order of names.
 
     Hidden files and folders and those of tools are passed over, links to folders are followed once.
 
@@ -44,12 +44,12 @@ def pictures_below(
 
 
 def _listed(folder: Path, passed: Counter[str]) -> tuple[list[str], list[str]]:
-    """Sorted names of pictures and of folders."""
+    """Sorted names of images and of folders."""
     names, folders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
             kind = _kind(entry)
-            if kind == "picture":
+            if kind == "image":
                 names.append(entry.name)
             elif kind == "folder":
                 folders.append(entry.name)
@@ -59,7 +59,7 @@ def _listed(folder: Path, passed: Counter[str]) -> tuple[list[str], list[str]]:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Whether an entry is a picture, a folder or what else."""
+    """Whether an entry is an image, a folder or what else."""
     if entry.name.startswith(SIDE_NAMES):
         return "hidden or of tools"
     try:
@@ -70,7 +70,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
     except OSError:  # a link to itself
         return "unreadable"
     lower = entry.name.lower()
-    return "picture" if lower.endswith(SUFFIXES) else f"*{Path(lower).suffix}"
+    return "image" if lower.endswith(SUFFIXES) else f"*{Path(lower).suffix}"
 
 
 def _same(one: Path, other: Path) -> bool:

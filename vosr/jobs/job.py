@@ -7,12 +7,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to restore.
+    """One image to restore.
 
     Attributes:
         source: file to read.
         target: file to write.
-        comparison: before-and-after picture to write, if wanted.
+        comparison: before-and-after image to write, if wanted.
     """
 
     source: Path

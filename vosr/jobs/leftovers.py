@@ -18,6 +18,6 @@ def remove_leftovers(folder: Path) -> set[str]:
                     names.add(entry.name)
                 elif time.time() - entry.stat().st_mtime > _AGE:
                     Path(entry.path).unlink(missing_ok=True)
-    except FileNotFoundError:  # the folder is made with its first picture
+    except FileNotFoundError:  # the folder is made with its first image
         pass
     return names

@@ -1,4 +1,4 @@
-"""A line of JSON for every picture that was tried."""
+"""A line of JSON for every image that was tried."""
 
 import json
 import os

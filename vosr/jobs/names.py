@@ -16,9 +16,9 @@ def suffix_for(source: Path, form: str) -> str:
 
 
 def output_names(sources: list[Path], form: str) -> list[str]:
-    """File names for the pictures that go into one folder, in their order.
+    """File names for the images that go into one folder, in their order.
 
-    ``a.jpg`` becomes ``a.png``. Pictures that would become the same file carry their own format in the name
+    ``a.jpg`` becomes ``a.png``. Images that would become the same file carry their own format in the name
     (``a_jpg.png``, ``a_tif.png``), every one of them, so that a name never depends on which was found first. Case is
     ignored, as some file systems do.
     """

@@ -1,6 +1,6 @@
 """Read, restore, write: files are read ahead and written behind while the model works.
 
-Every queue is bounded, so memory does not grow with the number of pictures.
+Every queue is bounded, so memory does not grow with the number of images.
 """
 
 import time
@@ -18,7 +18,7 @@ from vosr.jobs.pool import Pool, Task
 HELD = 2**26
 """Results of more pixels (192 MiB at 8 bits) are not held: they go to the file in strips."""
 _AHEAD = 2
-"""Pictures per worker that are read ahead, and that wait to be written."""
+"""Images per worker that are read ahead, and that wait to be written."""
 _SIZE = tuple[int, int]
 
 
@@ -34,9 +34,9 @@ class _Loaded:
 def restore_all(
     jobs: Iterable[Job], engine: Engine, writing: Writing, tell: Tell, batch_size: int = 1, workers: int = 0
 ) -> None:
-    """Restore pictures; what became of each is told, in no fixed order.
+    """Restore images; what became of each is told, in no fixed order.
 
-    A picture that cannot be read, restored or written is told and passed over. When the caller interrupts, what has
+    An image that cannot be read, restored or written is told and passed over. When the caller interrupts, what has
     been restored is still written.
 
     Args:
@@ -44,7 +44,7 @@ def restore_all(
         engine: the model.
         writing: how results are written.
         tell: called with every result, in this process.
-        batch_size: pictures of one size that are restored together.
+        batch_size: images of one size that are restored together.
         workers: processes that read and write; 0 does both here.
 
     Raises:
@@ -77,7 +77,7 @@ def restore_all(
 def _read_ahead(
     jobs: Iterable[Job], pool: Pool, writing: Writing, tell: Tell, ahead: int
 ) -> Iterator[tuple[Job, Photo | Animation | None]]:
-    """Jobs with what was read, in order; None where the picture is too large to be read by a worker."""
+    """Jobs with what was read, in order; None where the image is too large to be read by a worker."""
     waiting: deque[tuple[Job, Task[Read]]] = deque()
 
     def oldest() -> Iterator[tuple[Job, Photo | Animation | None]]:
@@ -139,7 +139,7 @@ class _Restorer:
             self._writer.add(done, write, photo, [restored], loaded.size, self._writing.encoding)
 
     def restore_alone(self, job: Job, content: Animation | None) -> None:
-        """A picture that was too large for a worker, or all pictures of a file."""
+        """An image that was too large for a worker, or all images of a file."""
         if content is None:
             result = read(job.source, self._writing.frames, largest=2**63)
             if result.error is not None:
@@ -181,7 +181,7 @@ class _Restorer:
 
 
 class _Writer:
-    """Writes in the pool; tells of pictures once their files are there."""
+    """Writes in the pool; tells of images once their files are there."""
 
     def __init__(self, pool: Pool, tell: Tell, most: int) -> None:
         self._pool, self._tell, self._most = pool, tell, most

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
-from vosr.jobs.find import Complain, pictures_below
+from vosr.jobs.find import Complain, images_below
 from vosr.jobs.job import Done, Job, Skipped, Tell
 from vosr.jobs.leftovers import remove_leftovers
 from vosr.jobs.names import SAME, output_names, suffix_for
 
 COMPARISONS = "comparison"
-"""Folder of the before-and-after pictures within the output."""
+"""Folder of the before-and-after images within the output."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One of ``count`` parts of all pictures, ``index`` from 0.
+    """One of ``count`` parts of all images, ``index`` from 0.
 
-    Which part a picture belongs to hangs on its name alone: machines that list a growing folder at different times
-    still never do the same picture.
+    Which part an image belongs to hangs on its name alone: machines that list a growing folder at different times
+    still never do the same image.
     """
 
     index: int = 0
@@ -45,7 +45,7 @@ class Shard:
         return Shard(self.index + self.count * index, self.count * count)
 
     def holds(self, name: str) -> bool:
-        """Whether the picture of this name belongs to the shard."""
+        """Whether the image of this name belongs to the shard."""
         return zlib.crc32(os.fsencode(name)) % self.count == self.index
 
 
@@ -54,11 +54,11 @@ class Plan:
     """What a user asked for.
 
     Attributes:
-        sources: pictures and folders.
-        output: a folder, or the file for a single picture.
+        sources: images and folders.
+        output: a folder, or the file for a single image.
         form: format of the results: a name of FORMATS, or "same".
-        skip_existing: leave out what has its output file already; a single picture is always restored.
-        compare: also write before-and-after pictures.
+        skip_existing: leave out what has its output file already; a single image is always restored.
+        compare: also write before-and-after images.
         shard: the part that is done here.
     """
 
@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def single(self) -> bool:
-        """Whether it is one picture, not a folder or a list."""
+        """Whether it is one image, not a folder or a list."""
         return len(self.sources) == 1 and not self.sources[0].is_dir()
 
     @property
@@ -88,7 +88,7 @@ class Plan:
         """Refuse what cannot be done, before a model is loaded.
 
         Raises:
-            ValueError: no such file or folder, no pictures, or an output that cannot be.
+            ValueError: no such file or folder, no images, or an output that cannot be.
         """
         if self.form != SAME and self.form not in FORMATS:
             raise ValueError(f"format must be {', '.join(FORMATS)} or {SAME}, not {self.form!r}.")
@@ -99,20 +99,18 @@ class Plan:
             self._check_folder()
         self._check_writable()
         for source in self.sources:
-            if source.is_dir() and next(pictures_below(source, self.output, lambda *_: None), None) is None:
-                raise ValueError(f"No pictures in {source}; looked for {', '.join(SUFFIXES)}.")
+            if source.is_dir() and next(images_below(source, self.output, lambda *_: None), None) is None:
+                raise ValueError(f"No images in {source}; looked for {', '.join(SUFFIXES)}.")
         if self.single and self._target_of_single().resolve() == self.sources[0].resolve():
             raise ValueError(f"{self.sources[0]} would overwrite itself; choose another output.")
 
     def _check_folder(self) -> None:
         if format_of(self.output) is not None and not self.output.is_dir():
-            raise ValueError(f"{self.output} is one file, but there can be several pictures; give a folder.")
+            raise ValueError(f"{self.output} is one file, but there can be several images; give a folder.")
         for source in self.sources:
             folder = source if source.is_dir() else source.parent
             if not self.single and self.output.exists() and folder.samefile(self.output):
-                raise ValueError(
-                    f"{self.output} holds the pictures themselves; choose another output folder."
-                )
+                raise ValueError(f"{self.output} holds the images themselves; choose another output folder.")
 
     def _check_writable(self) -> None:
         above = next(folder for folder in (self.folder, *self.folder.absolute().parents) if folder.exists())
@@ -145,7 +143,7 @@ class Plan:
             yield from left
 
     def count(self) -> int:
-        """How many pictures there are in this shard, finished or not."""
+        """How many images there are in this shard, finished or not."""
         if self.single:
             return int(self.shard.holds(self._target_of_single().name))
         return sum(
@@ -160,14 +158,14 @@ class Plan:
         return self.output / (self.sources[0].stem + suffix_for(self.sources[0], self.form))
 
     def _groups(self, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
-        """Output folders relative to the output, each with the pictures that go there."""
+        """Output folders relative to the output, each with the images that go there."""
         files = [source for source in self.sources if not source.is_dir()]
         if files:
             yield Path(), files
         roots = [source for source in self.sources if source.is_dir()]
         for root, place in zip(roots, _places(roots, alone=not files)):
-            for below, pictures in pictures_below(root, self.output, complain):
-                yield place / below, pictures
+            for below, images in images_below(root, self.output, complain):
+                yield place / below, images
 
     def _job(self, source: Path, relative: Path) -> Job:
         comparison = (

@@ -2,7 +2,7 @@
 
 from vosr.objectives.base import DistillationObjective, FlowDraw, Loss, Objective, TeacherObjective
 from vosr.objectives.flow_matching import FlowMatching
-from vosr.objectives.picture import FidelitySharpness, PictureLoss
+from vosr.objectives.image import FidelitySharpness, ImageLoss
 from vosr.objectives.rcgm import RCGM
 from vosr.objectives.shortcut import Shortcut
 from vosr.registry import Registry
@@ -12,20 +12,20 @@ OBJECTIVES.add("flow_matching", FlowMatching)
 OBJECTIVES.add("rcgm", RCGM)
 OBJECTIVES.add("shortcut", Shortcut)
 
-PICTURE_LOSSES: Registry[PictureLoss] = Registry("picture_loss", PictureLoss)
-PICTURE_LOSSES.add("fidelity_sharpness", FidelitySharpness)
+IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", ImageLoss)
+IMAGE_LOSSES.add("fidelity_sharpness", FidelitySharpness)
 
 __all__ = [
+    "IMAGE_LOSSES",
     "OBJECTIVES",
-    "PICTURE_LOSSES",
     "RCGM",
     "DistillationObjective",
     "FidelitySharpness",
     "FlowDraw",
     "FlowMatching",
+    "ImageLoss",
     "Loss",
     "Objective",
-    "PictureLoss",
     "Shortcut",
     "TeacherObjective",
 ]

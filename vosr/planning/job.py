@@ -16,7 +16,7 @@ class Job:
         strategy: "single" process, replicas ("ddp") or shards ("fsdp", FSDP2).
         nodes: hosts.
         devices: accelerators per host, one rank each.
-        batch_size: pictures per rank and backward pass.
+        batch_size: images per rank and backward pass.
         crop_size: their side in pixels.
         accumulate: backward passes per optimizer step.
         max_steps: optimizer steps of the run.
@@ -45,7 +45,7 @@ class Job:
 
     @property
     def global_batch(self) -> int:
-        """Pictures per optimizer step."""
+        """Images per optimizer step."""
         return self.batch_size * self.ranks * self.accumulate
 
 

@@ -19,7 +19,7 @@ from vosr.training.distillation import DistillationModule
 from vosr.training.randomness import StepRandom
 
 FORWARD, TARGET, TEACHER = "student", "student without gradient", "teacher"
-ENCODER, AUTOENCODER, REST, BACKWARD = "encoder", "autoencoder", "picture loss", "backward"
+ENCODER, AUTOENCODER, REST, BACKWARD = "encoder", "autoencoder", "image loss", "backward"
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ def trace_step(
 ) -> StepTrace:
     """Run the module's own encoding and objective, and the backward pass, without memory or weights.
 
-    The degradation is left out: it has no matrix products, and its pictures are small beside what follows.
+    The degradation is left out: it has no matrix products, and its images are small beside what follows.
 
     Args:
         module: on any device, the meta device too; it is left as it is.
-        batch_size: pictures.
+        batch_size: images.
         crop_size: their side in pixels.
         precision: one of Lightning's.
         checkpointing: recompute each block of the backbone in the backward pass.

@@ -153,7 +153,7 @@ class RestorationModule(L.LightningModule):
 
     @abstractmethod
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
-        """Loss of one batch of clean pictures in [0, 1], their latents and the LQ conditions."""
+        """Loss of one batch of clean images in [0, 1], their latents and the LQ conditions."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         random = StepRandom(self.seed, self.global_step, batch.key, self.device)
@@ -170,12 +170,12 @@ class RestorationModule(L.LightningModule):
         return loss.total
 
     def encoded(self, hq: Tensor, lq: Tensor, random: StepRandom) -> tuple[Tensor, Condition]:
-        """Latents of the clean pictures and the condition that the degraded ones give."""
+        """Latents of the clean images and the condition that the degraded ones give."""
         posterior = random.samples("hq posterior") + random.samples("lq posterior")
         return self.conditioner.encode_pair(hq, lq, posterior)
 
     def recent_means(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Means over the logging interval: single batches of few pictures differ more than training changes them."""
+        """Means over the logging interval: single batches of few images differ more than training changes them."""
         for name, value in values.items():
             if name not in self._recent:
                 window = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -184,7 +184,7 @@ class RestorationModule(L.LightningModule):
         return {name: self._recent[name].compute() for name in values}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Restore one batch; degradation and noise are fixed by the picture's key, whatever the batch or rank."""
+        """Restore one batch; degradation and noise are fixed by the image's key, whatever the batch or rank."""
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         restored = self.restore(self.released(), lq, batch.key)
@@ -203,7 +203,7 @@ class RestorationModule(L.LightningModule):
             batch_size=len(hq),
             sync_dist=True,
         )
-        return {"LQ": lq, self.card.kind: restored, **self.extra_pictures(lq, batch.key), "HQ": hq}
+        return {"LQ": lq, self.card.kind: restored, **self.extra_images(lq, batch.key), "HQ": hq}
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         return self.validation_step(batch, batch_idx)
@@ -213,8 +213,8 @@ class RestorationModule(L.LightningModule):
         lq = self.validation_input(batch, hq)
         return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}
 
-    def extra_pictures(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
-        """More pictures for the validation grid, by title."""
+    def extra_images(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
+        """More images for the validation grid, by title."""
         return {}
 
     def restore(self, model: RestorationModel, lq: Tensor, keys: list[str]) -> Tensor:
@@ -231,17 +231,15 @@ class RestorationModule(L.LightningModule):
             return self.degradation.apply(hq, params)
 
     def validation_input(self, batch: Batch, hq: Tensor) -> Tensor:
-        """LQ of a validation batch, each picture degraded by its key alone."""
+        """LQ of a validation batch, each image degraded by its key alone."""
         if batch.lq is not None:
             return batch.lq.float() / 255
         with torch.autocast(hq.device.type, enabled=False):
-            pictures = zip(hq.split(1), batch.key)
-            return torch.cat(
-                [self.degradation(one, generator_for("validation", key)) for one, key in pictures]
-            )
+            images = zip(hq.split(1), batch.key)
+            return torch.cat([self.degradation(one, generator_for("validation", key)) for one, key in images])
 
     def mixed_condition(self, condition: Condition, random: StepRandom) -> tuple[Condition, ConditionDraw]:
-        """Training condition of a batch, each sample full or weak, and the numbers that were drawn for it."""
+        """Training condition of a batch, each sample full or partial, and the numbers that were drawn for it."""
         strength = self.guidance.draw_strength(random.shared("weak strength"))
         draw = random.draw(
             "condition", lambda one, stream: self.guidance.draw(one, stream, strength), condition.latent

@@ -1,4 +1,4 @@
-"""What a run leaves behind: pictures at each validation and the releasable model."""
+"""What a run leaves behind: images at each validation and the releasable model."""
 
 import logging
 from pathlib import Path
@@ -33,12 +33,12 @@ class RunCheckpoint(ModelCheckpoint):
             log.warning("Interrupted at step %d; --ckpt_path last continues the run.", trainer.global_step)
 
 
-class PictureGrid(L.Callback):
-    """Writes one PNG per evaluation: a row per picture, a column per kind (LQ | student | teacher | HQ).
+class ImageGrid(L.Callback):
+    """Writes one PNG per evaluation: a row per image, a column per kind (LQ | student | teacher | HQ).
 
     Args:
         folder: where to write ``step_<number>.png``, ``test.png`` or ``predict.png``.
-        rows: pictures at most.
+        rows: images at most.
     """
 
     def __init__(self, folder: Path, rows: int = 6) -> None:
@@ -74,9 +74,9 @@ class PictureGrid(L.Callback):
     def _collect(self, outputs: Any) -> None:
         if not isinstance(outputs, dict):
             return
-        for title, pictures in outputs.items():
+        for title, images in outputs.items():
             column = self._columns.setdefault(title, [])
-            column.extend(pictures[: self.rows - len(column)].detach().cpu())
+            column.extend(images[: self.rows - len(column)].detach().cpu())
 
     @rank_zero_only
     def _write(self, trainer: L.Trainer, name: str) -> None:
@@ -84,7 +84,7 @@ class PictureGrid(L.Callback):
         if not columns or getattr(trainer, "fast_dev_run", False):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        grid = labelled_grid({title: torch.stack(pictures) for title, pictures in columns.items()})
+        grid = labelled_grid({title: torch.stack(images) for title, images in columns.items()})
         write_atomically(self.folder / name, lambda temporary: grid.save(temporary, format="PNG"))
 
 

@@ -13,7 +13,7 @@ from vosr.degradations import Degradation
 from vosr.frozen import FrozenModule
 from vosr.guidance import Guidance
 from vosr.model import RestorationModel, Sampling
-from vosr.objectives import DistillationObjective, Loss, PictureLoss
+from vosr.objectives import DistillationObjective, ImageLoss, Loss
 from vosr.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.randomness import StepRandom
@@ -36,13 +36,13 @@ class DistillationModule(RestorationModule):
         teacher: model folder, run folder or shipped name of the teacher; brings autoencoder and encoder with it.
         guidance: target of the distillation is the teacher's velocity under this guidance.
         objective: distillation objective.
-        picture_loss: added on the decoded one-step picture; none by default, as in the paper.
+        image_loss: added on the decoded one-step image; none by default, as in the paper.
         degradation: HQ -> LQ, on the batch's device.
         sampling: of the student.
         optimizer: of the student.
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
-        teacher_steps: steps of the teacher in the validation pictures.
+        teacher_steps: steps of the teacher in the validation images.
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
     """
@@ -53,7 +53,7 @@ class DistillationModule(RestorationModule):
         guidance: Guidance,
         objective: DistillationObjective,
         degradation: Degradation,
-        picture_loss: PictureLoss | None = None,
+        image_loss: ImageLoss | None = None,
         sampling: Sampling = Sampling(steps=1),  # noqa: B008  (immutable)
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -71,11 +71,11 @@ class DistillationModule(RestorationModule):
         self.conditioner = loaded.conditioner
         self.teacher = FrozenTeacher(loaded.backbone)
         self.objective = objective
-        self.picture_loss = picture_loss
+        self.image_loss = image_loss
         self.teacher_card = loaded.card
         self.card = replace(loaded.card, kind="student", scale=degradation.scale)
         self.teacher_sampling = replace(loaded.sampling, steps=teacher_steps)
-        self._teacher_pictures: dict[str, Tensor] = {}
+        self._teacher_images: dict[str, Tensor] = {}
 
     def configure_model(self) -> None:
         if getattr(self, "backbone", None) is None:
@@ -101,20 +101,20 @@ class DistillationModule(RestorationModule):
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         mixed, draw = self.mixed_condition(condition, random)
-        full, weak = self.guidance.augment(condition, draw), self.guidance.weaken(condition)
+        full, partial = self.guidance.augment(condition, draw), self.guidance.partial_condition(condition)
         loss = self.objective.loss(
             student=lambda z, t, r: self.backbone.velocity(z, t, mixed.repeat(len(z) // len(data)), r),
-            teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, weak),
+            teacher=lambda z, t: self.guidance.velocity(self.teacher.backbone.velocity, z, t, full, partial),
             data=data,
             draw=random.draw("flow", self.objective.draw, data),
         )
-        if self.picture_loss is None:
+        if self.image_loss is None:
             return loss
         noise = random.draw("picture", self.objective.draw, data).noise
         start, end = data.new_ones(len(data)), data.new_zeros(len(data))
         latent = noise - self.backbone.velocity(noise, start, condition, end)
-        picture = self.picture_loss((self.conditioner.autoencoder.decode(latent) + 1) / 2, hq)
-        return Loss(loss.total + picture.total, loss.terms | picture.terms)
+        image = self.image_loss((self.conditioner.autoencoder.decode(latent) + 1) / 2, hq)
+        return Loss(loss.total + image.total, loss.terms | image.terms)
 
     def teacher_model(self) -> RestorationModel:
         """The teacher under this run's guidance, on this module's frozen parts."""
@@ -122,10 +122,10 @@ class DistillationModule(RestorationModule):
             self.conditioner, self.teacher.backbone, self.guidance, self.teacher_sampling, self.teacher_card
         )
 
-    def extra_pictures(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
-        """The teacher's result, computed once per picture: teacher, degradation and noise never change."""
-        new = [i for i, key in enumerate(keys) if key not in self._teacher_pictures]
+    def extra_images(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
+        """The teacher's result, computed once per image: teacher, degradation and noise never change."""
+        new = [i for i, key in enumerate(keys) if key not in self._teacher_images]
         if new:
             restored = self.restore(self.teacher_model(), lq[new], [keys[i] for i in new])
-            self._teacher_pictures |= {keys[i]: picture for i, picture in zip(new, restored.cpu())}
-        return {"teacher": torch.stack([self._teacher_pictures[key] for key in keys]).to(lq.device)}
+            self._teacher_images |= {keys[i]: image for i, image in zip(new, restored.cpu())}
+        return {"teacher": torch.stack([self._teacher_images[key] for key in keys]).to(lq.device)}

@@ -26,18 +26,18 @@ class Pace:
     def __init__(self) -> None:
         self._ends: deque[tuple[float, int, int]] = deque()
 
-    def mark(self, now: float, step: int, pictures: int) -> None:
-        """Note that at ``now``, in seconds, ``step`` steps and ``pictures`` pictures are done."""
-        self._ends.append((now, step, pictures))
+    def mark(self, now: float, step: int, images: int) -> None:
+        """Note that at ``now``, in seconds, ``step`` steps and ``images`` images are done."""
+        self._ends.append((now, step, images))
         while len(self._ends) > 2 and self._ends[1][0] <= now - WINDOW:
             self._ends.popleft()
 
     def tell(self, total: int | None) -> str:
-        """Time left of ``total`` steps and pictures per second, in words; nothing before there is a speed."""
-        (start, first, before), (end, step, pictures) = self._ends[0], self._ends[-1]
+        """Time left of ``total`` steps and images per second, in words; nothing before there is a speed."""
+        (start, first, before), (end, step, images) = self._ends[0], self._ends[-1]
         if step == first or end <= start:
             return ""
-        speed = f"{(pictures - before) / (end - start):.3g} pictures/s"
+        speed = f"{(images - before) / (end - start):.3g} images/s"
         if total is None:
             return speed
         left = (total - step) * (end - start) / (step - first)
@@ -57,7 +57,7 @@ class RunProgress(ProgressBar):
         self._run: TaskID | None = None
         self._evaluation: TaskID | None = None
         self._pace = Pace()
-        self._pictures = 0
+        self._images = 0
         self._stepped = 0
         self._total: int | None = None
         self._metrics = ""
@@ -73,15 +73,15 @@ class RunProgress(ProgressBar):
         self._total = int(steps) if math.isfinite(steps) else None
         self._stepped = trainer.global_step
         self._pace = Pace()
-        self._pace.mark(time.monotonic(), trainer.global_step, self._pictures)
+        self._pace.mark(time.monotonic(), trainer.global_step, self._images)
         bar = self._show()
         self._run = bar.add_task("", total=self._total, completed=trainer.global_step, told="")
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        self._pictures += len(batch.hq) * trainer.world_size
-        self._pace.mark(time.monotonic(), trainer.global_step, self._pictures)
+        self._images += len(batch.hq) * trainer.world_size
+        self._pace.mark(time.monotonic(), trainer.global_step, self._images)
         stepped = trainer.global_step > self._stepped  # not within gradient accumulation
         interval = stepped and trainer._logger_connector.should_update_logs
         self._stepped = trainer.global_step

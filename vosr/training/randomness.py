@@ -17,13 +17,13 @@ D = TypeVar("D")
 class StepRandom:
     """Random streams for the samples of one batch, and one for what all samples of the step share.
 
-    A sample's stream depends on the seed, the step and the sample's key alone. So the same pictures draw the same
+    A sample's stream depends on the seed, the step and the sample's key alone. So the same images draw the same
     numbers on one device or many, in one batch or accumulated over several, and in a resumed run.
 
     Args:
         seed: of the run.
         step: optimizer steps taken so far.
-        keys: of the batch's pictures.
+        keys: of the batch's images.
         device: of the samples' streams.
     """
 
@@ -37,7 +37,7 @@ class StepRandom:
         return generator_for(purpose, self.seed, self.step)
 
     def samples(self, purpose: str, device: torch.device | str | None = None) -> list[torch.Generator]:
-        """A stream for each sample; a picture that is in the batch twice gets two."""
+        """A stream for each sample; an image that is in the batch twice gets two."""
         seen: Counter[str] = Counter()
         streams = []
         for key in self.keys:

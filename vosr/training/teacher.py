@@ -28,7 +28,7 @@ class TeacherModule(RestorationModule):
         autoencoder: pixels <-> latents, frozen.
         encoder: LQ -> semantic tokens, frozen.
         backbone: velocity model; its latent and semantic widths come from the two above.
-        guidance: mixing of full and weak conditions.
+        guidance: mixing of full and partial conditions.
         objective: training objective.
         degradation: HQ -> LQ, on the batch's device.
         sampling: sampling in validation and default of the released model.

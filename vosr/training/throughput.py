@@ -30,7 +30,7 @@ class Throughput(L.Callback):
 
     - ``time/<phase>`` and ``time/step``: seconds per optimizer step. Validation, checkpoints and this callback's own
       work are left out. On CUDA "data" is the time that the device waits for a batch.
-    - ``speed/pictures``: per second, of all ranks together.
+    - ``speed/images_per_second``: per second, of all ranks together.
     - ``speed/tflops``: 10^12 operations per second and rank, counted as ``plan`` does, recomputation left out; and
       ``speed/utilisation``, their share of the device's peak where its data sheet is known.
     - ``memory/peak``: GiB of the fullest rank: CUDA's allocator since the last log, or the largest resident set.
@@ -41,7 +41,7 @@ class Throughput(L.Callback):
         self._twin: RestorationModule | None = None
         self._flops: float | None = None
         self._logged = self._stepped = 0
-        self._pictures = 0
+        self._images = 0
         self._gradient_norm: Tensor | None = None
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
@@ -78,18 +78,18 @@ class Throughput(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, RestorationModule)
-        self._pictures += len(batch.hq)
+        self._images += len(batch.hq)
         stepped = trainer.global_step > self._stepped  # not within gradient accumulation
         self._stepped = trainer.global_step
         if stepped and trainer._logger_connector.should_update_logs:
             pl_module.phases.begin(None)
             seconds = pl_module.phases.take()
             if self._twin is not None:
-                self._flops = _flops_per_picture(self._twin, batch, str(trainer.precision))
+                self._flops = _flops_per_image(self._twin, batch, str(trainer.precision))
                 self._twin = None
             steps = trainer.global_step - self._logged
             pl_module.log_dict(self._figures(trainer, pl_module, seconds, steps), batch_size=1)
-            self._logged, self._pictures = trainer.global_step, 0
+            self._logged, self._images = trainer.global_step, 0
         pl_module.phases.begin("data")
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -107,7 +107,7 @@ class Throughput(L.Callback):
         self, trainer: L.Trainer, module: RestorationModule, seconds: dict[str, float], steps: int
     ) -> dict[str, float]:
         local = torch.tensor(
-            [*(seconds.get(phase, 0.0) / steps for phase in PHASES), self._pictures / steps],
+            [*(seconds.get(phase, 0.0) / steps for phase in PHASES), self._images / steps],
             dtype=torch.float32,
             device=module.device,
         )
@@ -115,21 +115,21 @@ class Throughput(L.Callback):
         peak = trainer.strategy.reduce(
             torch.tensor(peak_memory(module.device) / GIB, device=module.device), reduce_op="max"
         )
-        *times, pictures = means.tolist()
-        speed = pictures / sum(times)
+        *times, images = means.tolist()
+        speed = images / sum(times)
         figures = {f"time/{phase}": value for phase, value in zip(PHASES, times)}
-        figures |= {"time/step": sum(times), "speed/pictures": speed * trainer.world_size}
+        figures |= {"time/step": sum(times), "speed/images_per_second": speed * trainer.world_size}
         if peak > 0:
             figures["memory/peak"] = float(peak)
         if self._gradient_norm is not None:
             figures["gradient_norm"] = float(self._gradient_norm)
         return figures | self._computation(speed, module.device, str(trainer.precision))
 
-    def _computation(self, pictures: float, device: torch.device, precision: str) -> dict[str, float]:
-        """Operations per second of a rank that trains on that many pictures per second."""
+    def _computation(self, images: float, device: torch.device, precision: str) -> dict[str, float]:
+        """Operations per second of a rank that trains on that many images per second."""
         if self._flops is None:
             return {}
-        achieved = self._flops * pictures
+        achieved = self._flops * images
         known = reported_device(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
         peak = None if known is None else known.peak(precision)
         figures = {"speed/tflops": achieved / TERA}
@@ -153,7 +153,7 @@ def _begin(module: L.LightningModule, phase: str | None) -> None:
     module.phases.begin(phase)
 
 
-def _flops_per_picture(module: RestorationModule, batch: Batch, precision: str) -> float | None:
+def _flops_per_image(module: RestorationModule, batch: Batch, precision: str) -> float | None:
     count, size = len(batch.hq), batch.hq.shape[-1]
     try:
         return trace_step(module, count, size, precision).flops.total() / count

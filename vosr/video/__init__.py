@@ -1,4 +1,4 @@
-"""Films, picture by picture."""
+"""Films, image by image."""
 
 from vosr.video.film import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
 

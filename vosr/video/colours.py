@@ -20,10 +20,10 @@ def pixels_of(frame: Any) -> NDArray:
     return pixels
 
 
-def video_frame(av: Any, picture: NDArray, pix_fmt: str, like: Any) -> Any:
+def video_frame(av: Any, image: NDArray, pix_fmt: str, like: Any) -> Any:
     """A frame with the colour matrix of ``like``."""
-    form = "rgb48le" if picture.dtype == np.uint16 else "rgb24"
-    frame = av.VideoFrame.from_ndarray(picture, format=form)
+    form = "rgb48le" if image.dtype == np.uint16 else "rgb24"
+    frame = av.VideoFrame.from_ndarray(image, format=form)
     return frame.reformat(format=pix_fmt, dst_colorspace=_matrix(like))
 
 
@@ -34,10 +34,10 @@ def tag(encoder: Any, decoder: Any) -> None:
 
 
 def losses(frame: Any) -> list[str]:
-    """What a film loses on the way, in words, as its first picture tells."""
+    """What a film loses on the way, in words, as its first image tells."""
     lost = {
         "transparency is left out": any(component.is_alpha for component in frame.format.components),
-        "its two fields per picture (interlaced) were taken for one": frame.interlaced_frame,
+        "its two fields per image (interlaced) were taken for one": frame.interlaced_frame,
         "HDR was restored as if it were not": int(frame.color_trc) in HDR,
     }
     return [words for words, true in lost.items() if true]

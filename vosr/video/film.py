@@ -1,4 +1,4 @@
-"""A film: its pictures are restored one by one, sound and subtitles are copied as they are."""
+"""A film: its images are restored one by one, sound and subtitles are copied as they are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ Advance = Callable[[int, float | None], None]
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the pictures are written.
+    """How the images are written.
 
     Attributes:
         codec: encoder of FFmpeg.
@@ -44,9 +44,9 @@ class Encoding:
 def restore_film(
     source: Path, target: Path, engine: Engine, encoding: Encoding, advance: Advance
 ) -> tuple[str, ...]:
-    """Restore every picture of a film by itself.
+    """Restore every image of a film by itself.
 
-    Times, sound, subtitles and their labels stay. Turned pictures (phones) are stored upright. More than 8 bits become
+    Times, sound, subtitles and their labels stay. Turned images (phones) are stored upright. More than 8 bits become
     10.
 
     Args:
@@ -54,7 +54,7 @@ def restore_film(
         target: its suffix says the container, see :data:`FORMATS`; complete or absent.
         engine: the model.
         encoding: codec and quality.
-        advance: told the number of pictures so far and, where the film's length is known, the share of it.
+        advance: told the number of images so far and, where the film's length is known, the share of it.
 
     Returns:
         What was changed or lost, in words.
@@ -67,7 +67,7 @@ def restore_film(
         raise ValueError(
             f"A film's name must end in {', '.join(FORMATS)}, not {target.suffix or target.name!r}."
         )
-    first = _first_picture(av, source)
+    first = _first_image(av, source)
     with _reading(av, source) as film:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
@@ -90,7 +90,7 @@ class _Rewriting:
         self.notes: list[str] = []
 
     def run(self, path: Path, first: Any, advance: Advance) -> None:
-        """Write everything to ``path``; ``first`` is the film's first picture."""
+        """Write everything to ``path``; ``first`` is the film's first image."""
         with _writing(self._av, path, FORMATS[self._target.suffix.lower()], self._target) as out:
             encoder = self._encoder(out, first)
             copies, notes = copy_tracks(out, self._film, self._source, self._target)
@@ -107,13 +107,13 @@ class _Rewriting:
                     continue
                 for frame in self._decoded(packet):
                     restored = self._restored(frame, (encoder.width, encoder.height))
-                    picture = video_frame(self._av, restored, encoder.pix_fmt, frame)
-                    picture.pts, picture.time_base = times.following(frame.pts), self._video.time_base
-                    out.mux(encoder.encode(picture))
-                    done, last = done + 1, float(picture.pts * picture.time_base) - self._start
+                    image = video_frame(self._av, restored, encoder.pix_fmt, frame)
+                    image.pts, image.time_base = times.following(frame.pts), self._video.time_base
+                    out.mux(encoder.encode(image))
+                    done, last = done + 1, float(image.pts * image.time_base) - self._start
                     advance(done, min(1.0, last / length) if length else None)
             if not done:
-                raise ValueError(f"{self._source} holds no picture that can be read.")
+                raise ValueError(f"{self._source} holds no image that can be read.")
             out.mux(encoder.encode(None))
         self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
 
@@ -125,7 +125,7 @@ class _Rewriting:
         if self._damaged:
             self.notes.append(f"{self._damaged} damaged parts of {self._source} were passed over")
         if length and seconds < WHOLE * length:
-            self.notes.append(f"{self._source} ends after {seconds:.1f} of {length:.1f} s ({done} pictures)")
+            self.notes.append(f"{self._source} ends after {seconds:.1f} of {length:.1f} s ({done} images)")
 
     def _packets(self, copied: list[int]) -> Iterator[Any]:
         streams = [self._film.streams[index] for index in copied]
@@ -148,7 +148,7 @@ class _Rewriting:
         restored = self._engine.batch([upright])[0]
         height, width = (side - side % 2 for side in restored.shape[:2])
         if (width, height) != size:
-            raise ValueError(f"The pictures of {self._source} change their size; split it where they do.")
+            raise ValueError(f"The images of {self._source} change their size; split it where they do.")
         return np.ascontiguousarray(restored[:height, :width])
 
     def _encoder(self, out: Any, first: Any) -> Any:
@@ -189,14 +189,14 @@ def _quarters(frame: Any) -> int:
 
 
 def _moving(av: Any, film: Any, source: Path) -> Any:
-    """The first video stream that is no cover picture."""
+    """The first video stream that is no cover image."""
     for stream in film.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
-    raise ValueError(f"{source} holds no moving pictures.")
+    raise ValueError(f"{source} holds no moving images.")
 
 
-def _first_picture(av: Any, source: Path) -> Any:
+def _first_image(av: Any, source: Path) -> Any:
     with _reading(av, source) as film:
         try:
             for packet in film.demux(_moving(av, film, source)):
@@ -204,11 +204,11 @@ def _first_picture(av: Any, source: Path) -> Any:
                     return frame
         except av.FFmpegError as error:
             raise ValueError(f"Cannot read {source}: {error.strerror or error}.") from error
-    raise ValueError(f"{source} holds no picture that can be read.")
+    raise ValueError(f"{source} holds no image that can be read.")
 
 
 def _tried(av: Any, packet: Any) -> list[Any] | None:
-    """Pictures that a packet completes; None where it is damaged."""
+    """Images that a packet completes; None where it is damaged."""
     try:
         return list(packet.decode())
     except av.FFmpegError:

@@ -1,4 +1,4 @@
-"""When the pictures of a film are shown."""
+"""When the images of a film are shown."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ class Times:
     """Times as they are read, where they grow; else one step after the one before.
 
     Args:
-        step: units from one picture to the next.
+        step: units from one image to the next.
     """
 
     def __init__(self, step: int) -> None:
@@ -15,7 +15,7 @@ class Times:
         self._last: int | None = None
 
     def following(self, time: int | None) -> int:
-        """Time of the next picture; ``time`` is what the film says, None where it says nothing."""
+        """Time of the next image; ``time`` is what the film says, None where it says nothing."""
         if self._last is None:
             self._last = 0 if time is None else time
         else:
@@ -24,7 +24,7 @@ class Times:
 
 
 def step_of(video: Any) -> int:
-    """Units of a video stream's time base from one picture to the next, by its rate."""
+    """Units of a video stream's time base from one image to the next, by its rate."""
     rate = video.guessed_rate or video.average_rate or 25
     return max(1, round(1 / (rate * video.time_base)))
 

@@ -1,4 +1,4 @@
-"""The loss on decoded pictures: closed forms of its three terms."""
+"""The loss on decoded images: closed forms of its three terms."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vosr.objectives import FidelitySharpness
-from vosr.objectives.picture import edge_strength, shared_pattern
+from vosr.objectives.image import edge_strength, shared_pattern
 
 EXACT = {"sharpness": 0.0, "repetition": 0.0, "grain": 0.0}
 
@@ -31,7 +31,7 @@ def test_edge_strength_tells_patch_borders_from_the_inside():
     assert float(across[:, :7].abs().max()) == 0
 
 
-def test_perfect_pictures_have_no_error_and_errors_count_in_decibels():
+def test_perfect_images_have_no_error_and_errors_count_in_decibels():
     hq = textured()
     exact = FidelitySharpness(grain=0.0)(hq, hq)
     assert [float(value) for value in exact.terms.values()] == [0, 0, 0]

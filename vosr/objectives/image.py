@@ -1,4 +1,4 @@
-"""A loss on the student's decoded one-step picture, beside the distillation objective."""
+"""A loss on the student's decoded one-step image, beside the distillation objective."""
 
 from abc import ABC, abstractmethod
 
@@ -11,20 +11,20 @@ from vosr.component import Component
 from vosr.objectives.base import Loss
 
 
-class PictureLoss(Component, nn.Module, ABC):
-    """Compares restored pictures with their clean originals."""
+class ImageLoss(Component, nn.Module, ABC):
+    """Compares restored images with their clean originals."""
 
     @abstractmethod
     def forward(self, restored: Tensor, hq: Tensor) -> Loss:
         """Loss of ``restored`` (B, 3, H, W), near [0, 1] and not clamped, against ``hq`` in [0, 1]."""
 
 
-class FidelitySharpness(PictureLoss):
+class FidelitySharpness(ImageLoss):
     """Keeps a small student faithful and about as sharp as the original.
 
     The sum of three terms:
 
-    - ``fidelity * mean(log MSE)``: decibels of PSNR. Alone it is lowest for a blurred picture.
+    - ``fidelity * mean(log MSE)``: decibels of PSNR. Alone it is lowest for a blurred image.
     - ``sharpness * mean((E(restored) - E(hq))^2 / mean(E(hq))^2)``, E the luma's mean absolute gradient over
       windows: asks for the original's amount of detail in each place, not for its pixels. It is squared because
       detail is heavy-tailed: the median place has far less of it than the mean.
@@ -36,13 +36,13 @@ class FidelitySharpness(PictureLoss):
         sharpness: weight of the relative squared error of edge strength.
         repetition: weight of the pattern that patches share.
         window: side of the windows in pixels, half overlapping.
-        period: side of a patch in pixels, divides ``window`` and the picture's sides: edge strength is compared
+        period: side of a patch in pixels, divides ``window`` and the image's sides: edge strength is compared
             apart for each position in a patch, so that detail does not gather on patch borders.
         grain: edge strength of fine grain, added in quadrature to E(hq): photographs have some everywhere,
-            procedural pictures none.
+            procedural images none.
 
     Raises:
-        ValueError: a period that does not divide the window, or the picture.
+        ValueError: a period that does not divide the window, or the image.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class FidelitySharpness(PictureLoss):
 
     def forward(self, restored: Tensor, hq: Tensor) -> Loss:
         if hq.shape[-1] % self.period or hq.shape[-2] % self.period:
-            raise ValueError(f"Pictures of {tuple(hq.shape[-2:])} are no multiple of period {self.period}.")
+            raise ValueError(f"Images of {tuple(hq.shape[-2:])} are no multiple of period {self.period}.")
         restored, hq = restored.float(), hq.float()
         mse = (restored - hq).square().flatten(1).mean(1)
         wanted = (edge_strength(hq, self.window, self.period).square() + self.grain**2).sqrt()
@@ -83,14 +83,14 @@ class FidelitySharpness(PictureLoss):
 
 
 FLOOR = 0.02
-"""Edge strength below which a picture counts as flat."""
+"""Edge strength below which an image counts as flat."""
 
 
 def edge_strength(image: Tensor, window: int, period: int) -> Tensor:
     """Sum of the mean absolute horizontal and vertical luma differences in windows, (B, period, windows).
 
     The mean of horizontal differences is taken apart for each column of a patch, that of vertical ones for each
-    row; the differences to pixels outside the picture are left out.
+    row; the differences to pixels outside the image are left out.
 
     Args:
         image: (B, 3, H, W), H and W multiples of ``period``.

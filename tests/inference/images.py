@@ -1,4 +1,4 @@
-"""Pictures with known properties, and a tiny Stable Diffusion autoencoder whose weights matter."""
+"""Images with known properties, and a tiny Stable Diffusion autoencoder whose weights matter."""
 
 import numpy as np
 import torch
