@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Sampler
 from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.sources import Source
 from data_pipelines.training_data import Delivery, Plan, TrainingData
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from data_pipelines.sources import RawSample, Source, SourceError
 from data_pipelines.sources.fields import AmbiguousError
 from data_pipelines.sources.stream import SHARDS_WITHOUT_SAMPLES, endless
 from data_pipelines.turning import UnturnedBatch
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 SAMPLES_WITHOUT_IMAGE = 500
 """Unusable samples in a row after which a reader gives up."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 
 @dataclass(frozen=True)

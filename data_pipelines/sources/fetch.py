@@ -6,8 +6,6 @@ the user spelled, by webdataset's ``gopen``.
 
 import io
 import os
-import re
-import stat
 import time
 from collections import OrderedDict
 from pathlib import Path
@@ -18,6 +16,9 @@ import urllib3
 from webdataset import gopen
 
 from data_pipelines.failures import Reason
+from data_pipelines.safety.answers import body_length
+from data_pipelines.safety.places import is_remote
+from vosr.core.files.regular import open_regular
 
 ATTEMPTS = 6
 """How often a web server is asked; pauses double from PAUSE, 6 seconds in all."""
@@ -40,11 +41,6 @@ class SourceError(OSError):
         super().__init__(detail)
         self.reason = reason
         self.where = where
-
-
-def is_remote(url: str) -> bool:
-    """Whether ``url`` names something other than a local path."""
-    return url.startswith("pipe:") or re.match(r"[a-z][a-z0-9+.-]*://(?<!file://)", url) is not None
 
 
 def local_path(url: str) -> Path:
@@ -92,17 +88,6 @@ def open_stream(url: str) -> BinaryIO:
         raise SourceError(Reason.SHARD_UNREACHABLE, url, f"{url}: {error}") from error
 
 
-def open_regular(path: Path, buffering: int = -1) -> Any:
-    """Open a plain file; a named pipe or device would be waited for without end.
-
-    Raises:
-        OSError: it is none, or cannot be opened.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(f"{path} is no regular file; name a stream as 'pipe:cat {path}'")
-    return path.open("rb", buffering)
-
-
 _files: "OrderedDict[str, tuple[int, BinaryIO]]" = OrderedDict()
 _failed: dict[str, tuple[SourceError, float]] = {}
 _pools: dict[int, urllib3.PoolManager] = {}
@@ -126,7 +111,7 @@ def _range_of(url: str, start: int, stop: int) -> bytes:
             raise OSError(str(error)) from error
     owner, file = _files.get(url, (0, None))
     if file is None or owner != os.getpid():  # a forked process has its own places in a file
-        file = open_regular(local_path(url), buffering=0)  # a buffer would hold what a file was
+        file = open_regular(local_path(url)).detach()  # type: ignore[attr-defined]  # a buffer would hold what a file was
         _files[url] = os.getpid(), file
         if len(_files) > _OPEN_AT_MOST:
             _files.popitem(last=False)[1][1].close()
@@ -185,22 +170,13 @@ def _ask(url: str, start: int, stop: int | None) -> Any:
             raise FileNotFoundError(url)
         if answer.status not in (200, 206):
             raise OSError(f"the server answers {answer.status} {answer.reason}")
-        first = _first_byte(answer)
-        if first != start and not (stop is None and first == 0):
-            raise OSError(f"the server gives bytes from {first} on where {start} was asked for")
+        body_length(answer.status, answer.headers, start)
+        if answer.status == 200 and start and stop is not None:
+            raise OSError("the server gives no parts of files")
     except BaseException:
         answer.close()
         raise
     return answer
-
-
-def _first_byte(answer: Any) -> int:
-    if answer.status == 200:
-        return 0
-    said = re.fullmatch(r"bytes (\d+)-.*", answer.headers.get("Content-Range", ""))
-    if said is None:
-        raise OSError("the server gives a part of the file and does not say which")
-    return int(said[1])
 
 
 class _WebStream(io.RawIOBase):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from data_pipelines.sources.fields import IMAGE_TYPES, is_side_file, suffix_of
 from data_pipelines.sources.shard import FileShard
-from vosr.jobs.find import images_below
+from vosr.core.files.listing import walk
+from vosr.imaging.formats import SUFFIXES
 
 log = logging.getLogger(__name__)
 
@@ -14,13 +15,16 @@ log = logging.getLogger(__name__)
 def image_files(folder: Path) -> list[str]:
     """Images below ``folder``, relative to it; what is passed over is counted in the log."""
     passed: Counter[str] = Counter()
-    found = [
-        path.relative_to(folder).as_posix()
-        for _, paths in images_below(
-            folder, None, lambda path, why: log.warning("Passed over %s: %s", path, why), passed
-        )
-        for path in paths
-    ]
+
+    def complain(path: Path, why: str) -> None:
+        log.warning("Passed over %s: %s", path, why)
+
+    found = []
+    for below, names in walk(folder, complain, passed=passed):
+        images = [name for name in names if name.lower().endswith(SUFFIXES)]
+        found += [(below / name).relative_to(folder).as_posix() for name in images]
+        if len(images) < len(names):
+            passed["no images"] += len(names) - len(images)
     if passed:
         counts = ", ".join(f"{count} {what}" for what, count in passed.most_common(6))
         log.info("%s: %d images; passed over: %s.", folder, len(found), counts)

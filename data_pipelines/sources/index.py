@@ -5,12 +5,13 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
 from data_pipelines.sources.tar import BLOCK
@@ -47,9 +48,6 @@ class IndexEntry:
     kinds: Sequence[tuple[Sequence[str], int, str]] = ()
 
     def __post_init__(self) -> None:
-        path = PurePosixPath(self.name)
-        if path.is_absolute() or ".." in path.parts or ":" in self.name or "\\" in self.name:
-            raise ValueError(f"{self.name!r} is no name of a file beside the index")
         if self.samples < 0 or (self.blocks is not None and len(self.blocks) != self.samples):
             raise ValueError(f"{self.name} has {self.samples} samples")
         if self.blocks is not None and (
@@ -142,7 +140,7 @@ def _cached(path: Path, rule: KeyRule) -> TarShard | None:
     except (OSError, ValueError, KeyError):
         return None
     kinds = {tuple(kinds): (count, example) for kinds, count, example in rest["kinds"]}
-    return TarShard(str(path), places, kinds, rule, tuple(rest["damage"]))
+    return TarShard(local_place(path), places, kinds, rule, tuple(rest["damage"]))
 
 
 def _keep(path: Path, rule: KeyRule, shard: TarShard | None) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from braceexpand import braceexpand
 
-from data_pipelines.sources.fetch import gives_ranges, is_remote, local_path, open_stream
+from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
+from data_pipelines.sources.fetch import gives_ranges, local_path, open_stream
 from data_pipelines.sources.fields import IMAGE_TYPES, KeyRule
 from data_pipelines.sources.files import folder_shard, is_image_file, listed_files
 from data_pipelines.sources.index import INDEX_NAME, read_index, scanned
 from data_pipelines.sources.shard import Shard
-from vosr.jobs.find import SIDE_NAMES
+from vosr.core.files.listing import SIDE_NAMES
+from vosr.core.files.regular import read_regular
 
 log = logging.getLogger(__name__)
 
@@ -74,21 +76,17 @@ def _locate_remote(url: str, rule: KeyRule) -> Located:
         example = f"{folder}/{{000..127}}.tar"
         raise ValueError(f"No shard index at {url} ({error}); name the shards, such as {example}.") from error
     entries = [entry for entry in read_index(text, url) if entry.samples]
-    if (
-        rule == "sample"
-        and entries
-        and all(e.blocks is not None for e in entries)
-        and _ranges(folder, entries[0].name)
-    ):
-        return Located([entry.shard(posixpath.join(folder, entry.name)) for entry in entries])
-    return Located(streams=[posixpath.join(folder, entry.name) for entry in entries])
+    places = [indexed_place(entry.name, folder) for entry in entries]
+    if rule == "sample" and entries and all(e.blocks is not None for e in entries) and _ranges(places[0]):
+        return Located([entry.shard(place) for entry, place in zip(entries, places)])
+    return Located(streams=places)
 
 
-def _ranges(folder: str, name: str) -> bool:
+def _ranges(place: str) -> bool:
     try:
-        return gives_ranges(posixpath.join(folder, name))
+        return gives_ranges(place)
     except OSError as error:
-        log.warning("%s/%s: %s", folder, name, error)
+        log.warning("%s: %s", place, error)
         return True  # that shard may be lost; each is judged when it is read
 
 
@@ -133,11 +131,11 @@ def _locate_folder(folder: Path, rule: KeyRule) -> Located:
 
 
 def _locate_listed(path: Path, rule: KeyRule) -> Located:
-    """Names of a list file are paths or URLs: a line never is a command."""
-    lines = [line.strip() for line in path.read_text(errors="surrogateescape").splitlines()]
-    names = [line for line in lines if line and not line.startswith("#")]
-    remote = [name for name in names if is_remote(name) and not name.startswith("pipe:")]
-    local = [path.parent / name for name in names if name not in remote]
+    """Lines of a list file are paths or URLs, never commands."""
+    lines = [line.strip() for line in read_regular(path).decode(errors="surrogateescape").splitlines()]
+    places = [listed_place(line, path.parent) for line in lines if line and not line.startswith("#")]
+    local = [Path(place) for place in places if not is_remote(place)]
+    remote = [place for place in places if is_remote(place)]
     found = _from_paths(local, path.parent, str(path), rule) if local or not remote else Located()
     found.streams += remote
     return found
@@ -160,20 +158,21 @@ def _archives(paths: Sequence[Path], rule: KeyRule) -> Located:
     """Plain archives are indexed; compressed ones can only be read from their beginning."""
     plain = [path for path in paths if not path.name.endswith(COMPRESSED)]
     shards: list[Shard] = [*scanned(plain, rule)]
-    return Located(shards, [str(path.absolute()) for path in paths if path.name.endswith(COMPRESSED)])
+    return Located(shards, [local_place(path) for path in paths if path.name.endswith(COMPRESSED)])
 
 
 def _indexed(path: Path, rule: KeyRule) -> Located:
     try:
-        entries = [entry for entry in read_index(path.read_text(), str(path)) if entry.samples]
+        text = read_regular(path).decode()
+        entries = [entry for entry in read_index(text, str(path)) if entry.samples]
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"Cannot read {path}: {error}.") from error
     found: list[Shard] = []
     for entry in entries:
-        archive = path.parent / entry.name
+        archive = Path(indexed_place(entry.name, str(path.parent)))
         whole = archive.is_file() and archive.stat().st_size == entry.bytes
         if entry.blocks is not None and rule == "sample" and (whole or not archive.is_file()):
-            found.append(entry.shard(str(archive.absolute())))
+            found.append(entry.shard(local_place(archive)))
             continue
         (shard,) = scanned([archive], rule)
         if len(shard) != entry.samples and rule == "sample":

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_pipelines.failures import Reason
-from data_pipelines.sources.fetch import SourceError, open_regular, read_range
+from data_pipelines.safety.places import local_place
+from data_pipelines.sources.fetch import SourceError, read_range
 from data_pipelines.sources.fields import KeyRule, is_image, suffix_of
 from data_pipelines.sources.tar import Bytes, TarSample, samples
+from vosr.core.files.regular import open_regular, read_regular
+from vosr.core.files.shown import reason
 
 Kinds = tuple[str, ...]
 _KINDS_AT_MOST = 8
@@ -185,7 +188,7 @@ def scan(path: Path, rule: KeyRule) -> TarShard:
             places.append((sample.start, sample.stop))
             kinds.add(sample)
     table = np.array(places, np.int64).reshape(-1, 2)
-    return TarShard(str(path), table, kinds.found, rule, tuple(damage)[:_KINDS_AT_MOST])
+    return TarShard(local_place(path), table, kinds.found, rule, tuple(damage)[:_KINDS_AT_MOST])
 
 
 def shard_name(url: str) -> str:
@@ -203,7 +206,6 @@ def _image_kinds(kinds: Iterable[str]) -> Kinds:
 
 def _contents(path: Path, key: str) -> bytes:
     try:
-        with open_regular(path) as file:
-            return file.read()
-    except OSError as error:
-        raise SourceError(Reason.UNREADABLE_FILE, key, error.strerror or str(error)) from error
+        return read_regular(path)
+    except (OSError, ValueError) as error:  # the latter: a name that no file can have
+        raise SourceError(Reason.UNREADABLE_FILE, key, reason(error)) from error

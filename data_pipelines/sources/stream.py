@@ -7,16 +7,20 @@ import bz2
 import gzip
 import io
 import lzma
+import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import webdataset as wds
 
 from data_pipelines.failures import BadDataError, Fault, Reason
+from data_pipelines.safety.counted import CountedStream
 from data_pipelines.sources.fetch import SourceError, open_stream
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import RawSample, shard_name
 from data_pipelines.sources.tar import Bytes, samples
+from vosr.core.files.shown import reason
 
 SHARDS_WITHOUT_SAMPLES = 20
 """Shards in a row that give nothing, after which a reader gives up."""
@@ -68,17 +72,35 @@ def stream_samples(url: str, rule: KeyRule, report: Report) -> Iterator[RawSampl
                 yield RawSample(f"{shard_name(url)}/{sample.key}", sample.members)
     except SourceError as error:
         report(Fault(error.reason, url, str(error)))
-    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
-        report(Fault(Reason.SHARD_UNREACHABLE, url, f"{url}: {error}"))
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        problems.append(reason(error))
+    except Exception as error:  # whatever a store or a damaged archive makes of a library
+        report(Fault(Reason.SHARD_UNREACHABLE, url, f"{url}: {reason(error)}"))
     if problems:
         report(Fault(Reason.SHARD_DAMAGED, url, f"{url}: {'; '.join(problems[:3])}"))
 
 
 def _unpacked(stream: Any) -> Any:
-    buffered = stream if hasattr(stream, "peek") else io.BufferedReader(_Raw(stream))
+    counted = CountedStream(stream)
+    buffered = io.BufferedReader(_Raw(counted))
     head = buffered.peek(8)
     opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
-    return buffered if opener is None else opener(buffered)
+    return buffered if opener is None else _Unpacked(opener(buffered), counted)
+
+
+class _Unpacked:
+    """What a decompressor makes, as long as it does not grow beyond measure."""
+
+    def __init__(self, stream: Any, packed: CountedStream) -> None:
+        self._stream = stream
+        self._packed = packed
+        self._made = 0
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._stream.read(size)
+        self._made += len(data)
+        self._packed.check_growth(self._made)
+        return data
 
 
 class _Raw(io.RawIOBase):

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data_pipelines.sources.fields import KeyRule, is_image, is_side_file, split_key
+from vosr.core.files.regular import MOST_BYTES
 
 BLOCK = 512
-LARGEST_MEMBER = 1 << 32
-"""Bytes; a header that says more, or less than nothing, is damaged."""
-_LARGEST_LOADED = 1 << 30
 _LARGEST_NAME = 1 << 16
 _BLOCKS_TO_FIND_A_HEADER = 1 << 17
 _ZEROS = bytes(BLOCK)
@@ -140,22 +138,18 @@ def samples(
         if current is None:
             current = TarSample(key, member.start, member.stop)
         current.stop = member.stop
-        if load and member.size > _LARGEST_LOADED:
-            report(f"{member.name} has {member.size} bytes")
-            current.members[kind] = b""
-        else:
-            current.members[kind] = source.read(member.size) if load else b""
+        current.members[kind] = source.read(member.size) if load else b""
     if current is not None:
         yield current
 
 
 def _header(block: bytes) -> tarfile.TarInfo | None:
-    """The header, None where its checksum or its size is wrong."""
+    """The header, None where its checksum or its size is wrong, or it is of a sparse file."""
     try:
         info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.HeaderError, ValueError, OverflowError):
         return None
-    return info if 0 <= info.size <= LARGEST_MEMBER else None
+    return info if 0 <= info.size <= MOST_BYTES and info.type != tarfile.GNUTYPE_SPARSE else None
 
 
 def _extended(kind: bytes, data: bytes, name: str | None, size: int | None) -> tuple[str | None, int | None]:
@@ -164,12 +158,12 @@ def _extended(kind: bytes, data: bytes, name: str | None, size: int | None) -> t
         return data.rstrip(b"\0").decode("utf-8", "surrogateescape"), size
     while data:
         digits = data.partition(b" ")[0]
-        if not digits.isdigit() or not len(digits) < int(digits) <= len(data):
+        if not digits.isdigit() or len(digits) > 9 or not len(digits) < int(digits) <= len(data):
             break
         key, _, value = data[len(digits) + 1 : int(digits) - 1].partition(b"=")
         if key == b"path":
             name = value.decode("utf-8", "surrogateescape")
-        if key == b"size" and value.isdigit() and int(value) <= LARGEST_MEMBER:
+        if key == b"size" and value.isdigit() and len(value) < 12 and int(value) <= MOST_BYTES:
             size = int(value)
         data = data[int(digits) :]
     return name, size

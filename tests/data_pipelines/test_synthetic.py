@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from data_pipelines.stream.arrange import find_source
 
 from data_pipelines import RealPhotographs, SyntheticData
 from data_pipelines.decode import decode
-from data_pipelines.sources import Shard, read_shard
-from data_pipelines.synthetic import DeadLeaves
+from data_pipelines.sources import find_source
+from data_pipelines.sources.shard import scan
+from data_pipelines.synthetic import DeadLeaves, Graphics, Patterns
 from data_pipelines.synthetic.leaves import outlines
 from data_pipelines.synthetic.textures import texture_bank
 
@@ -80,18 +80,18 @@ def small(tmp_path, monkeypatch):
 
 
 def content(data):
-    return [(s.key, decode(s.image[1])) for path in data.shards() for _, s in read_shard(Shard(str(path)))]
+    shards = [scan(path, "sample") for path in data.shards()]
+    samples = [shard.read(number) for shard in shards for number in range(len(shard))]
+    return [(sample.key, decode(sample.members["webp"])) for sample in samples]
 
 
 def test_shards_hold_the_images(small):
     folder = small.prepare(processes=1)
-    assert [path.name for path in small.shards()] == ["dead_leaves-00000.tar", "dead_leaves-00001.tar"]
-    _, _, shards = find_source([str(folder)], 1.0)
-    assert [shard.samples for shard in shards] == [64, 6]
-    draw = DeadLeaves(16)
+    assert [path.name for path in small.shards()] == ["synthetic-00000.tar", "synthetic-00001.tar"]
+    assert [len(shard) for shard in find_source([str(folder)]).shards] == [64, 6]
     for index, (key, image) in enumerate(content(small)):
         assert key.endswith(f"{index:07d}")
-        assert np.array_equal(image, draw(index))
+        assert np.array_equal(image, small(index))
 
 
 def test_an_interrupted_preparation_is_completed_and_a_complete_one_left_alone(small):
@@ -99,7 +99,7 @@ def test_an_interrupted_preparation_is_completed_and_a_complete_one_left_alone(s
     first, second = small.shards()
     before, stamp = second.read_bytes(), first.stat().st_mtime_ns
     second.unlink()
-    (small.folder / "dead_leaves-00001.4711.part").write_bytes(b"half a shard")
+    (small.folder / "synthetic-00001.4711.part").write_bytes(b"half a shard")
     small.prepare(processes=1)
     assert second.read_bytes() == before
     assert first.stat().st_mtime_ns == stamp
@@ -122,3 +122,50 @@ def test_settings_decide_the_folder(small):
 def test_nonsense_is_refused(wrong):
     with pytest.raises(ValueError, match="synthetic data needs"):
         SyntheticData(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"graphics": -0.1}, {"graphics": 0.6, "patterns": 0.6}])
+def test_shares_that_are_none_are_refused(wrong):
+    with pytest.raises(ValueError, match="at most 1 together"):
+        SyntheticData(**wrong)
+
+
+def test_kinds_come_in_their_shares():
+    data = SyntheticData(images=400, size=16, graphics=0.3, patterns=0.5)
+    makers = {"graphics": Graphics(16), "patterns": Patterns(16)}
+    drawn = [data(index) for index in range(400)]
+    share = {
+        name: np.mean([np.array_equal(image, draw(i)) for i, image in enumerate(drawn)])
+        for name, draw in makers.items()
+    }
+    assert share["graphics"] == pytest.approx(0.3, abs=0.06)
+    assert share["patterns"] == pytest.approx(0.5, abs=0.06)
+    leaves = SyntheticData(size=16, graphics=0, patterns=0)
+    assert np.array_equal(leaves(5), DeadLeaves(16)(5))
+
+
+def test_patterns_hold_flats_of_any_level_and_the_finest_checkerboards():
+    images = [Patterns(32)(index) for index in range(400)]
+    flat = [image[0, 0] for image in images if (image == image[0, 0]).all()]
+    assert 0.2 < len(flat) / 400 < 0.4
+    assert min(colour.mean() for colour in flat) < 10
+    assert max(colour.mean() for colour in flat) > 245
+    assert any((colour == colour[0]).all() and 30 < colour[0] < 220 for colour in flat)  # greys
+    y, x = np.mgrid[:32, :32]
+    finest = ((x + y) % 2).astype(bool)
+    boards = [i for i in images if i.std() > 1 and all((i[m] == i[m][0]).all() for m in (finest, ~finest))]
+    assert len(boards) > 3
+    smooth = [np.abs(np.diff(i.astype(int), axis=0)).max() for i in images]
+    assert sum(0 < step < 20 for step in smooth) > 20  # gradients
+
+
+def test_graphics_are_strokes_on_a_flat_ground():
+    images = [Graphics(128)(index) for index in range(60)]
+    ground = []
+    for image in images:
+        _, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
+        ground.append(counts.max() / counts.sum())
+    assert np.median(ground) > 0.5
+    steps = [np.abs(np.diff(image.astype(int), axis=1)).max() for image in images]
+    assert np.mean(np.array(steps) > 150) > 0.8  # as sharp as can be
+    assert any((image[0, 0] == 255).all() for image in images)

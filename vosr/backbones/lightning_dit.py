@@ -1,6 +1,6 @@
 """LightningDiT with cross-attention to frozen semantics (METHOD section 2)."""
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from vosr.backbones.layers import (
 )
 from vosr.backbones.precondition import network_input, network_velocity
 from vosr.backbones.rope import rescaled_angles, rotary_angles
+from vosr.backbones.semantics import Context, SemanticsKV, Tokens, without_copies
+from vosr.core.types import PreparedSemantics
 
 ROTARY_THETA = 10_000.0
 
@@ -103,7 +105,18 @@ class LightningDiT(Backbone):
         small_linears(self.t_block, std=0.02)
         small_linears(self.final_layer, std=0.0)
 
-    def forward(self, x: Tensor, t: Tensor, semantics: Tensor, r: Tensor | None = None) -> Tensor:
+    def prepare(self, semantics: Tensor) -> SemanticsKV:
+        """Keys and values of every block; one vector a block where all tokens are equal and no gradient is wanted."""
+        tokens = without_copies(semantics)
+        if self.prepares_inside:
+            return SemanticsKV((tokens,))
+        projected = self._projected(tokens)
+        attentions = [cast(Block, block).cross_attn for block in self.blocks]
+        return SemanticsKV((tuple(attention.context(projected) for attention in attentions),))
+
+    def forward(
+        self, x: Tensor, t: Tensor, semantics: Tensor | PreparedSemantics, r: Tensor | None = None
+    ) -> Tensor:
         """See :meth:`vosr.backbones.base.Backbone.forward`.
 
         Raises:
@@ -114,16 +127,32 @@ class LightningDiT(Backbone):
             raise ValueError(
                 f"Latent {tuple(x.shape[-2:])} must be padded to multiples of {self.patch_size}."
             )
-        cos, sin = self._rotary(height, width, x.device)
+        angles = self.angles(height, width, x.device)
+        turn = torch.polar(torch.ones_like(angles), angles)
         c = self._time(t, r)
         modulation = self.t_block(c).unflatten(1, (6, -1))
-        z = self.mlp_ca(self.layer_norm(semantics.to(self.layer_norm.weight.dtype)))
         residual = self.prediction == "residual"
         tokens = self.x_embedder(network_input(x, t, self.residual_std) if residual else x)
-        for block in self.blocks:
-            tokens = block(tokens, modulation, z, cos, sin)
+        for block, contexts in zip(self.blocks, self._contexts(semantics)):
+            tokens = block(tokens, modulation, contexts, turn)
         out = self._unpatchify(self.final_layer(tokens, c), height, width)
         return network_velocity(x, t, out, self.residual_std) if residual else out
+
+    def _projected(self, semantics: Tokens) -> Tokens:
+        tokens = semantics.tokens.to(self.layer_norm.weight.dtype)
+        return semantics._replace(tokens=self.mlp_ca(self.layer_norm(tokens)))
+
+    def _contexts(self, semantics: Tensor | PreparedSemantics) -> list[tuple[Context, ...]]:
+        """For each block, what its cross-attention needs of each segment of the batch."""
+        if isinstance(semantics, Tensor):
+            semantics = SemanticsKV((Tokens(semantics),))
+        assert isinstance(semantics, SemanticsKV)
+        by_segment = []
+        for segment in semantics.segments:
+            if isinstance(segment, Tokens):
+                segment = (self._projected(segment),) * len(self.blocks)
+            by_segment.append(segment)
+        return list(zip(*by_segment))
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:
         c = self.t_embedder(t)
@@ -134,12 +163,11 @@ class LightningDiT(Backbone):
             raise ValueError("This backbone takes no end time r; build it with end_time=True.")
         return c
 
-    def _rotary(self, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    def angles(self, height: int, width: int, device: torch.device) -> Tensor:
+        """Angle of every channel pair at every token of a grid, float32 (height * width, head_dim / 2)."""
         if self.rotary == "absolute":
-            angles = rotary_angles(height, width, self.head_dim, ROTARY_THETA, device)
-        else:
-            angles = rescaled_angles(height, width, self.trained_tokens, self.head_dim, ROTARY_THETA, device)
-        return angles.cos(), angles.sin()
+            return rotary_angles(height, width, self.head_dim, ROTARY_THETA, device)
+        return rescaled_angles(height, width, self.trained_tokens, self.head_dim, ROTARY_THETA, device)
 
     def _unpatchify(self, x: Tensor, height: int, width: int) -> Tensor:
         p = self.patch_size

@@ -5,15 +5,23 @@ from typing import Any
 
 import yaml
 
-from vosr.registries import REGISTRIES
-from vosr.registry import class_path
+from vosr.core.registries import REGISTRIES
+from vosr.core.registry import class_path
+from vosr.core.renamed import rename, rename_arguments
 
 
 def expand_config(config: Any) -> Any:
     """Replace registered names in a training configuration; everything else is returned as it is."""
     if not isinstance(config, dict):
         return config
-    config = {key: expand_config(value) if key in SUBCOMMANDS else value for key, value in config.items()}
+    return _expand_names(rename(config))
+
+
+def _expand_names(config: dict[str, Any]) -> dict[str, Any]:
+    config = {
+        key: _expand_names(value) if key in SUBCOMMANDS and isinstance(value, dict) else value
+        for key, value in config.items()
+    }
     model = config.get("model")
     if isinstance(model, dict):
         config["model"] = _expand_model(model)
@@ -24,7 +32,7 @@ def expand_arguments(arguments: list[str]) -> list[str]:
     """Replace registered names in ``--model.<kind>=name``, ``--model.<kind> name`` and their long forms."""
     expanded: list[str] = []
     kind: str | None = None
-    for argument in arguments:
+    for argument in rename_arguments(arguments):
         if kind is not None:
             expanded.append(_expand_value(kind, argument))
             kind = None
@@ -65,7 +73,14 @@ def _expand_value(kind: str, value: str) -> str:
 def _expand_model(model: dict[str, Any]) -> dict[str, Any]:
     if isinstance(model.get("init_args"), dict):
         return {**model, "init_args": _expand_model(model["init_args"])}
-    return {key: _expand(key, value) if key in REGISTRIES else value for key, value in model.items()}
+    return {key: _expand(key, value) if key in REGISTRIES else _inside(value) for key, value in model.items()}
+
+
+def _inside(value: Any) -> Any:
+    """Components among the arguments of a class that is none itself, such as the adversary's discriminator."""
+    if isinstance(value, dict) and isinstance(value.get("init_args"), dict):
+        return {**value, "init_args": _expand_model(value["init_args"])}
+    return value
 
 
 def _expand(kind: str, value: Any) -> Any:

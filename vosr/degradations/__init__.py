@@ -1,15 +1,16 @@
 """Registered degradations."""
 
+from vosr.core.registry import Registry
 from vosr.degradations.base import Degradation, DegradationParams
 from vosr.degradations.blur import DefocusBlur, GaussianBlur, GeneralizedBlur, MotionBlur, Sinc
 from vosr.degradations.colour import ColorJitter, Grayscale
 from vosr.degradations.compose import Choice, Sequence, Shuffle
 from vosr.degradations.compression import JPEG, WebP
 from vosr.degradations.gaussian_noise import GaussianNoise
+from vosr.degradations.low_resolution import LowResolution
 from vosr.degradations.real_esrgan import RealESRGAN, Stage
 from vosr.degradations.resizing import Resize
 from vosr.degradations.sensor_noise import PoissonNoise, SpeckleNoise
-from vosr.registry import Registry
 
 DEGRADATIONS: Registry[Degradation] = Registry("degradation", Degradation)
 DEGRADATIONS.add("real_esrgan", RealESRGAN)
@@ -19,6 +20,7 @@ DEGRADATIONS.add("motion_blur", MotionBlur)
 DEGRADATIONS.add("defocus_blur", DefocusBlur)
 DEGRADATIONS.add("sinc", Sinc)
 DEGRADATIONS.add("resize", Resize)
+DEGRADATIONS.add("low_resolution", LowResolution)
 DEGRADATIONS.add("gaussian_noise", GaussianNoise)
 DEGRADATIONS.add("poisson_noise", PoissonNoise)
 DEGRADATIONS.add("speckle_noise", SpeckleNoise)
@@ -42,6 +44,7 @@ __all__ = [
     "GaussianNoise",
     "GeneralizedBlur",
     "Grayscale",
+    "LowResolution",
     "MotionBlur",
     "PoissonNoise",
     "RealESRGAN",

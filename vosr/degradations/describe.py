@@ -9,7 +9,7 @@ from vosr.degradations.base import DegradationParams
 from vosr.degradations.canvas import MODES
 
 UNSEEN = ("seed",)
-INSIDE = {"first": "1:", "second": "2:"}
+INSIDE = {"first": "1:", "second": "2:", "inside": "there:"}
 
 
 def describe_params(params: DegradationParams, index: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vosr.core.types import RandomSource
 from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
 from vosr.degradations.checks import check_probability, check_range, check_shares
@@ -15,8 +16,8 @@ from vosr.degradations.groups import in_groups
 from vosr.degradations.jpeg import jpeg
 from vosr.degradations.kernels import identity_kernels
 from vosr.degradations.noise import mixed_noise
+from vosr.degradations.pillow import pillow_bicubic
 from vosr.degradations.random_field import normal_field
-from vosr.types import RandomSource
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class RealESRGAN(Degradation):
         second: second round; its resize factors are relative to the final small size.
         jpeg_quality: range of libjpeg's quality, drawn for each round.
         final_sinc_probability: of a ringing kernel at the end.
-        enlarge: interpolation back to the HQ's size; "random" draws it per image.
+        enlarge: interpolation back to the HQ's size; "random" draws one of area, bilinear and bicubic (torch's) per
+            image, as the reference does; "pillow" is that of inference.
         per_image: draw kernels, factors, modes and noise kinds per image; false shares them in the batch, as
             the reference does.
     """
@@ -101,7 +103,7 @@ class RealESRGAN(Degradation):
         second: Stage = SECOND,
         jpeg_quality: tuple[float, float] = (30.0, 95.0),
         final_sinc_probability: float = 0.8,
-        enlarge: Literal["random", "area", "bilinear", "bicubic"] = "random",
+        enlarge: Literal["random", "area", "bilinear", "bicubic", "pillow"] = "random",
         per_image: bool = True,
     ) -> None:
         if scale < 1:
@@ -128,7 +130,7 @@ class RealESRGAN(Degradation):
         single = Draws(batch_size, generator)
         final_sinc = shared.happens(self.final_sinc_probability)
         enlarge = shared.choice((1.0,) * len(MODES))
-        if self.enlarge != "random":
+        if self.enlarge in MODES:
             enlarge = torch.full_like(enlarge, MODES.index(self.enlarge))
         return {
             "first": _draw_stage(self.first, shared, single),
@@ -164,6 +166,8 @@ class RealESRGAN(Degradation):
         canvas = _compressed(canvas, params["second_quality"], ~params["jpeg_last"])
         canvas = filter2d(resize(canvas, *small, params["final_mode"]), params["final_kernel"])
         canvas = _compressed(canvas, params["second_quality"], params["jpeg_last"])
+        if self.enlarge == "pillow":  # all are of the small size by now
+            return pillow_bicubic(canvas.image, *hq.shape[2:])
         return to_8_bits(resize(canvas, *full, params["enlarge_mode"]).image)
 
 

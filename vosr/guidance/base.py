@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vosr.component import Component
+from vosr.core.component import Component
+from vosr.core.types import Condition
 from vosr.flow import per_sample
-from vosr.types import Condition
 
 ConditionedVelocity = Callable[[Tensor, Tensor, Condition], Tensor]
 """(z_t, t, condition) -> velocity of the model under that condition."""
@@ -60,7 +60,10 @@ class Guidance(Component, ABC):
 
     @abstractmethod
     def partial_condition(self, condition: Condition, strength: float | None = None) -> Condition | None:
-        """The partial branch's condition, or None where there is no such branch."""
+        """The partial branch's condition, or None where there is no such branch.
+
+        Semantics that it lacks are :func:`no_semantics`.
+        """
 
     def draw_strength(self, generator: torch.Generator | None) -> float:
         """Strength of the partial condition for one training step."""
@@ -94,7 +97,7 @@ class Guidance(Component, ABC):
         chosen = draw.partial.view(-1, 1, 1)
         return Condition(
             torch.where(chosen[..., None], partial.latent, full.latent),
-            torch.where(chosen, partial.semantics, full.semantics),
+            torch.where(chosen, partial.tokens, full.tokens),
         )
 
     def velocity(
@@ -105,6 +108,7 @@ class Guidance(Component, ABC):
         full: Condition,
         partial: Condition | None,
         scale: float | None = None,
+        one_time: bool = False,
     ) -> Tensor:
         """Guided velocity; both branches run as one batch, and only the full one where the scale is 1.
 
@@ -115,14 +119,25 @@ class Guidance(Component, ABC):
             full: full condition; in distillation the augmented one.
             partial: :meth:`partial_condition` of the clean condition, made once for all steps.
             scale: replaces the guidance scale of this object.
+            one_time: all samples have the same time, as in sampling: outside the interval one branch is enough.
         """
         scale = self.scale if scale is None else scale
-        if partial is None or scale == 1:
+        limited = self.interval != (0.0, 1.0)
+        if partial is None or scale == 1 or (limited and one_time and not bool(self.applies(t[0]))):
             return model(z_t, t, full)
-        both = Condition(
-            torch.cat([full.latent, partial.latent]), torch.cat([full.semantics, partial.semantics])
+        v_full, v_partial = model(torch.cat([z_t, z_t]), torch.cat([t, t]), full.followed_by(partial)).chunk(
+            2
         )
-        v_full, v_partial = model(torch.cat([z_t, z_t]), torch.cat([t, t]), both).chunk(2)
-        inside = (t >= self.interval[0]) & (t <= self.interval[1])
-        omega = per_sample(torch.where(inside, scale, 1.0), v_full)
+        if not limited:
+            return torch.lerp(v_partial, v_full, scale)
+        omega = per_sample(torch.where(self.applies(t), scale, 1.0), v_full)
         return v_partial + omega * (v_full - v_partial)
+
+    def applies(self, t: Tensor) -> Tensor:
+        """Whether ``scale`` applies at these times."""
+        return (t >= self.interval[0]) & (t <= self.interval[1])
+
+
+def no_semantics(condition: Condition) -> Tensor:
+    """Zeros of the shape of the semantics: one expanded, which takes no memory and tells that all tokens are equal."""
+    return condition.tokens.new_zeros(()).expand(condition.tokens.shape)

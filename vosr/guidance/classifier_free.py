@@ -2,8 +2,8 @@
 
 import torch
 
-from vosr.guidance.base import Guidance
-from vosr.types import Condition
+from vosr.core.types import Condition
+from vosr.guidance.base import Guidance, no_semantics
 
 
 class ClassifierFreeGuidance(Guidance):
@@ -26,4 +26,4 @@ class ClassifierFreeGuidance(Guidance):
         super().__init__(scale, partial_probability, fidelity_logit, interval)
 
     def partial_condition(self, condition: Condition, strength: float | None = None) -> Condition:
-        return Condition(torch.zeros_like(condition.latent), torch.zeros_like(condition.semantics))
+        return Condition(torch.zeros_like(condition.latent), no_semantics(condition))

@@ -2,8 +2,8 @@
 
 import torch
 
-from vosr.guidance.base import Guidance
-from vosr.types import Condition
+from vosr.core.types import Condition
+from vosr.guidance.base import Guidance, no_semantics
 
 
 class RestorationGuidance(Guidance):
@@ -45,4 +45,4 @@ class RestorationGuidance(Guidance):
 
     def partial_condition(self, condition: Condition, strength: float | None = None) -> Condition:
         strength = self.partial_strength if strength is None else strength
-        return Condition(strength * condition.latent, torch.zeros_like(condition.semantics))
+        return Condition(strength * condition.latent, no_semantics(condition))

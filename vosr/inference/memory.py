@@ -14,6 +14,8 @@ SHARE = 0.5
 """Part of the free memory that is planned with: activations are estimated, and others use the machine too."""
 WHOLE = 1.25
 """An image up to this many training sizes along each side is restored without tiles of the backbone."""
+KEPT = 0.25
+"""Part of the working memory for what is prepared once and kept between steps."""
 MOST_TILES = 16
 """In a batch; more is no faster."""
 LIVE = 24
@@ -32,17 +34,23 @@ class Plan:
         tile: side of the backbone's tiles in latent cells; 0 for the whole image.
         batch: tiles in a batch.
         block: side of the autoencoder's tiles in latent cells.
+        keep: bytes of prepared semantics that are kept between steps.
     """
 
     tile: int
     batch: int
     block: int
+    keep: int = 0
 
     def smaller(self, least_tile: int, least_block: int, size: int) -> "Plan":
         """The plan to fall back to when memory ran out: half the sides, one tile at a time."""
         tile = self.tile or size
         return replace(
-            self, tile=max(least_tile, tile // 2), batch=1, block=max(least_block, min(self.block, size) // 2)
+            self,
+            tile=max(least_tile, tile // 2),
+            batch=1,
+            block=max(least_block, min(self.block, size) // 2),
+            keep=0,
         )
 
 
@@ -73,7 +81,7 @@ def make_plan(
     # The pieces that the statistics of group norms come from are as large as two tiles.
     block = int(min((memory / (2 * autoencoder.working_bytes)) ** 0.5, memory / (STRIP * width)))
     block //= autoencoder.factor
-    return Plan(cells, batch, max(least_block(autoencoder.context), block))
+    return Plan(cells, batch, max(least_block(autoencoder.context), block), int(memory * KEPT))
 
 
 def least_block(context: int) -> int:

@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+from vosr.backbones import Backbone
+from vosr.core.types import PreparedSemantics
 
 _ATEN = torch.ops.aten
 _FORMULAS = {
@@ -44,15 +47,29 @@ class FlopsByPart(TorchDispatchMode):
         self._running.pop()
 
     def watch(self, module: nn.Module, with_grad: str, without_grad: str) -> None:
-        """Make the calls of ``module`` parts of their own, by whether they keep a graph for the backward pass."""
+        """Make the calls of ``module`` parts of their own, by whether they keep a graph for the backward pass.
+
+        What a backbone prepares for them belongs to them, and is no call.
+        """
+
+        def name() -> str:
+            return with_grad if torch.is_grad_enabled() else without_grad
 
         def begin(*_: Any) -> None:
-            self._running.append(with_grad if torch.is_grad_enabled() else without_grad)
-            self.calls[self._running[-1]] += 1
+            self._running.append(name())
+            self.calls[name()] += 1
 
         def end(*_: Any) -> None:
             self._running.pop()
 
+        if isinstance(module, Backbone):
+            prepare = module.prepare
+
+            def prepared(semantics: Tensor) -> Tensor | PreparedSemantics:
+                with self.part(name()):
+                    return prepare(semantics)
+
+            module.__dict__["prepare"] = prepared  # of this instance alone
         module.register_forward_pre_hook(begin)
         module.register_forward_hook(end)
 

@@ -1,5 +1,6 @@
 """What teacher training and distillation share: frozen parts, degradation, EMA, validation, optimizer."""
 
+import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -11,20 +12,20 @@ from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
-from vosr.conditioning import Conditioner
+from vosr.core.seeds import derive_seed, generator_for, noise_for
+from vosr.core.types import Batch, Condition
+from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.evaluation import gradient_ratio, psnr_y
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
+from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
-from vosr.parallel import Parallelism, load_weights, parallelise
-from vosr.seeds import derive_seed, generator_for, noise_for
 from vosr.training.ema import EMA
+from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
-from vosr.types import Batch, Condition
-from vosr.weights import empty_module
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
@@ -37,10 +38,12 @@ class RestorationModule(L.LightningModule):
 
     ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
     Frozen parts are neither in the optimizer nor in checkpoints. ``step_skipped`` tells callbacks that the optimizer
-    left the weights as they were.
+    left the weights as they were. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
+    done before this run: weights alone may come from another machine.
     """
 
     step_skipped: bool = False
+    schedule_step: int = 0
 
     conditioner: Conditioner
     backbone: Backbone
@@ -123,8 +126,14 @@ class RestorationModule(L.LightningModule):
         optimizer = self.optimizer(self.backbone.parameters())
         if self.lr_scheduler is None:
             return optimizer
-        scheduler = {"scheduler": self.lr_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        scheduler = self.lr_scheduler(optimizer)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # torch expects optimizer steps between; another machine made them
+            for _ in range(self.schedule_step):
+                scheduler.step()
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Trained weights and their average; frozen parts stay out of checkpoints."""

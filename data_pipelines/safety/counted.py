@@ -1,0 +1,35 @@
+"""Streams that are counted: what decompression makes of few bytes is bounded."""
+
+import tarfile
+from typing import BinaryIO
+
+MOST_GROWTH = 200
+"""Images hardly compress; a stream that grows by more is made to fill memory or to take for ever."""
+FREE = 2**26
+"""Bytes that may come out before the growth is looked at."""
+
+
+class CountedStream:
+    """Counts the bytes that are taken from ``stream``."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.received = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes."""
+        data = self._stream.read(size)
+        self.received += len(data)
+        return data
+
+    def check_growth(self, made: int) -> None:
+        """Refuse a stream out of which far more came than went in.
+
+        Args:
+            made: bytes that came out of the decompressor so far.
+
+        Raises:
+            tarfile.ReadError: the stream is a decompression bomb.
+        """
+        if made > FREE + MOST_GROWTH * self.received:
+            raise tarfile.ReadError(f"{self.received} compressed bytes became more than {made}: a bomb")
