@@ -10,9 +10,8 @@ from vosr.backbones import Backbone
 from vosr.conditioning import Conditioner
 from vosr.flow import Schedule, Solver, integrate, time_grid
 from vosr.guidance import Guidance
+from vosr.options import ColorFix
 from vosr.types import AverageVelocityFn, Condition, PreparedSemantics
-
-ColorFix = Literal["adain", "wavelet", "none"]
 
 
 @dataclass(frozen=True)

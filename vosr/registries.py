@@ -1,32 +1,45 @@
 """Every registry by kind, and components to and from plain records."""
 
+import importlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from vosr.autoencoders import AUTOENCODERS
-from vosr.backbones import BACKBONES
 from vosr.component import Component
-from vosr.degradations import DEGRADATIONS
-from vosr.encoders import ENCODERS
-from vosr.guidance import GUIDANCE
-from vosr.metrics import METRICS
-from vosr.objectives import IMAGE_LOSSES, OBJECTIVES
 from vosr.registry import Registry
 
-REGISTRIES: dict[str, Registry[Any]] = {
-    registry.kind: registry
-    for registry in (
-        ENCODERS,
-        BACKBONES,
-        GUIDANCE,
-        DEGRADATIONS,
-        AUTOENCODERS,
-        OBJECTIVES,
-        IMAGE_LOSSES,
-        METRICS,
-    )
+_PACKAGES = {
+    "encoder": ("vosr.encoders", "ENCODERS"),
+    "backbone": ("vosr.backbones", "BACKBONES"),
+    "guidance": ("vosr.guidance", "GUIDANCE"),
+    "degradation": ("vosr.degradations", "DEGRADATIONS"),
+    "autoencoder": ("vosr.autoencoders", "AUTOENCODERS"),
+    "objective": ("vosr.objectives", "OBJECTIVES"),
+    "image_loss": ("vosr.objectives", "IMAGE_LOSSES"),
+    "metric": ("vosr.metrics", "METRICS"),
 }
+
+
+class Registries(Mapping[str, Registry[Any]]):
+    """The registries by kind, each with its package imported when it is first asked for."""
+
+    def __getitem__(self, kind: str) -> Registry[Any]:
+        package, name = _PACKAGES[kind]
+        registry: Registry[Any] = getattr(importlib.import_module(package), name)
+        return registry
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in _PACKAGES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PACKAGES)
+
+    def __len__(self) -> int:
+        return len(_PACKAGES)
+
+
+REGISTRIES = Registries()
 
 
 def describe(component: Component) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from torch import Tensor
 from vosr.checkpoints import load_model
 from vosr.imaging.convert import Single, as_array, open_image
 from vosr.inference import DTypeName, Engine, Precision, Semantics, Settings
-from vosr.model import ColorFix, RestorationModel
+from vosr.model import RestorationModel
+from vosr.options import ColorFix
 
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]

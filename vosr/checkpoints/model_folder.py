@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import save_file
 
 from vosr.atomic import write_atomically
-from vosr.checkpoints.training_state import averaged_weights, newest
 from vosr.conditioning import Conditioner
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.registries import describe, rebuild
@@ -80,6 +79,8 @@ def _weights(folder: Path) -> tuple[State, Path]:
     """Tensors, and where they are from."""
     if (folder / WEIGHTS).is_file():
         return read_tensors(folder / WEIGHTS), folder / WEIGHTS
+    from vosr.checkpoints.training_state import averaged_weights, newest  # brings torch.distributed: slow
+
     checkpoint = newest((folder.parent / "checkpoints").glob("*.ckpt"))
     if checkpoint is None:
         raise FileNotFoundError(f"{folder} has no {WEIGHTS} yet, and its run has no checkpoint.")

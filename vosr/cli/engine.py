@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
-from vosr.inference import DTypeName, Precision, Semantics, Settings
-from vosr.model import ColorFix
-from vosr.restorer import Restorer
+from vosr.options import ColorFix, DTypeName, Semantics
+
+if TYPE_CHECKING:
+    from vosr.inference import Settings
+    from vosr.restorer import Restorer
 
 DEFAULT_MODEL = "vosr_small_student"
 
@@ -106,6 +109,9 @@ class EngineRecipe:
         Raises:
             ValueError: no such model or device, or settings that the model does not have.
         """
+        from vosr.inference import Precision, Settings  # help and processes that only read do without torch
+        from vosr.restorer import Restorer
+
         precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
         restorer = Restorer.from_pretrained(self.model, device, precision, self.companions, self.compile)
         settings = Settings(
@@ -125,7 +131,7 @@ class EngineRecipe:
 class RestorerEngine:
     """A :class:`vosr.Restorer` as the pipeline takes it (:class:`vosr.jobs.engine.Engine`)."""
 
-    def __init__(self, restorer: Restorer, settings: Settings, recipe: EngineRecipe) -> None:
+    def __init__(self, restorer: "Restorer", settings: "Settings", recipe: EngineRecipe) -> None:
         self._restorer, self._settings, self._recipe = restorer, settings, recipe
 
     @property

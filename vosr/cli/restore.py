@@ -1,6 +1,5 @@
 """``restore``: photographs from files or folders."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
 from vosr.jobs.manifest import Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
+from vosr.jobs.pool import cores
 from vosr.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
@@ -175,5 +175,4 @@ def _manifest(plan: Plan) -> Path | None:
 
 def _workers(plan: Plan, devices: int) -> int:
     """Processes for each device: one per core that the devices leave, up to eight; none for a single image."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if plan.single else min(8, max(1, cores // devices - 1))
+    return 0 if plan.single else min(8, max(1, cores() // devices - 1))

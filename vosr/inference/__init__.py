@@ -1,7 +1,8 @@
 """The engine behind :class:`vosr.Restorer`: images of any size in bounded memory."""
 
 from vosr.inference.engine import Engine
-from vosr.inference.precision import DTypeName, Precision
-from vosr.inference.settings import Semantics, Settings
+from vosr.inference.precision import Precision
+from vosr.inference.settings import Settings
+from vosr.options import DTypeName, Semantics
 
 __all__ = ["DTypeName", "Engine", "Precision", "Semantics", "Settings"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vosr.imaging.color import WAVELET_REACH, wavelet
-from vosr.model import ColorFix
+from vosr.options import ColorFix
 
 Strips = Iterator[Tensor]
 """(B, 3, rows, W) from top to bottom, about [0, 1]."""

@@ -1,11 +1,9 @@
 """How an image is restored, and what a model refuses."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from vosr.model import ColorFix, RestorationModel
-
-Semantics = Literal["tile", "image", "both"]
+from vosr.model import RestorationModel
+from vosr.options import ColorFix, Semantics
 
 
 @dataclass(frozen=True)

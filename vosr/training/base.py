@@ -21,6 +21,7 @@ from vosr.objectives import Loss
 from vosr.parallel import Parallelism, load_weights, parallelise
 from vosr.seeds import derive_seed, generator_for, noise_for
 from vosr.training.ema import EMA
+from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
 from vosr.types import Batch, Condition
@@ -29,18 +30,20 @@ from vosr.weights import empty_module
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
     """AdamW of METHOD section 8."""
-    return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8)
+    return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8, fused=True)
 
 
 class RestorationModule(L.LightningModule):
     """Orchestration only; the mathematics is in the components.
 
     ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
-    Frozen parts are neither in the optimizer nor in checkpoints. ``step_skipped`` tells callbacks that the optimizer
-    left the weights as they were.
+    Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` tells whether the optimizer
+    changes the weights, perhaps as a tensor that only the device has read; ``gradient_norm`` is that of the step where
+    a callback has measured it.
     """
 
-    step_skipped: bool = False
+    step_kept: Tensor | bool = True
+    gradient_norm: Tensor | None = None
 
     conditioner: Conditioner
     backbone: Backbone
@@ -121,10 +124,29 @@ class RestorationModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.backbone.parameters())
+        if self.trainer.precision == "16-mixed":
+            without_fused(optimizer)
         if self.lr_scheduler is None:
             return optimizer
         scheduler = {"scheduler": self.lr_scheduler(optimizer), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by norm, with the norm that a callback measured if one did; Lightning clips by value."""
+        norm, kept = self.gradient_norm, self.step_kept
+        self.gradient_norm = None
+        if gradient_clip_algorithm == "value" and gradient_clip_val:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            gradient_clip_val = None
+        clip = gradient_clip_val or None
+        if clip is None and norm is None:
+            return
+        guard_step(optimizer, clip, gradient_norm(parameters_of(optimizer)) if norm is None else norm, kept)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Trained weights and their average; frozen parts stay out of checkpoints."""

@@ -11,8 +11,9 @@ from vosr.conditioning import Conditioner
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
 from vosr.guidance import Guidance
-from vosr.model import ColorFix, ModelCard, Sampling
+from vosr.model import ModelCard, Sampling
 from vosr.objectives import Loss, TeacherObjective
+from vosr.options import ColorFix
 from vosr.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.randomness import StepRandom
