@@ -23,11 +23,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from plain import PlainBackbone  # noqa: E402
 
 from vosr.backbones import LightningDiT  # noqa: E402
+from vosr.core.types import Condition  # noqa: E402
 from vosr.flow import integrate, time_grid  # noqa: E402
 from vosr.guidance import RestorationGuidance  # noqa: E402
 from vosr.model import velocity_field  # noqa: E402
 from vosr.objectives import RCGM, FlowMatching  # noqa: E402
-from vosr.types import Condition  # noqa: E402
 
 FLOORS = {"teacher": 1.03, "rcgm": 1.25, "sampling": 1.6, "one step": 1.0}
 """Ratios below which something got slower; somewhat under what is measured, as machines differ."""

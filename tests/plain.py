@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from vosr.backbones.norms import EPS
 from vosr.backbones.precondition import network_input, network_velocity
-from vosr.types import Condition
+from vosr.core.types import Condition
 
 
 def rms_norm(x, weight):

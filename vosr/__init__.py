@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vosr.checkpoints import load_model
-    from vosr.restorer import Restorer
+    from vosr.inference import Restorer
 
 __all__ = ["Restorer", "load_model"]
 
@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 def __getattr__(name: str) -> Any:
     if name == "Restorer":
-        from vosr.restorer import Restorer
+        from vosr.inference import Restorer
 
         return Restorer
     if name == "load_model":

@@ -17,7 +17,7 @@ from vosr.backbones.layers import (
 from vosr.backbones.precondition import network_input, network_velocity
 from vosr.backbones.rope import rescaled_angles, rotary_angles
 from vosr.backbones.semantics import Context, SemanticsKV, Tokens, without_copies
-from vosr.types import PreparedSemantics
+from vosr.core.types import PreparedSemantics
 
 ROTARY_THETA = 10_000.0
 

@@ -1,7 +1,7 @@
 """Generated README of an exported model."""
 
+from vosr.core.registries import describe
 from vosr.model import RestorationModel
-from vosr.registries import describe
 
 
 def model_card(model: RestorationModel, source: str, name: str) -> str:
@@ -41,7 +41,7 @@ def model_card(model: RestorationModel, source: str, name: str) -> str:
             *rows,
             "",
             "```bash",
-            f"python main.py restore photo.jpg -o restored --model {name}",
+            f"python main.py restore photo.jpg -o restored --model ./{name}",
             "```",
             "",
         ]

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
-from vosr.options import ColorFix, DTypeName, Semantics
+from vosr.core.options import ColorFix, DTypeName, Semantics
 
 if TYPE_CHECKING:
-    from vosr.inference import Settings
-    from vosr.restorer import Restorer
+    from vosr.inference import Restorer, Settings
 
 DEFAULT_MODEL = "vosr_small_student"
 
@@ -20,8 +19,9 @@ DEFAULT_MODEL = "vosr_small_student"
 def add_engine_arguments(parser: ArgumentParser) -> None:
     """Options of the model and of how it restores."""
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder, or hub id."
+        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder (./NAME), or hub id."
     )
+    add_trust_argument(parser)
     parser.add_argument(
         "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
@@ -43,6 +43,16 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
         "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
     )
     _add_work_arguments(parser)
+
+
+def add_trust_argument(parser: ArgumentParser) -> None:
+    """The option that lets a model folder name code."""
+    parser.add_argument(
+        "--trust_remote_code",
+        "--trust-remote-code",
+        action="store_true",
+        help="Import classes that the model's config.json names by dotted paths.",
+    )
 
 
 def _add_work_arguments(parser: ArgumentParser) -> None:
@@ -88,6 +98,7 @@ class EngineRecipe:
     encoder_dtype: DTypeName = "auto"
     autoencoder_dtype: DTypeName = "auto"
     compile: bool = False
+    trust_remote_code: bool = False
 
     @classmethod
     def of(cls, options: Namespace) -> "EngineRecipe":
@@ -109,11 +120,12 @@ class EngineRecipe:
         Raises:
             ValueError: no such model or device, or settings that the model does not have.
         """
-        from vosr.inference import Precision, Settings  # help and processes that only read do without torch
-        from vosr.restorer import Restorer
+        from vosr.inference import Precision, Restorer, Settings  # help and readers do without torch
 
         precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
-        restorer = Restorer.from_pretrained(self.model, device, precision, self.companions, self.compile)
+        restorer = Restorer.from_pretrained(
+            self.model, device, precision, self.companions, self.compile, self.trust_remote_code
+        )
         settings = Settings(
             steps=self.steps,
             guidance_scale=self.guidance_scale,

@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
+from vosr.core.files.shown import shown
+
 
 def fail(message: str, status: int = 2) -> NoReturn:
     """Write ``error: message`` to standard error and exit."""
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.stderr.write(f"error: {' '.join(shown(message).split())}\n")
     sys.exit(status)
 
 
@@ -100,7 +102,7 @@ def _no_class(name: str, keys: set[str]) -> str:
 
 
 def _wrong_base(path: str, base: str) -> str:
-    from vosr.registries import REGISTRIES
+    from vosr.core.registries import REGISTRIES
 
     fitting = [
         name
@@ -113,7 +115,7 @@ def _wrong_base(path: str, base: str) -> str:
 
 
 def _component_keys() -> set[str]:
-    from vosr.registries import REGISTRIES
+    from vosr.core.registries import REGISTRIES
 
     classes = [cls for registry in REGISTRIES.values() for _, cls in registry]
     return {name for cls in classes for name in inspect.signature(cls.__init__).parameters} - {"self"}

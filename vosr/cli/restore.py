@@ -1,6 +1,5 @@
 """``restore``: photographs from files or folders."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from vosr.jobs.job import Done, Event, OutputError
 from vosr.jobs.manifest import Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
 from vosr.jobs.pool import cores
-from vosr.video import SUFFIXES
+from vosr.jobs.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
 
@@ -92,7 +91,6 @@ def run(options: Namespace) -> int:
     )
     plan.check()
     work.check()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
     display = Display(plan, options.quiet)
     with Manifest(options.manifest or _manifest(plan)) as manifest, display, _pages(plan, display):
         try:

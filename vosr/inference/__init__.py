@@ -1,8 +1,8 @@
-"""The engine behind :class:`vosr.Restorer`: images of any size in bounded memory."""
+"""Restoring images of any size in bounded memory; :class:`Restorer` is the public face."""
 
-from vosr.inference.engine import Engine
+from vosr.core.options import DTypeName, Semantics
 from vosr.inference.precision import Precision
+from vosr.inference.restorer import Restorer
 from vosr.inference.settings import Settings
-from vosr.options import DTypeName, Semantics
 
-__all__ = ["DTypeName", "Engine", "Precision", "Semantics", "Settings"]
+__all__ = ["DTypeName", "Precision", "Restorer", "Semantics", "Settings"]

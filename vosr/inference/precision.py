@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vosr.options import DTypeName
+from vosr.core.options import DTypeName
 
 log = logging.getLogger("vosr")
 

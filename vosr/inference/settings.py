@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from vosr.core.options import ColorFix, Semantics
 from vosr.model import RestorationModel
-from vosr.options import ColorFix, Semantics
 
 
 @dataclass(frozen=True)

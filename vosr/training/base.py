@@ -1,5 +1,6 @@
 """What teacher training and distillation share: frozen parts, degradation, EMA, validation, optimizer."""
 
+import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -11,21 +12,21 @@ from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
-from vosr.conditioning import Conditioner
+from vosr.core.seeds import derive_seed, generator_for, noise_for
+from vosr.core.types import Batch, Condition
+from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.evaluation import gradient_ratio, psnr_y
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
+from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
-from vosr.parallel import Parallelism, load_weights, parallelise
-from vosr.seeds import derive_seed, generator_for, noise_for
 from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
+from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
-from vosr.types import Batch, Condition
-from vosr.weights import empty_module
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
@@ -39,11 +40,13 @@ class RestorationModule(L.LightningModule):
     ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
     Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` tells whether the optimizer
     changes the weights, perhaps as a tensor that only the device has read; ``gradient_norm`` is that of the step where
-    a callback has measured it.
+    a callback has measured it. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
+    done before this run: weights alone may come from another machine.
     """
 
     step_kept: Tensor | bool = True
     gradient_norm: Tensor | None = None
+    schedule_step: int = 0
 
     conditioner: Conditioner
     backbone: Backbone
@@ -128,8 +131,14 @@ class RestorationModule(L.LightningModule):
             without_fused(optimizer)
         if self.lr_scheduler is None:
             return optimizer
-        scheduler = {"scheduler": self.lr_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        scheduler = self.lr_scheduler(optimizer)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # torch expects optimizer steps between; another machine made them
+            for _ in range(self.schedule_step):
+                scheduler.step()
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def configure_gradient_clipping(
         self,

@@ -9,10 +9,10 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
+from vosr.core.types import Batch
 from vosr.training.base import RestorationModule
 from vosr.training.guarded_step import decides_on_device, gradient_norm, parameters_of, poll_every
-from vosr.types import Batch
 
 log = logging.getLogger(__name__)
 
