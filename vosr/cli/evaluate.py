@@ -19,6 +19,7 @@ from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
 from vosr.evaluation.methods import Runtime, open_methods
+from vosr.evaluation.page import write_page
 from vosr.evaluation.protocols import open_benchmarks
 from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
@@ -119,6 +120,7 @@ def _write(comparison: Comparison, report: Report) -> None:
     write_csv(report, output / "images.csv")
     text = markdown(report)
     write_atomically(output / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+    write_page(comparison, report, output / "index.html")
 
 
 def _conclude(report: Report, output: Path) -> None:
@@ -147,7 +149,7 @@ def _conclude(report: Report, output: Path) -> None:
         console.print(f"Note: {note}")
     for name, reason in report.unavailable.items():
         console.print(f"Note: {name} is unavailable: {reason}")
-    console.print(f"Report: {output / 'report.md'} (also report.json, images.csv)")
+    console.print(f"Report: {output / 'index.html'} (also report.md, report.json, images.csv)")
 
 
 class Bar:
