@@ -171,9 +171,7 @@ def _call(command: str, arguments: list[str]) -> int:
     from vosr.cli.names import expand_arguments
     from vosr.cli.values import OPTIONS_MODE
 
-    parser = OneLineParser(
-        prog=f"main.py {command}", description=description, parser_mode=OPTIONS_MODE
-    )
+    parser = OneLineParser(prog=f"main.py {command}", description=description, parser_mode=OPTIONS_MODE)
     module.add_arguments(parser)
     parsed = parser.parse_args(expand_arguments(arguments))
     return int(module.run(parser.instantiate_classes(parsed)))

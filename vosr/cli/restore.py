@@ -1,6 +1,5 @@
 """``restore``: photographs from files or folders."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from vosr.cli.engine import EngineRecipe, add_engine_arguments
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
+from vosr.core.pool import cores
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_pages
@@ -179,5 +179,4 @@ def _manifest(plan: Plan) -> Path | None:
 
 def _workers(plan: Plan, devices: int) -> int:
     """Processes for each device: one per core that the devices leave, up to eight; none for a single image."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if plan.single else min(8, max(1, cores // devices - 1))
+    return 0 if plan.single else min(8, max(1, cores() // devices - 1))

@@ -4,7 +4,7 @@ from html import escape
 
 from PIL import Image
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.examples import Example, examples
 from vosr.evaluation.records import Record

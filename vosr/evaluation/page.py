@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.figures import Figures
 from vosr.evaluation.markdown import heading
