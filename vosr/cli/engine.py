@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
-from vosr.inference import DTypeName, Precision, Semantics, Settings
-from vosr.inference.restorer import Restorer
-from vosr.model import ColorFix
+from vosr.core.options import ColorFix, DTypeName, Semantics
+
+if TYPE_CHECKING:
+    from vosr.inference import Restorer, Settings
 
 DEFAULT_MODEL = "vosr_small_student"
 
@@ -118,6 +120,8 @@ class EngineRecipe:
         Raises:
             ValueError: no such model or device, or settings that the model does not have.
         """
+        from vosr.inference import Precision, Restorer, Settings  # help and readers do without torch
+
         precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
         restorer = Restorer.from_pretrained(
             self.model, device, precision, self.companions, self.compile, self.trust_remote_code
@@ -139,7 +143,7 @@ class EngineRecipe:
 class RestorerEngine:
     """A :class:`vosr.Restorer` as the pipeline takes it (:class:`vosr.jobs.engine.Engine`)."""
 
-    def __init__(self, restorer: Restorer, settings: Settings, recipe: EngineRecipe) -> None:
+    def __init__(self, restorer: "Restorer", settings: "Settings", recipe: EngineRecipe) -> None:
         self._restorer, self._settings, self._recipe = restorer, settings, recipe
 
     @property

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vosr.core.options import ColorFix
 from vosr.imaging.color import WAVELET_REACH, wavelet
-from vosr.model import ColorFix
 
 Strips = Iterator[Tensor]
 """(B, 3, rows, W) from top to bottom, about [0, 1]."""

@@ -11,12 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from vosr.checkpoints import load_model
+from vosr.core.options import ColorFix, DTypeName, Semantics
 from vosr.imaging.convert import Single, as_array, open_image
 from vosr.imaging.neutral import is_neutral, neutralized
 from vosr.inference.engine import Engine
-from vosr.inference.precision import DTypeName, Precision
-from vosr.inference.settings import Semantics, Settings
-from vosr.model import ColorFix, RestorationModel
+from vosr.inference.precision import Precision
+from vosr.inference.settings import Settings
+from vosr.model import RestorationModel
 
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]

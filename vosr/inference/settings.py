@@ -1,11 +1,9 @@
 """How an image is restored, and what a model refuses."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from vosr.model import ColorFix, RestorationModel
-
-Semantics = Literal["tile", "image", "both"]
+from vosr.core.options import ColorFix, Semantics
+from vosr.model import RestorationModel
 
 
 @dataclass(frozen=True)
