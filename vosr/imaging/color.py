@@ -1,4 +1,4 @@
-"""Wavelet colour correction of a restored image against the enlarged input (METHOD section 5)."""
+"""Wavelet colour correction of a restored image against the enlarged input (docs/method.md#colour-correction)."""
 
 import torch.nn.functional as F
 from torch import Tensor

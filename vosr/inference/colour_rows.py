@@ -1,4 +1,4 @@
-"""Colour correction over a whole image that arrives in strips (METHOD section 5)."""
+"""Colour correction over a whole image that arrives in strips (docs/method.md#colour-correction)."""
 
 import tempfile
 from collections.abc import Callable, Iterator

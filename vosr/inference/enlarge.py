@@ -11,7 +11,7 @@ from vosr.inference.tiling import reflected
 
 
 class Enlarged:
-    """Images of one shape under Pillow's bicubic (a = -0.5): that resize is a part of the model (METHOD section 5).
+    """Images of one shape under Pillow's bicubic (a = -0.5): it is a part of the model (docs/method.md#sampling).
 
     8-bit images are enlarged in 8 bits, as the released models are fed; others in float32.
 
