@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from data_pipelines.safety.index import checksum
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
@@ -66,10 +67,10 @@ def entry_of(path: Path, pixels: int = 0) -> IndexEntry:
     """Index entry of an archive that was just written."""
     shard = scan(path, "sample")
     with path.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = checksum(file)
     lengths = (np.diff(shard.places, axis=1)[:, 0] // BLOCK).tolist()
     kinds = [(list(kinds), count, example) for kinds, (count, example) in shard.kinds.items()]
-    return IndexEntry(path.name, len(shard), path.stat().st_size, checksum, pixels, lengths, kinds)
+    return IndexEntry(path.name, len(shard), path.stat().st_size, digest, pixels, lengths, kinds)
 
 
 def read_index(text: str, where: str) -> list[IndexEntry]:
