@@ -15,10 +15,10 @@ from rich.table import Table
 
 from data_pipelines import RealPhotographs, Sample
 from vosr.checkpoints import load_model
+from vosr.core.seeds import derive_seed, generator_for, noise_for
 from vosr.degradations import DEGRADATIONS
 from vosr.evaluation import gradient_ratio, psnr_y, ssim_y
 from vosr.imaging.grid import labelled_grid
-from vosr.seeds import derive_seed, generator_for, noise_for
 
 
 def main() -> None:

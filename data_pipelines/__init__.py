@@ -1,4 +1,4 @@
-"""Data: from folders, tar shards or a procedural generator to batches of :class:`vosr.types.Batch`."""
+"""Data: from folders, tar shards or a procedural generator to batches of :class:`vosr.core.types.Batch`."""
 
 from data_pipelines.crop import Augmentation
 from data_pipelines.datamodule import ShardDataModule

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vosr.component import Component
-from vosr.types import Batch
+from vosr.core.component import Component
+from vosr.core.types import Batch
 
 
 @dataclass(frozen=True)

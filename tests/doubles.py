@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from vosr.autoencoders import Autoencoder
+from vosr.core.types import Batch
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
-from vosr.types import Batch
 
 
 class ShuffleAutoencoder(Autoencoder):

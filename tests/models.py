@@ -5,9 +5,9 @@ from doubles import MeanEncoder, ShuffleAutoencoder
 
 from vosr.backbones import LightningDiT
 from vosr.checkpoints import save_model
-from vosr.conditioning import Conditioner
 from vosr.guidance import RestorationGuidance
 from vosr.model import ModelCard, RestorationModel, Sampling
+from vosr.model.conditioner import Conditioner
 
 
 def tiny_model(kind="student", autoencoder=None, encoder=None, std=0.02, size=32, **card):

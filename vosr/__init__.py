@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vosr.checkpoints import load_model
-    from vosr.restorer import Restorer
+    from vosr.inference import Restorer
 
 __all__ = ["Restorer", "load_model"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "Restorer":
-        from vosr.restorer import Restorer
+        from vosr.inference import Restorer
 
         return Restorer
     if name == "load_model":

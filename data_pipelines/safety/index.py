@@ -4,7 +4,7 @@ import hashlib
 import os
 from typing import BinaryIO
 
-from vosr.regular import open_regular
+from vosr.core.files.regular import open_regular
 
 
 def check_archive(path: str, size: int, sha256: str) -> None:

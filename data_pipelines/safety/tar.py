@@ -8,8 +8,8 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from vosr.regular import MOST_BYTES
-from vosr.shown import reason
+from vosr.core.files.regular import MOST_BYTES
+from vosr.core.files.shown import reason
 
 MOST_RECORD = 2**20
 """Bytes of a header that goes on behind its block (long names, PAX records)."""

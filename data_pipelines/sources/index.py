@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vosr.shown import reason
+from vosr.core.files.shown import reason
 
 INDEX_NAME = "index.json"
 _FORMAT = "vosr-shards-1"

@@ -12,8 +12,8 @@ from data_pipelines.safety.places import indexed_place, is_remote, listed_place,
 from data_pipelines.sources.index import INDEX_NAME, IndexEntry, read_index
 from data_pipelines.sources.shard import IMAGE_SUFFIXES, Shard, suffix_of
 from data_pipelines.sources.transport import open_url
-from vosr.listing import walk
-from vosr.regular import read_regular
+from vosr.core.files.listing import walk
+from vosr.core.files.regular import read_regular
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from data_pipelines.failures import Reason
 from data_pipelines.safety.index import check_archive, check_count
 from data_pipelines.safety.places import is_remote
 from data_pipelines.sources.archive import Archive
-from vosr.regular import read_regular
-from vosr.shown import reason
+from vosr.core.files.regular import read_regular
+from vosr.core.files.shown import reason
 
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "avif", "jp2", "gif", "ppm")
 """File types taken for images, in the order in which a sample's members are preferred."""

@@ -18,7 +18,7 @@ from webdataset import gopen
 
 from data_pipelines.safety.answers import body_length
 from data_pipelines.safety.places import is_remote
-from vosr.regular import open_regular
+from vosr.core.files.regular import open_regular
 
 log = logging.getLogger(__name__)
 

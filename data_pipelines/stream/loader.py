@@ -12,7 +12,7 @@ from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.stream.plan import Plan
 from data_pipelines.stream.reader import Delivery, Reader, ReaderState
 from data_pipelines.stream.resume import Position, from_state, to_state
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 log = logging.getLogger(__name__)
 

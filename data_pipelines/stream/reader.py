@@ -18,7 +18,7 @@ from data_pipelines.stream.plan import Plan
 from data_pipelines.stream.tape import Mark, tape
 from data_pipelines.stream.turning import UnturnedBatch
 from data_pipelines.stream.window import ShuffleWindow
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 SAMPLES_WITHOUT_IMAGE = 500
 """Unusable samples in a row after which a reader gives up."""

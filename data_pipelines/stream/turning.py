@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 
 @dataclass(frozen=True)

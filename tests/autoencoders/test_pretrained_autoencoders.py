@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from vosr.autoencoders import AUTOENCODERS, QwenVAE, StableDiffusionVAE
 from vosr.autoencoders.light_decoder import build_light_decoder, load_light_decoder
 from vosr.autoencoders.posterior import draw_latent
-from vosr.weights import MissingWeightsError
+from vosr.core.weights import MissingWeightsError
 
 FILE = "diffusion_pytorch_model.safetensors"
 QWEN_TINY = {
@@ -212,8 +212,8 @@ def test_missing_and_unfit_weights(name, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise FileNotFoundError
 
-    monkeypatch.setattr("vosr.weights.hf_hub_download", refuse)
-    monkeypatch.setattr("vosr.weights._hub_answers", lambda: False)
+    monkeypatch.setattr("vosr.core.weights.hf_hub_download", refuse)
+    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=f"CSWRY/VOSR and put it at {tmp_path}"):
         AUTOENCODERS.build(name)

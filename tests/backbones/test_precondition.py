@@ -5,7 +5,7 @@ import torch
 
 from vosr.backbones import LightningDiT
 from vosr.backbones.precondition import NOISE_SHARE, network_input, network_velocity
-from vosr.types import Condition
+from vosr.core.types import Condition
 
 STD = 0.3
 TIMES = torch.tensor([0.0, 0.2, 0.7, 1.0])

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from vosr.backbones import Backbone, LightningDiT
+from vosr.core.types import Condition
 from vosr.flow import integrate
 from vosr.guidance import ClassifierFreeGuidance, NoGuidance, RestorationGuidance
 from vosr.model import velocity_field
-from vosr.types import Condition
 
 B, M = 2, 5
 

@@ -1,7 +1,7 @@
 import pytest
 
 from vosr.cli.names import expand_arguments, expand_config
-from vosr.registry import UnknownNameError
+from vosr.core.registry import UnknownNameError
 
 RESTORATION = "vosr.guidance.restoration.RestorationGuidance"
 RCGM = "vosr.objectives.rcgm.RCGM"

@@ -1,14 +1,39 @@
-"""Imports go one way (CONTRIBUTING): components never import siblings, the core imports no Lightning."""
+"""The import graph: layers from the bottom up, components never import siblings, the mathematics no Lightning."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives", "metrics"}
-BASIS = {"types", "registry", "component", "seeds", "flow", "frozen", "weights"}
-PURE = [*COMPONENTS, "flow", "checkpoints", "imaging", "evaluation", "jobs"]
+LAYERS = [
+    {"core"},
+    {"flow"},
+    {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives", "metrics"},
+    {"model", "imaging"},
+    {"checkpoints", "data_pipelines"},
+    {"inference"},
+    {"jobs"},
+    {"evaluation"},
+    {"training"},
+    {"planning"},
+    {"cli"},
+]
+"""A package imports those of lower layers only: no cycles, no siblings."""
+
+COMPONENTS = LAYERS[2]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+MOST_ENTRIES = 20
+PURE = {"core", "flow", "model", "checkpoints", "imaging", "inference", "jobs"}
+
+
+def package_of(module):
+    """Name in LAYERS of a dotted module; None for other libraries and for ``vosr`` itself."""
+    first, *rest = module.split(".")
+    if first == "data_pipelines":
+        return first
+    return rest[0] if first == "vosr" and rest else None
 
 
 def imported(path):
@@ -19,14 +44,34 @@ def imported(path):
             yield node.module
 
 
-@pytest.mark.parametrize("package", sorted(COMPONENTS))
-def test_components_know_nothing_of_their_siblings(package):
-    for path in (ROOT / "vosr" / package).rglob("*.py"):
-        inside = {name.split(".")[1] for name in imported(path) if name.startswith("vosr.")}
-        assert inside <= BASIS | {package}, path
+def edges():
+    """(importing package, imported package, file)."""
+    for path in sorted([*ROOT.glob("vosr/**/*.py"), *ROOT.glob("data_pipelines/**/*.py")]):
+        own = package_of(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for module in imported(path):
+            other = package_of(module)
+            if own not in (None, "__init__", other) and other is not None:
+                yield own, other, str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("package", PURE)
+def test_imports_go_down_the_layers():
+    assert not {(own, other, path) for own, other, path in edges() if LEVEL[other] >= LEVEL[own]}
+
+
+def test_every_entry_has_its_layer_and_there_are_few():
+    tracked = {path.name.removesuffix(".py") for path in (ROOT / "vosr").iterdir()} - {"__pycache__"}
+    assert tracked - {"__init__", "pretrained"} == set(LEVEL) - {"data_pipelines"}
+    assert len(tracked) <= MOST_ENTRIES
+
+
+def test_the_guide_names_every_package():
+    """CONTRIBUTING's table has a row for each entry of the layers, and names nothing that is not there."""
+    table = re.findall(r"^\| `(.+?)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    named = {name for row in table for name in re.findall(r"(?:vosr/)?([a-z_]+)(?:/|\.py)", row)}
+    assert named == set(LEVEL)
+
+
+@pytest.mark.parametrize("package", sorted({*COMPONENTS, *PURE}))
 def test_the_mathematics_imports_no_lightning(package):
     for path in (ROOT / "vosr" / package).rglob("*.py"):
         assert not {name for name in imported(path) if name.startswith(("lightning", "pytorch_lightning"))}, (

@@ -9,7 +9,7 @@ from shard_files import all_keys, encoded_image, write_shards_of
 from data_pipelines import ImageSet, RealPhotographs, ShardDataModule, SyntheticData
 from data_pipelines.decode import decode
 from data_pipelines.images import Sample
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 
 def test_batches_are_eight_bit_and_of_the_crop(tmp_path):

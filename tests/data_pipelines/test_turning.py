@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from data_pipelines.stream.turning import UnturnedBatch, turned
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 
 def test_every_turn_is_that_of_numpy():

@@ -4,9 +4,9 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from vosr.core.weights import MissingWeightsError
 from vosr.encoders import ENCODERS
 from vosr.encoders.timm_model import TimmEncoder
-from vosr.weights import MissingWeightsError
 
 SMALL = {"mobilenetv3_small_050": {"input_size": 64}, "vit_tiny_patch16_224": {"input_size": 64}}
 models = pytest.mark.parametrize("name", SMALL)
@@ -97,9 +97,9 @@ def test_weights_must_fit(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="timm cannot build resnet18"):
         TimmEncoder("resnet18", weights=other)
     monkeypatch.setattr(
-        "vosr.weights.hf_hub_download", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError())
+        "vosr.core.weights.hf_hub_download", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError())
     )
-    monkeypatch.setattr("vosr.weights._hub_answers", lambda: False)
+    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=r"timm/resnet18\..*model.safetensors"):
         TimmEncoder("resnet18")

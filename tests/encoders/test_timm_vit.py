@@ -7,10 +7,10 @@ from safetensors.torch import save_file
 from timm.models import eva, vision_transformer
 from torch.nn import functional as F
 
+from vosr.core.weights import MissingWeightsError
 from vosr.encoders import CLIP, ENCODERS, DINOv2, DINOv3, SigLIP2
 from vosr.encoders.dinov2 import resample_positions
 from vosr.encoders.resize import resize_square
-from vosr.weights import MissingWeightsError
 
 TINY = {"embed_dim": 48, "depth": 3, "num_heads": 3}
 FAMILIES = {
@@ -56,8 +56,8 @@ def no_hub(monkeypatch, tmp_path):
     def refuse(*args, **kwargs):
         raise FileNotFoundError
 
-    monkeypatch.setattr("vosr.weights.hf_hub_download", refuse)
-    monkeypatch.setattr("vosr.weights._hub_answers", lambda: False)
+    monkeypatch.setattr("vosr.core.weights.hf_hub_download", refuse)
+    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     return tmp_path
 

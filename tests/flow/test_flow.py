@@ -79,8 +79,8 @@ def test_time_distributions():
 @pytest.mark.golden
 @torch.no_grad()
 def test_golden_sampling(golden, golden_backbone, golden_error):
+    from vosr.core.types import Condition
     from vosr.guidance import RestorationGuidance
-    from vosr.types import Condition
 
     file = golden("sampling")
     note = file.meta["note"]

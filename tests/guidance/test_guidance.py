@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from vosr.core.types import Condition
 from vosr.guidance import GUIDANCE, ClassifierFreeGuidance, NoGuidance, RestorationGuidance
-from vosr.types import Condition
 
 
 @pytest.fixture

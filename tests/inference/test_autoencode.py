@@ -15,7 +15,7 @@ from images import small_dct, small_qwen, small_sd2, smooth, textured
 from vosr.autoencoders import Autoencoder
 from vosr.inference.autoencode import decode_rows, encode, spans
 from vosr.inference.normalisation import Statistics, normalise
-from vosr.tiling import Tile
+from vosr.inference.tiling import Tile
 
 ROOT = Path(__file__).parents[2]
 MAKERS = {"dct": small_dct, "qwen": small_qwen, "sd2": small_sd2}

@@ -8,8 +8,8 @@ from models import tiny_model
 
 from data_pipelines import RealPhotographs
 from vosr import Restorer
-from vosr.inference import Engine, Settings
-from vosr.inference.engine import image_seed
+from vosr.inference import Settings
+from vosr.inference.engine import Engine, image_seed
 from vosr.inference.fallback import out_of_memory
 
 CPU = torch.device("cpu")

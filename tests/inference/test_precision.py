@@ -8,7 +8,8 @@ from models import tiny_model
 
 from data_pipelines import RealPhotographs
 from vosr import Restorer
-from vosr.inference import Engine, Precision, Settings
+from vosr.inference import Precision, Settings
+from vosr.inference.engine import Engine
 from vosr.inference.precision import Part
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

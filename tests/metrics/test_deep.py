@@ -13,9 +13,9 @@ from torchmetrics.functional.image.lpips import _LPIPS
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
+from vosr.core.weights import MissingWeightsError, read_tensors
 from vosr.metrics import METRICS, clip_iqa, inception, lpips
 from vosr.metrics.protocol import eight_bit
-from vosr.weights import MissingWeightsError, read_tensors
 
 DEEP = ["lpips", "lpips_vgg", "dists", "vgg_features", "clip_iqa", "fid", "kid"]
 

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 import torchvision
 from safetensors.torch import save_file
 
+from vosr.core.weights import MissingWeightsError
 from vosr.metrics import METRICS
 from vosr.metrics.vgg import BGR_MEAN, VGGFeatures, unit_distance
-from vosr.weights import MissingWeightsError
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from vosr.core.types import Condition
 from vosr.guidance import ConditionDraw, RestorationGuidance
 from vosr.objectives import OBJECTIVES, RCGM, FlowDraw, FlowMatching, Shortcut
-from vosr.types import Condition
 
 
 def recorded(file, guidance):

@@ -19,9 +19,9 @@ from vosr.backbones import LightningDiT
 from vosr.guidance import RestorationGuidance
 from vosr.model import Sampling
 from vosr.objectives import RCGM, FlowMatching, Shortcut
-from vosr.parallel import Parallelism
 from vosr.training import DistillationModule, FullySharded, TeacherModule
 from vosr.training.checkpoint_io import AtomicCheckpointIO
+from vosr.training.parallel import Parallelism
 
 DEFAULT = Parallelism()
 OBJECTIVES = {"rcgm": RCGM, "shortcut": Shortcut}

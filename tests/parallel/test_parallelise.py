@@ -5,7 +5,7 @@ import torch
 from layouts import backbone
 
 from vosr.backbones import Backbone
-from vosr.parallel import Parallelism, load_weights, parallelise, reset_weights
+from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
 
 
 def inputs():

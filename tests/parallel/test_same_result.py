@@ -4,7 +4,7 @@ import pytest
 import torch
 from layouts import train
 
-from vosr.parallel import Parallelism
+from vosr.training.parallel import Parallelism
 
 LAYOUTS = {
     "single": {},

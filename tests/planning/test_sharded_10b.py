@@ -9,9 +9,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from vosr.cli.plan import PlanCLI
-from vosr.parallel import Parallelism, parallelise
 from vosr.planning import Job
 from vosr.planning.parts import optimizer_size, parts_of, size, stored
+from vosr.training.parallel import Parallelism, parallelise
 
 RANKS = 64
 CONFIG = Path(__file__).parents[2] / "configs/vosr_10b/teacher.yaml"

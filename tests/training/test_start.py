@@ -5,8 +5,8 @@ import torch
 
 from vosr.backbones import LightningDiT
 from vosr.checkpoints import load_model
+from vosr.core.weights import empty_module
 from vosr.training.start import starting_weights
-from vosr.weights import empty_module
 
 SHIPPED = "vosr_small_teacher"
 

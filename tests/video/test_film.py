@@ -10,8 +10,8 @@ import pytest
 from films import RATE, images, read_film, write_film
 
 from vosr.cli import main
-from vosr.video import Encoding, restore_film
-from vosr.video.times import Times
+from vosr.jobs.video import Encoding, restore_film
+from vosr.jobs.video.times import Times
 
 LOSSLESS = Encoding(crf=0)
 

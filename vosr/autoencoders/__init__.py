@@ -4,7 +4,7 @@ from vosr.autoencoders.base import Autoencoder
 from vosr.autoencoders.dct import DCTAutoencoder
 from vosr.autoencoders.qwen import QwenVAE
 from vosr.autoencoders.stable_diffusion import StableDiffusionVAE
-from vosr.registry import Registry
+from vosr.core.registry import Registry
 
 AUTOENCODERS: Registry[Autoencoder] = Registry("autoencoder", Autoencoder)
 AUTOENCODERS.add("dct", DCTAutoencoder)

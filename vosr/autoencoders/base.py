@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from vosr.component import Component
-from vosr.types import RandomSource
+from vosr.core.component import Component
+from vosr.core.types import RandomSource
 
 
 class Autoencoder(Component, nn.Module, ABC):

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vosr.autoencoders.base import Autoencoder
-from vosr.types import RandomSource
+from vosr.core.types import RandomSource
 
 # Orthonormal opponent colours: grey, red - blue, red + blue - 2 green.
 _COLORS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))

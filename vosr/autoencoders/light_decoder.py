@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from vosr.weights import State, Weights, empty_module, load_strictly, read_tensors
+from vosr.core.weights import State, Weights, empty_module, load_strictly, read_tensors
 
 LIGHT_DECODER = Weights(
     title="light SD2.1 decoder",

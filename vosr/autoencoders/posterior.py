@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vosr.types import RandomSource
+from vosr.core.types import RandomSource
 
 
 def draw_latent(moments: Tensor, sample: bool, generator: RandomSource | None = None) -> Tensor:

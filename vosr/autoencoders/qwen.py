@@ -10,9 +10,17 @@ from torch import Tensor
 from vosr.autoencoders.base import Autoencoder
 from vosr.autoencoders.posterior import draw_latent
 from vosr.autoencoders.qwen_layers import QwenNetwork
-from vosr.frozen import FrozenModule
-from vosr.types import RandomSource
-from vosr.weights import State, Weights, empty_module, load_strictly, on_meta, random_module, read_tensors
+from vosr.core.frozen import FrozenModule
+from vosr.core.types import RandomSource
+from vosr.core.weights import (
+    State,
+    Weights,
+    empty_module,
+    load_strictly,
+    on_meta,
+    random_module,
+    read_tensors,
+)
 
 QWEN_VAE = Weights(
     title="Qwen-Image VAE",

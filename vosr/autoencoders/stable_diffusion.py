@@ -9,9 +9,17 @@ from torch import Tensor
 from vosr.autoencoders.base import Autoencoder
 from vosr.autoencoders.light_decoder import LIGHT_DECODER, build_light_decoder, load_light_decoder
 from vosr.autoencoders.posterior import draw_latent
-from vosr.frozen import FrozenModule
-from vosr.types import RandomSource
-from vosr.weights import State, Weights, empty_module, load_strictly, on_meta, random_module, read_tensors
+from vosr.core.frozen import FrozenModule
+from vosr.core.types import RandomSource
+from vosr.core.weights import (
+    State,
+    Weights,
+    empty_module,
+    load_strictly,
+    on_meta,
+    random_module,
+    read_tensors,
+)
 
 _FOLDER = "stable-diffusion-2-1-base/vae"
 _FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")

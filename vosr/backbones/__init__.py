@@ -2,7 +2,7 @@
 
 from vosr.backbones.base import Backbone, BackboneFactory
 from vosr.backbones.lightning_dit import LightningDiT
-from vosr.registry import Registry
+from vosr.core.registry import Registry
 
 BACKBONES: Registry[Backbone] = Registry("backbone", Backbone)
 BACKBONES.add("lightning_dit", LightningDiT)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from vosr.component import Component
-from vosr.types import Condition, PreparedSemantics
+from vosr.core.component import Component
+from vosr.core.types import Condition, PreparedSemantics
 
 
 class Backbone(Component, nn.Module, ABC):

@@ -7,10 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vosr.backbones.rope import rotate
+from vosr.backbones.norms import EPS, modulated_norm, rms_norm, rotated_norm
 from vosr.backbones.semantics import Constant, Context, KeysValues, Tokens, samples
-
-NORM_EPS = 1e-6
 
 
 def small_linears(module: nn.Module, std: float) -> None:
@@ -56,16 +54,16 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
-        self.q_norm = nn.RMSNorm(width // heads, eps=NORM_EPS)
-        self.k_norm = nn.RMSNorm(width // heads, eps=NORM_EPS)
+        self.q_norm = nn.RMSNorm(width // heads, eps=EPS)
+        self.k_norm = nn.RMSNorm(width // heads, eps=EPS)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, turn: Tensor) -> Tensor:
+        """X (B, N, D), turn complex (N, head_dim / 2)."""
         batch, tokens, width = x.shape
         qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        q = rotate(self.q_norm(q), cos, sin).to(v.dtype)
-        k = rotate(self.k_norm(k), cos, sin).to(v.dtype)
+        qk = rotated_norm(qkv[:, :, :2], torch.stack([self.q_norm.weight, self.k_norm.weight]), turn)
+        q, k, v = (each.transpose(1, 2) for each in (qk[:, :, 0], qk[:, :, 1], qkv[:, :, 2]))
         out = F.scaled_dot_product_attention(q, k, v)
         return self.proj(out.transpose(1, 2).reshape(batch, tokens, width))
 
@@ -79,8 +77,8 @@ class CrossAttention(nn.Module):
         self.q_linear = nn.Linear(width, width)
         self.k_linear = nn.Linear(width, width)
         self.v_linear = nn.Linear(width, width)
-        self.q_norm = nn.RMSNorm(width // heads, eps=NORM_EPS)
-        self.k_norm = nn.RMSNorm(width // heads, eps=NORM_EPS)
+        self.q_norm = nn.RMSNorm(width // heads, eps=EPS)
+        self.k_norm = nn.RMSNorm(width // heads, eps=EPS)
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, contexts: Sequence[Context]) -> Tensor:
@@ -95,7 +93,7 @@ class CrossAttention(nn.Module):
         if z.tokens.shape[1] == 1 and not torch.is_grad_enabled():
             return Constant(self.proj(self.v_linear(z.tokens)), z.copies)
         k, v = self._heads(self.k_linear(z.tokens)), self._heads(self.v_linear(z.tokens))
-        return KeysValues(self.k_norm(k).to(v.dtype), v, z.copies)
+        return KeysValues(rms_norm(k, self.k_norm.weight), v, z.copies)
 
     def _added(self, x: Tensor, context: Context) -> Tensor:
         if isinstance(context, Tokens):
@@ -105,7 +103,7 @@ class CrossAttention(nn.Module):
         keys, values, copies = context
         # Queries do not know of each other: those of all copies of a sample run together.
         q = self._heads(self.q_linear(x), copies)
-        out = F.scaled_dot_product_attention(self.q_norm(q).to(values.dtype), keys, values)
+        out = F.scaled_dot_product_attention(rms_norm(q, self.q_norm.weight), keys, values)
         out = out.unflatten(2, (copies, -1)).permute(2, 0, 3, 1, 4)
         return x + self.proj(out.reshape(x.shape))
 
@@ -146,22 +144,20 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
         super().__init__()
-        self.norm1 = nn.RMSNorm(width, eps=NORM_EPS)
+        self.norm1 = nn.RMSNorm(width, eps=EPS)
         self.attn = SelfAttention(width, heads)
         self.cross_attn = CrossAttention(width, heads)
-        self.norm2 = nn.RMSNorm(width, eps=NORM_EPS)
+        self.norm2 = nn.RMSNorm(width, eps=EPS)
         self.mlp = SwiGLU(width, mlp_ratio)
         self.scale_shift_table = nn.Parameter(torch.randn(6, width) / width**0.5)
 
-    def forward(
-        self, x: Tensor, modulation: Tensor, contexts: Sequence[Context], cos: Tensor, sin: Tensor
-    ) -> Tensor:
-        """X (B, N, D), modulation (B, 6, D), contexts by segment of the batch, cos and sin (N, head_dim)."""
+    def forward(self, x: Tensor, modulation: Tensor, contexts: Sequence[Context], turn: Tensor) -> Tensor:
+        """X (B, N, D), modulation (B, 6, D), contexts by segment of the batch, turn complex (N, head_dim / 2)."""
         m = self.scale_shift_table + modulation
         shift1, scale1, gate1, shift2, scale2, gate2 = m[:, :, None, :].unbind(1)
-        x = x + gate1 * self.attn(self.norm1(x) * (1 + scale1) + shift1, cos, sin)
-        x = self.cross_attn(x, contexts)
-        return x + gate2 * self.mlp(self.norm2(x) * (1 + scale2) + shift2)
+        attended = self.attn(modulated_norm(x, self.norm1.weight, scale1, shift1), turn)
+        x = self.cross_attn(torch.addcmul(x, gate1, attended), contexts)
+        return torch.addcmul(x, gate2, self.mlp(modulated_norm(x, self.norm2.weight, scale2, shift2)))
 
 
 class FinalLayer(nn.Module):
@@ -169,10 +165,10 @@ class FinalLayer(nn.Module):
 
     def __init__(self, width: int, out_features: int) -> None:
         super().__init__()
-        self.norm_final = nn.RMSNorm(width, eps=NORM_EPS)
+        self.norm_final = nn.RMSNorm(width, eps=EPS)
         self.linear = nn.Linear(width, out_features)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         shift, scale = self.adaLN_modulation(c)[:, None].chunk(2, dim=-1)
-        return self.linear(self.norm_final(x) * (1 + scale) + shift)
+        return self.linear(modulated_norm(x, self.norm_final.weight, scale, shift))

@@ -17,7 +17,7 @@ from vosr.backbones.layers import (
 from vosr.backbones.precondition import network_input, network_velocity
 from vosr.backbones.rope import rescaled_angles, rotary_angles
 from vosr.backbones.semantics import Context, SemanticsKV, Tokens, without_copies
-from vosr.types import PreparedSemantics
+from vosr.core.types import PreparedSemantics
 
 ROTARY_THETA = 10_000.0
 
@@ -127,13 +127,14 @@ class LightningDiT(Backbone):
             raise ValueError(
                 f"Latent {tuple(x.shape[-2:])} must be padded to multiples of {self.patch_size}."
             )
-        cos, sin = self._rotary(height, width, x.device)
+        angles = self.angles(height, width, x.device)
+        turn = torch.polar(torch.ones_like(angles), angles)
         c = self._time(t, r)
         modulation = self.t_block(c).unflatten(1, (6, -1))
         residual = self.prediction == "residual"
         tokens = self.x_embedder(network_input(x, t, self.residual_std) if residual else x)
         for block, contexts in zip(self.blocks, self._contexts(semantics)):
-            tokens = block(tokens, modulation, contexts, cos, sin)
+            tokens = block(tokens, modulation, contexts, turn)
         out = self._unpatchify(self.final_layer(tokens, c), height, width)
         return network_velocity(x, t, out, self.residual_std) if residual else out
 
@@ -162,12 +163,11 @@ class LightningDiT(Backbone):
             raise ValueError("This backbone takes no end time r; build it with end_time=True.")
         return c
 
-    def _rotary(self, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    def angles(self, height: int, width: int, device: torch.device) -> Tensor:
+        """Angle of every channel pair at every token of a grid, float32 (height * width, head_dim / 2)."""
         if self.rotary == "absolute":
-            angles = rotary_angles(height, width, self.head_dim, ROTARY_THETA, device)
-        else:
-            angles = rescaled_angles(height, width, self.trained_tokens, self.head_dim, ROTARY_THETA, device)
-        return angles.cos(), angles.sin()
+            return rotary_angles(height, width, self.head_dim, ROTARY_THETA, device)
+        return rescaled_angles(height, width, self.trained_tokens, self.head_dim, ROTARY_THETA, device)
 
     def _unpatchify(self, x: Tensor, height: int, width: int) -> Tensor:
         p = self.patch_size

@@ -5,11 +5,11 @@ from torch import Tensor
 
 
 def rotary_angles(height: int, width: int, head_dim: int, theta: float, device: torch.device) -> Tensor:
-    """Angle of every channel at every token of a grid, at integer positions.
+    """Angle of every channel pair at every token of a grid, at integer positions.
 
     Returns:
-        float32 (height * width, head_dim): the first half of the head turns with the row, the second with the
-        column; neighbouring channels form a pair and share an angle.
+        float32 (height * width, head_dim / 2): neighbouring channels form a pair; the first half of the pairs turns
+        with the row, the second with the column.
     """
     rows = torch.arange(height, dtype=torch.float32, device=device)
     columns = torch.arange(width, dtype=torch.float32, device=device)
@@ -29,17 +29,10 @@ def rescaled_angles(
 
 
 def angles_at(rows: Tensor, columns: Tensor, head_dim: int, theta: float) -> Tensor:
-    """Angles (rows * columns, head_dim) at the given positions; head_dim must be a multiple of four."""
+    """Angles (rows * columns, head_dim / 2) at the given positions; head_dim must be a multiple of four."""
     axis_dim = head_dim // 2
     exponent = torch.arange(0, axis_dim, 2, dtype=torch.float32, device=rows.device) / axis_dim
-    frequency = (1.0 / theta**exponent).repeat_interleave(2)
+    frequency = 1.0 / theta**exponent
     by_row = (rows[:, None] * frequency)[:, None, :].expand(-1, len(columns), -1)
     by_column = (columns[:, None] * frequency)[None, :, :].expand(len(rows), -1, -1)
     return torch.cat([by_row, by_column], dim=-1).flatten(0, 1)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the channel pairs of ``x`` (..., N, head_dim) by the angles whose cosine and sine are given."""
-    even, odd = x[..., 0::2], x[..., 1::2]
-    quarter_turn = torch.stack([-odd, even], dim=-1).flatten(-2)
-    return x * cos + quarter_turn * sin

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from vosr.types import PreparedSemantics
+from vosr.core.types import PreparedSemantics
 
 
 class Tokens(NamedTuple):

@@ -8,9 +8,9 @@ from vosr.autoencoders.light_decoder import LIGHT_DECODER
 from vosr.autoencoders.qwen import QWEN_VAE
 from vosr.autoencoders.stable_diffusion import SD2_VAE
 from vosr.checkpoints.released_args import ENC_TYPES, ReleasedArgs
+from vosr.core.weights import MissingWeightsError, Weights, on_meta
 from vosr.encoders import ENCODERS, Encoder
 from vosr.encoders.dinov2 import DINOv2
-from vosr.weights import MissingWeightsError, Weights, on_meta
 
 
 def build_companions(

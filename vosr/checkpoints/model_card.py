@@ -1,7 +1,7 @@
 """Generated README of an exported model."""
 
+from vosr.core.registries import describe
 from vosr.model import RestorationModel
-from vosr.registries import describe
 
 
 def model_card(model: RestorationModel, source: str, name: str) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from vosr.atomic import write_atomically
 from vosr.checkpoints.training_state import averaged_weights, newest
-from vosr.conditioning import Conditioner
+from vosr.core.files.atomic import write_atomically
+from vosr.core.registries import describe, rebuild
+from vosr.core.renamed import rename
+from vosr.core.weights import State, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
-from vosr.registries import describe, rebuild
-from vosr.renamed import rename
-from vosr.weights import State, empty_module, load_strictly, on_meta, read_tensors
+from vosr.model.conditioner import Conditioner
 
 FORMAT = "vosr/1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

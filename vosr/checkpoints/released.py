@@ -8,17 +8,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vosr.atomic import write_atomically
 from vosr.backbones import LightningDiT
 from vosr.backbones.lightning_dit import ROTARY_THETA
 from vosr.backbones.rope import rotary_angles
 from vosr.checkpoints.companions import build_companions
 from vosr.checkpoints.released_args import ENC_TYPES, FILE, ReleasedArgs, read_args
-from vosr.conditioning import Conditioner
+from vosr.core.files.atomic import write_atomically
+from vosr.core.weights import State, Weights, empty_module, load_strictly, read_tensors
 from vosr.encoders.dinov2 import DINOv2
 from vosr.guidance import RestorationGuidance
 from vosr.model import ModelCard, RestorationModel, Sampling
-from vosr.weights import State, Weights, empty_module, load_strictly, read_tensors
+from vosr.model.conditioner import Conditioner
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from vosr.registries import REGISTRIES
-from vosr.registry import summary
+from vosr.core.registries import REGISTRIES
+from vosr.core.registry import summary
 
 
 def add_arguments(parser: ArgumentParser) -> None:

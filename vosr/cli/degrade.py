@@ -7,13 +7,13 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
+from vosr.core.seeds import generator_for
 from vosr.degradations import Degradation
 from vosr.degradations.describe import describe_params
 from vosr.imaging.formats import FORMATS, format_of
 from vosr.imaging.grid import contact_sheet
 from vosr.imaging.reading import read_photo
 from vosr.imaging.writing import write_image
-from vosr.seeds import generator_for
 
 
 def add_arguments(parser: ArgumentParser) -> None:

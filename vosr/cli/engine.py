@@ -8,8 +8,8 @@ from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
 from vosr.inference import DTypeName, Precision, Semantics, Settings
+from vosr.inference.restorer import Restorer
 from vosr.model import ColorFix
-from vosr.restorer import Restorer
 
 DEFAULT_MODEL = "vosr_small_student"
 

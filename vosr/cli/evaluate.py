@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vosr.atomic import write_atomically
 from vosr.cli.errors import fail
+from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
@@ -23,8 +23,8 @@ from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
+from vosr.inference.restorer import pick_device
 from vosr.jobs.plan import Shard
-from vosr.restorer import pick_device
 
 _EVERY = 30.0
 """Seconds between lines where there is no terminal for a bar."""

@@ -7,9 +7,9 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from vosr.atomic import write_atomically
 from vosr.checkpoints import load_model, save_model, save_released
 from vosr.checkpoints.model_card import model_card
+from vosr.core.files.atomic import write_atomically
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 Layout = Literal["native", "vosr"]

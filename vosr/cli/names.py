@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from vosr.registries import REGISTRIES
-from vosr.registry import class_path
-from vosr.renamed import rename, rename_arguments
+from vosr.core.registries import REGISTRIES
+from vosr.core.registry import class_path
+from vosr.core.renamed import rename, rename_arguments
 
 
 def expand_config(config: Any) -> Any:

@@ -22,7 +22,7 @@ from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
 from vosr.jobs.manifest import Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
-from vosr.video import SUFFIXES
+from vosr.jobs.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
 

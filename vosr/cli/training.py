@@ -21,6 +21,7 @@ from vosr.checkpoints.training_state import is_complete
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
+from vosr.planning.throughput import Throughput
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
 from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
@@ -29,7 +30,6 @@ from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
 from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
-from vosr.training.throughput import Throughput
 
 PARSER_MODE = "vosr_yaml"
 set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), exceptions=(yaml.YAMLError,))

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from vosr.cli.engine import EngineRecipe, add_engine_arguments
 from vosr.cli.errors import fail
 from vosr.imaging.formats import SUFFIXES as IMAGES
-from vosr.video import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
+from vosr.jobs.video import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """Registered degradations."""
 
+from vosr.core.registry import Registry
 from vosr.degradations.base import Degradation, DegradationParams
 from vosr.degradations.blur import DefocusBlur, GaussianBlur, GeneralizedBlur, MotionBlur, Sinc
 from vosr.degradations.colour import ColorJitter, Grayscale
@@ -10,7 +11,6 @@ from vosr.degradations.low_resolution import LowResolution
 from vosr.degradations.real_esrgan import RealESRGAN, Stage
 from vosr.degradations.resizing import Resize
 from vosr.degradations.sensor_noise import PoissonNoise, SpeckleNoise
-from vosr.registry import Registry
 
 DEGRADATIONS: Registry[Degradation] = Registry("degradation", Degradation)
 DEGRADATIONS.add("real_esrgan", RealESRGAN)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vosr.core.types import RandomSource
 from vosr.degradations.kernels import blur_kernels, identity_kernels, sinc_kernels
-from vosr.types import RandomSource
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from vosr.core.types import RandomSource
 from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
 from vosr.degradations.checks import check_probability, check_range, check_shares
@@ -17,7 +18,6 @@ from vosr.degradations.kernels import identity_kernels
 from vosr.degradations.noise import mixed_noise
 from vosr.degradations.pillow import pillow_bicubic
 from vosr.degradations.random_field import normal_field
-from vosr.types import RandomSource
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Registered encoders."""
 
+from vosr.core.registry import Registry
 from vosr.encoders.base import Encoder
 from vosr.encoders.clip import CLIP
 from vosr.encoders.dense_sift import DenseSIFT
@@ -8,7 +9,6 @@ from vosr.encoders.dinov3 import DINOv3
 from vosr.encoders.none import NoEncoder
 from vosr.encoders.siglip2 import SigLIP2
 from vosr.encoders.timm_model import TimmEncoder
-from vosr.registry import Registry
 
 ENCODERS: Registry[Encoder] = Registry("encoder", Encoder)
 ENCODERS.add("none", NoEncoder)

@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
+from vosr.core.weights import State, Weights
 from vosr.encoders.timm_vit import TimmViT, ViTSpec
-from vosr.weights import State, Weights
 
 _MEAN_STD = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 _SIZES = {"b": "base_patch16", "l": "large_patch14"}

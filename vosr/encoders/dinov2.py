@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vosr.core.weights import State, Weights
 from vosr.encoders.timm_vit import IMAGENET, TimmViT, ViTSpec
-from vosr.weights import State, Weights
 
 _SIZES = {"s": "small", "b": "base", "l": "large", "g": "giant"}
 

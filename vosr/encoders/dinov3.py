@@ -3,8 +3,8 @@
 import re
 from typing import Any, Literal
 
+from vosr.core.weights import State, Weights
 from vosr.encoders.timm_vit import IMAGENET, TimmViT, ViTSpec
-from vosr.weights import State, Weights
 
 _SIZES = {"s": "small", "b": "base", "l": "large", "h": "huge_plus"}
 _UNUSED = re.compile(r"mask_token|rope_embed\.|.*\.bias_mask|local_cls_norm\.")

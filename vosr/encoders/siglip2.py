@@ -2,8 +2,8 @@
 
 from typing import Any, Literal
 
+from vosr.core.weights import State, Weights
 from vosr.encoders.timm_vit import TimmViT, ViTSpec
-from vosr.weights import State, Weights
 
 _SIZES = {"b": "base", "l": "large", "so400m": "so400m"}
 _HALF = (0.5, 0.5, 0.5)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vosr.core.frozen import FrozenModule
+from vosr.core.weights import State, Weights, on_meta, random_module, read_tensors
 from vosr.encoders.base import Encoder
-from vosr.frozen import FrozenModule
-from vosr.weights import State, Weights, on_meta, random_module, read_tensors
 
 _STRIDE = 16
 """Stride at which a convolutional network is read by default; a ViT/16 has the same."""

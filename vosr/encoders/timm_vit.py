@@ -7,10 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vosr.core.frozen import FrozenModule
+from vosr.core.weights import (
+    State,
+    Weights,
+    empty_module,
+    load_strictly,
+    on_meta,
+    random_module,
+    read_tensors,
+)
 from vosr.encoders.base import Encoder
 from vosr.encoders.resize import resize_square
-from vosr.frozen import FrozenModule
-from vosr.weights import State, Weights, empty_module, load_strictly, on_meta, random_module, read_tensors
 
 RGB = tuple[float, float, float]
 IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

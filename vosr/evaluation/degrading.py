@@ -10,9 +10,9 @@ import torch
 from kornia.filters import gaussian_blur2d
 from PIL import Image
 
+from vosr.core.seeds import derive_seed, generator_for
 from vosr.degradations import DEGRADATIONS
 from vosr.evaluation.benchmark import Pixels
-from vosr.seeds import derive_seed, generator_for
 
 Degrade = Callable[[Pixels, str], Pixels]
 """HQ and key -> LQ."""

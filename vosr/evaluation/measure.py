@@ -81,7 +81,7 @@ class Measures:
         return [
             name
             for name, metric in self.metrics.items()
-            if metric.per_image is per_image and (has_reference or not metric.needs_reference)
+            if (metric.over == "image") is per_image and (has_reference or not metric.needs_reference)
         ]
 
     def _batch(self, image: Pixels) -> Tensor:

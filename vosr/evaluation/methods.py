@@ -17,7 +17,7 @@ from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
 from vosr.imaging.formats import SUFFIXES
 from vosr.imaging.reading import read_photo
 from vosr.inference import DTypeName, Settings
-from vosr.restorer import Restorer, pick_device
+from vosr.inference.restorer import Restorer, pick_device
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,

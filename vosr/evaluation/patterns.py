@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vosr.core.seeds import derive_seed
 from vosr.evaluation.benchmark import Pixels
-from vosr.seeds import derive_seed
 
 TEXT = (
     "File  Edit  View  Insert  Format  Tools  Help",

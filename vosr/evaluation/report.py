@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
+from vosr.core.registry import summary as first_line
 from vosr.evaluation.environment import environment
 from vosr.evaluation.records import Records
 from vosr.evaluation.run import Comparison
@@ -14,7 +15,6 @@ from vosr.evaluation.statistics import RESAMPLES
 from vosr.evaluation.summary import Summary, summarise
 from vosr.metrics import METRICS
 from vosr.metrics.protocol import LUMA
-from vosr.registry import summary as first_line
 
 INTERVALS = f"95 %, percentile bootstrap of whole photographs, {RESAMPLES} resamples, fixed seed"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
 from vosr.evaluation.checks import SyntheticChecks
 from vosr.evaluation.measure import Measures

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vosr.types import AverageVelocityFn
+from vosr.core.types import AverageVelocityFn
 
 Solver = Literal["euler", "heun"]
 

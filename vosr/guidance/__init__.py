@@ -1,10 +1,10 @@
 """Registered guidance strategies."""
 
+from vosr.core.registry import Registry
 from vosr.guidance.base import ConditionDraw, Guidance
 from vosr.guidance.classifier_free import ClassifierFreeGuidance
 from vosr.guidance.none import NoGuidance
 from vosr.guidance.restoration import RestorationGuidance
-from vosr.registry import Registry
 
 GUIDANCE: Registry[Guidance] = Registry("guidance", Guidance)
 GUIDANCE.add("restoration", RestorationGuidance)

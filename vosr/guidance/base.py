@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vosr.component import Component
+from vosr.core.component import Component
+from vosr.core.types import Condition
 from vosr.flow import per_sample
-from vosr.types import Condition
 
 ConditionedVelocity = Callable[[Tensor, Tensor, Condition], Tensor]
 """(z_t, t, condition) -> velocity of the model under that condition."""

@@ -1,7 +1,7 @@
 """No guidance."""
 
+from vosr.core.types import Condition
 from vosr.guidance.base import Guidance
-from vosr.types import Condition
 
 
 class NoGuidance(Guidance):

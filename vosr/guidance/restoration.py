@@ -2,8 +2,8 @@
 
 import torch
 
+from vosr.core.types import Condition
 from vosr.guidance.base import Guidance, no_semantics
-from vosr.types import Condition
 
 
 class RestorationGuidance(Guidance):

@@ -8,26 +8,23 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from urllib.parse import quote
 
 from PIL import Image
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
 from vosr.imaging.comparison import Compared
+from vosr.imaging.names import fitting
 from vosr.imaging.side_by_side import side_by_side
+from vosr.imaging.slider import page_url, slider, slider_script, slider_style
 from vosr.imaging.writing import write_image
 
 PER_PAGE = 24
 _BEFORE, _AFTER, _TABLEAU = ".before.webp", ".after.webp", ".png"
+MARKS = len(_BEFORE)
+"""Bytes by which names of files here are longer than those of the results."""
 _QUALITY = 90
 _FIGURE = Template("""<figure>
-<div class="stage" style="--w:$width;--h:$height">
-<img class="before" src="$before" alt="$name, input" width="$width" height="$height" loading="lazy">
-<img class="after" src="$after" alt="$name, restored" width="$width" height="$height" loading="lazy">
-<span class="left">input</span><span class="right">restored</span>
-<div class="handle"></div>
-<input type="range" min="0" max="100" step="0.1" value="50" aria-label="$name: share of the input that is shown">
-</div>
+$slider
 <figcaption>$name · <a href="$tableau">side by side</a> · <a href="$result">result</a></figcaption>
 </figure>""")
 
@@ -63,6 +60,8 @@ def write_pages(folder: Path, results: Path) -> Path | None:
         text = template.substitute(
             title="Before and after" + (f", page {number + 1}" if links else ""),
             navigation=" ".join(links),
+            slider_style=slider_style(),
+            slider_script=slider_script(),
             figures="\n".join(_figure(folder, results, name) for name in names),
         )
         write_atomically(folder / _page(number), partial(Path.write_text, data=text, encoding="utf-8"))
@@ -100,20 +99,27 @@ def _link(number: int, text: str) -> str:
 
 
 def _figure(folder: Path, results: Path, name: str) -> str:
-    with Image.open(folder / (name + _AFTER)) as preview:
+    with Image.open(folder / (name + _AFTER), formats=("WEBP",)) as preview:
         width, height = preview.size
-    result = Path(os.path.relpath(results, folder)) / name
+    result = Path(os.path.relpath(_result(results, Path(name)), folder))
     shown = name.encode("utf-8", "replace").decode()
     return _FIGURE.substitute(
         name=escape(shown),
-        width=width,
-        height=height,
-        before=_url(name + _BEFORE),
-        after=_url(name + _AFTER),
-        tableau=_url(name + _TABLEAU),
-        result=_url(result.as_posix()),
+        slider=slider(
+            shown,
+            (width, height),
+            ("input", page_url(name + _BEFORE)),
+            ("restored", page_url(name + _AFTER)),
+        ),
+        tableau=page_url(name + _TABLEAU),
+        result=page_url(result.as_posix()),
     )
 
 
-def _url(path: str) -> str:
-    return escape(quote(os.fsencode(path)))
+def _result(results: Path, name: Path) -> Path:
+    """The result that a comparison shows; where its name had to be shortened, the one whose name becomes that."""
+    found = results / name
+    if "~" in name.name and not found.exists() and found.parent.is_dir():
+        same = (each for each in found.parent.iterdir() if fitting(each.name, MARKS) == name.name)
+        return next(same, found)
+    return found

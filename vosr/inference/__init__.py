@@ -1,7 +1,7 @@
-"""The engine behind :class:`vosr.Restorer`: images of any size in bounded memory."""
+"""Restoring images of any size in bounded memory; :class:`Restorer` is the public face."""
 
-from vosr.inference.engine import Engine
 from vosr.inference.precision import DTypeName, Precision
+from vosr.inference.restorer import Restorer
 from vosr.inference.settings import Semantics, Settings
 
-__all__ = ["DTypeName", "Engine", "Precision", "Semantics", "Settings"]
+__all__ = ["DTypeName", "Precision", "Restorer", "Semantics", "Settings"]

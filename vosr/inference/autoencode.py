@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
 from vosr.inference.normalisation import Statistics
-from vosr.tiling import feather, spread, starts
+from vosr.inference.tiling import feather, spread, starts
 
 Cut = Callable[[int, int, int, int], Tensor]
 """(top, left, bottom, right) in pixels -> images (B, 3, ·, ·) in [0, 1]."""

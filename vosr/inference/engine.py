@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vosr.core.seeds import noise_for
 from vosr.flow import integrate
 from vosr.inference.autoencode import decode_rows, encode
 from vosr.inference.colour_rows import fixed_rows
@@ -20,11 +21,9 @@ from vosr.inference.fallback import once_more_smaller
 from vosr.inference.memory import Plan, make_plan, working_memory
 from vosr.inference.precision import Part, Precision
 from vosr.inference.settings import Settings
+from vosr.inference.tiling import Tile, padded_side, tiles
 from vosr.inference.velocities import TiledField
 from vosr.model import RestorationModel
-from vosr.padding import padded_side
-from vosr.seeds import noise_for
-from vosr.tiling import Tile, tiles
 
 log = logging.getLogger("vosr")
 OVERLAP = 4

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 
 from vosr.imaging.enlarging import enlarged_part
-from vosr.padding import reflected
+from vosr.inference.tiling import reflected
 
 
 class Enlarged:

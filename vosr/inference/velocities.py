@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vosr.core.types import Condition, PreparedSemantics
 from vosr.inference.precision import Part
+from vosr.inference.tiling import Tile, blend
 from vosr.model import RestorationModel
-from vosr.tiling import Tile, blend
-from vosr.types import Condition, PreparedSemantics
 
 CACHE = 2**30
 """Bytes of tokens that are kept between steps; what is beyond is made again at each step."""
@@ -51,7 +51,7 @@ class TiledField:
         self._dtype = self.part.dtype
 
     def __call__(self, z: Tensor, t: Tensor, r: Tensor) -> Tensor:
-        """Velocity (B, C, h, w); see :data:`vosr.types.AverageVelocityFn`."""
+        """Velocity (B, C, h, w); see :data:`vosr.core.types.AverageVelocityFn`."""
         return blend(z, self.tiles, lambda group: self._velocities(group, z, t, r), self.batch)
 
     def _velocities(self, group: list[Tile], z: Tensor, t: Tensor, r: Tensor) -> list[Tensor]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from vosr.core.files.listing import Complain, walk
 from vosr.imaging.formats import SUFFIXES
-from vosr.listing import Complain, walk
 
 
 def images_below(root: Path, leave_out: Path | None, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric as TorchMetric
 
-from vosr.component import Component
+from vosr.core.component import Component
+from vosr.core.weights import MissingWeightsError
 from vosr.metrics.protocol import BORDER, eight_bit, without_border
-from vosr.weights import MissingWeightsError
 
 
 class Metric(Component, TorchMetric, ABC):
@@ -30,7 +30,7 @@ class Metric(Component, TorchMetric, ABC):
         over: what one figure is of. "image": :meth:`ImageMetric.measure` gives one per image; "set": :meth:`compute`
             gives one of all images; "film": a batch is the frames of one film.
         unavailable: None, or one sentence saying what is missing and where to put it; measuring then raises
-            :class:`~vosr.weights.MissingWeightsError` with it.
+            :class:`~vosr.core.weights.MissingWeightsError` with it.
     """
 
     title: ClassVar[str]

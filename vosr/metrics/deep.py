@@ -10,8 +10,8 @@ import torch
 from huggingface_hub import constants, get_session
 from torch import nn
 
-from vosr.frozen import FrozenModule
-from vosr.weights import (
+from vosr.core.frozen import FrozenModule
+from vosr.core.weights import (
     MissingWeightsError,
     State,
     empty_module,

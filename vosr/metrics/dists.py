@@ -8,10 +8,10 @@ import torch.nn.functional as F
 import torchmetrics.functional.image as torchmetrics_image
 from torch import Tensor, nn
 
+from vosr.core.weights import read_tensors
 from vosr.metrics.base import PairMetric
 from vosr.metrics.deep import Loaded, build_network
 from vosr.metrics.lpips import VGG, torchvision_features
-from vosr.weights import read_tensors
 
 CHANNELS = (3, 64, 128, 256, 512, 512)
 TAPS = (3, 8, 15, 22, 29)

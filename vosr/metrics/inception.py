@@ -12,9 +12,9 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 from torchmetrics.utilities.data import dim_zero_cat
 
+from vosr.core.weights import fixed_random, read_tensors
 from vosr.metrics.base import Metric
 from vosr.metrics.deep import Loaded, Network, WebFile, build_network
-from vosr.weights import fixed_random, read_tensors
 
 FILE = WebFile(
     "FID",

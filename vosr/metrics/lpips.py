@@ -7,9 +7,9 @@ import torch
 import torchmetrics.functional.image as torchmetrics_image
 from torch import Tensor, nn
 
+from vosr.core.weights import read_tensors
 from vosr.metrics.base import PairMetric
 from vosr.metrics.deep import Loaded, WebFile, build_network
-from vosr.weights import read_tensors
 
 ALEX = WebFile(
     "LPIPS (alex)", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", digest="7be5be79"

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vosr.frozen import FrozenModule
+from vosr.core.frozen import FrozenModule
 from vosr.metrics.base import ImageMetric
 
 

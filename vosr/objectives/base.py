@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vosr.component import Component
-from vosr.types import AverageVelocityFn, VelocityFn
+from vosr.core.component import Component
+from vosr.core.types import AverageVelocityFn, VelocityFn
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from vosr.core.types import VelocityFn
 from vosr.flow import TimeDistribution, interpolate, sample_times, shift_times, velocity
 from vosr.objectives.adaptive import adaptive_mse
 from vosr.objectives.base import FlowDraw, Loss, TeacherObjective
-from vosr.types import VelocityFn
 
 
 class FlowMatching(TeacherObjective):

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from vosr.core.types import AverageVelocityFn
 from vosr.flow import per_sample
 from vosr.objectives.average_velocity import AverageVelocityObjective
-from vosr.types import AverageVelocityFn
 
 MIN_SPAN = 1e-6
 

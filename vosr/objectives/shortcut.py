@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from vosr.core.types import AverageVelocityFn
 from vosr.flow import per_sample
 from vosr.objectives.average_velocity import AverageVelocityObjective
-from vosr.types import AverageVelocityFn
 
 
 class Shortcut(AverageVelocityObjective):

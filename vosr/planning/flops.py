@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from vosr.backbones import Backbone
-from vosr.types import PreparedSemantics
+from vosr.core.types import PreparedSemantics
 
 _ATEN = torch.ops.aten
 _FORMULAS = {

@@ -9,13 +9,13 @@ import torch
 from lightning.pytorch.plugins.precision import MixedPrecision
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from vosr.parallel import Parallelism, parallelise
 from vosr.planning.fake import AnyNumber, fake_children, fake_copy
 from vosr.planning.flops import FlopsByPart
 from vosr.planning.job import half_type
 from vosr.planning.live_bytes import Kind, LiveBytes
 from vosr.training.base import RestorationModule
 from vosr.training.distillation import DistillationModule
+from vosr.training.parallel import Parallelism, parallelise
 from vosr.training.randomness import StepRandom
 
 FORWARD, TARGET, TEACHER = "student", "student without gradient", "teacher"

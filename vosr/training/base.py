@@ -11,20 +11,20 @@ from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
-from vosr.conditioning import Conditioner
+from vosr.core.seeds import derive_seed, generator_for, noise_for
+from vosr.core.types import Batch, Condition
+from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.evaluation import gradient_ratio, psnr_y
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
+from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
-from vosr.parallel import Parallelism, load_weights, parallelise
-from vosr.seeds import derive_seed, generator_for, noise_for
 from vosr.training.ema import EMA
+from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
-from vosr.types import Batch, Condition
-from vosr.weights import empty_module
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:

@@ -10,10 +10,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from vosr.atomic import write_atomically
 from vosr.checkpoints import save_model
 from vosr.checkpoints.model_folder import WEIGHTS, save_record
 from vosr.checkpoints.training_state import CheckpointError
+from vosr.core.files.atomic import write_atomically
 from vosr.imaging.grid import labelled_grid
 from vosr.training.base import RestorationModule
 

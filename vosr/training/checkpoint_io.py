@@ -5,8 +5,8 @@ from typing import Any
 
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from vosr.atomic import put_in_place, remove, write_atomically
 from vosr.checkpoints.training_state import CheckpointError, read_file, read_shards, whole, write_file
+from vosr.core.files.atomic import put_in_place, remove, write_atomically
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

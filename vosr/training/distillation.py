@@ -9,16 +9,16 @@ from torch import Tensor
 
 from vosr.backbones import BACKBONES, Backbone
 from vosr.checkpoints import load_model
+from vosr.core.frozen import FrozenModule
+from vosr.core.types import Condition, VelocityFn
 from vosr.degradations import Degradation
-from vosr.frozen import FrozenModule
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import RestorationModel, Sampling
 from vosr.objectives import DistillationObjective, ImageLoss, Loss
-from vosr.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.randomness import StepRandom
-from vosr.types import Condition, VelocityFn
 
 
 class FrozenTeacher(FrozenModule):

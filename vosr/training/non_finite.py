@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from vosr.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically
+from vosr.core.types import Batch
 from vosr.training.base import RestorationModule
-from vosr.types import Batch
 
 log = logging.getLogger(__name__)
 

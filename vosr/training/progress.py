@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from vosr.types import Batch
+from vosr.core.types import Batch
 
 log = logging.getLogger(__name__)
 

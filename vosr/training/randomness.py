@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from vosr.seeds import generator_for
+from vosr.core.seeds import generator_for
 
 D = TypeVar("D")
 

@@ -13,8 +13,8 @@ import torch
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
-from vosr.atomic import remove_leftovers
 from vosr.checkpoints.training_state import newest
+from vosr.core.files.atomic import remove_leftovers
 
 PACKAGES = (
     "vosr", "torch", "lightning", "timm", "torchmetrics", "kornia", "webdataset", "jsonargparse", "diffusers",

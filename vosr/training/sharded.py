@@ -13,9 +13,9 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from vosr.atomic import put_in_place, remove
 from vosr.checkpoints.training_state import CheckpointError, Keys, read_file, read_shards, write_shards
-from vosr.parallel import part_of
+from vosr.core.files.atomic import put_in_place, remove
+from vosr.training.parallel import part_of
 
 
 class FullySharded(ModelParallelStrategy):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vosr.backbones import Backbone
 from vosr.checkpoints import load_model
-from vosr.weights import State, check_fit
+from vosr.core.weights import State, check_fit
 
 log = logging.getLogger(__name__)
 

@@ -7,18 +7,18 @@ from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
 from vosr.backbones import Backbone, BackboneFactory
-from vosr.conditioning import Conditioner
+from vosr.core.types import Condition
+from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
 from vosr.guidance import Guidance
 from vosr.model import ColorFix, ModelCard, Sampling
+from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss, TeacherObjective
-from vosr.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.training.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.start import starting_weights
-from vosr.types import Condition
-from vosr.weights import empty_module
 
 
 class TeacherModule(RestorationModule):

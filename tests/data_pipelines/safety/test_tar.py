@@ -14,7 +14,7 @@ from shard_files import encoded_image, write_tar
 from data_pipelines.failures import Reason
 from data_pipelines.safety.tar import MOST_RECORD, members, open_tar
 from data_pipelines.sources import Shard, ShardFault, read_shard
-from vosr.regular import MOST_BYTES
+from vosr.core.files.regular import MOST_BYTES
 
 
 def header(name="a.png", size=0, kind=tarfile.REGTYPE, sign=1):

@@ -1,0 +1,1 @@
+"""What every other package stands on: components and their registries, random streams, weights, files."""

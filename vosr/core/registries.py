@@ -1,0 +1,70 @@
+"""Every registry by kind, and components to and from plain records."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from vosr.core.component import Component
+from vosr.core.registry import Registry
+
+_PLACES = {
+    "encoder": "vosr.encoders:ENCODERS",
+    "backbone": "vosr.backbones:BACKBONES",
+    "guidance": "vosr.guidance:GUIDANCE",
+    "degradation": "vosr.degradations:DEGRADATIONS",
+    "autoencoder": "vosr.autoencoders:AUTOENCODERS",
+    "objective": "vosr.objectives:OBJECTIVES",
+    "image_loss": "vosr.objectives:IMAGE_LOSSES",
+    "metric": "vosr.metrics:METRICS",
+}
+
+
+class _Registries(Mapping[str, Registry[Any]]):
+    """Registries by kind; a package is imported when its kind is asked for, so that this module is below them all."""
+
+    def __getitem__(self, kind: str) -> Registry[Any]:
+        module, _, name = _PLACES[kind].partition(":")
+        registry: Registry[Any] = getattr(importlib.import_module(module), name)
+        return registry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
+REGISTRIES: Mapping[str, Registry[Any]] = _Registries()
+
+
+def describe(component: Component) -> dict[str, Any]:
+    """A component as a plain record that JSON and YAML hold: ``{"name": …, "args": {…}}``."""
+    for registry in REGISTRIES.values():
+        if isinstance(component, registry.base):
+            args = {key: _plain(value) for key, value in component.init_args.items()}
+            return {"name": registry.name_of(component.built_as), "args": args}
+    raise ValueError(f"{type(component).__name__} belongs to no registry: {', '.join(REGISTRIES)}.")
+
+
+def rebuild(kind: str, record: dict[str, Any]) -> Any:
+    """The component of :func:`describe`'s record.
+
+    Raises:
+        UnknownNameError: the name is not registered here.
+        TypeError: an argument that this version's component does not have.
+    """
+    return REGISTRIES[kind].build(record["name"], **record["args"])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Component):
+        return describe(value)
+    if isinstance(value, Path):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,222 @@
+"""High-level inference API."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from vosr.checkpoints import load_model
+from vosr.imaging.convert import Single, as_array, open_image
+from vosr.imaging.neutral import is_neutral, neutralized
+from vosr.inference.engine import Engine
+from vosr.inference.precision import DTypeName, Precision
+from vosr.inference.settings import Semantics, Settings
+from vosr.model import ColorFix, RestorationModel
+
+ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
+Size = tuple[int, int]
+"""Width and height in pixels."""
+BATCH = 8
+"""Images of a list that run together at most."""
+
+
+class Restorer:
+    """A model ready to restore images.
+
+    Args:
+        model: loaded model.
+        device: where it runs.
+        precision: dtype of each part.
+        compile: run the backbone through torch.compile; falls back to eager, with a message, where that fails.
+
+    Example:
+        >>> from PIL import Image
+        >>> from vosr import Restorer
+        >>> restorer = Restorer.from_pretrained("vosr_small_student", device="cpu")
+        >>> restorer(Image.new("RGB", (20, 12), "teal"), scale=4).size
+        (80, 48)
+        >>> restorer(Image.new("L", (20, 12)), size=(50, 30)).mode
+        'L'
+    """
+
+    def __init__(
+        self,
+        model: RestorationModel,
+        device: torch.device | str = "cpu",
+        precision: Precision = Precision(),  # noqa: B008  (immutable)
+        compile: bool = False,
+    ) -> None:
+        self.engine = Engine(model, torch.device(device), precision, compile)
+
+    @property
+    def model(self) -> RestorationModel:
+        """The model at work."""
+        return self.engine.model
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path,
+        device: str = "auto",
+        dtype: DTypeName | Precision = "auto",
+        companions: Path | None = None,
+        compile: bool = False,
+    ) -> "Restorer":
+        """Open a shipped model by name, a model folder (ours or a released one) or run folder by path, or a hub id.
+
+        Args:
+            name_or_path: see :func:`vosr.checkpoints.load_model`.
+            device: "auto" takes CUDA, then Apple's MPS, then the CPU; or cpu, cuda, cuda:1 (ROCm likewise), mps.
+            dtype: of backbone and encoder; the autoencoder stays in float32. A :class:`vosr.inference.Precision` sets
+                each part.
+            companions: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
+            compile: see the class.
+        """
+        precision = Precision(backbone=dtype) if isinstance(dtype, str) else dtype
+        place = pick_device(device)
+        precision.resolve(place)  # a wrong name is told before the model is loaded
+        return cls(load_model(name_or_path, companions=companions), place, precision, compile)
+
+    def __call__(
+        self,
+        image: ImageLike,
+        scale: float | None = None,
+        steps: int | None = None,
+        guidance_scale: float | None = None,
+        partial_strength: float | None = None,
+        seed: int | None = None,
+        tile: int | None = None,
+        color_fix: ColorFix | None = None,
+        size: Size | None = None,
+        semantics: Semantics = "tile",
+        memory: float | None = None,
+    ) -> ImageLike:
+        """Restore one image or a batch; the same type comes back. Options as in :class:`vosr.inference.Settings`.
+
+        Args:
+            image: PIL image of any mode; array (H, W, 3), uint8, uint16 or floating point in [0, 1]; tensor
+                (3, H, W), floating point in [0, 1] or uint8; a batch of those, (B, H, W, 3) or (B, 3, H, W); or a list
+                of images, also of different sizes.
+            scale: enlargement, at least 1; 1 restores without enlarging; by default the one of the training.
+            steps: evaluations of the model.
+            guidance_scale: teachers only; larger is more faithful.
+            partial_strength: teachers only.
+            seed: of the noise; by default made from each image's content, so that order and batch do not matter.
+            tile: side of the tiles in pixels of the output; 0 for none; by default the training size where needed.
+            color_fix: "adain", "wavelet" or "none"; by default what suits the model.
+            size: width and height of the output, instead of ``scale``.
+            semantics: what the encoder reads for a tile: "tile", "image" or "both".
+            memory: GiB to work with; by default half of what is free.
+
+        Raises:
+            ValueError: an option out of range, one that this model does not have, or not a colour image.
+
+        Example:
+            >>> import numpy as np
+            >>> from vosr import Restorer
+            >>> restorer = Restorer.from_pretrained("vosr_small_student", device="cpu")
+            >>> restorer(np.zeros((8, 10, 3), np.uint8), scale=1.5).shape
+            (12, 15, 3)
+        """
+        settings = Settings(steps, guidance_scale, partial_strength, tile, semantics, color_fix, memory)
+        if scale is not None and size is not None:
+            raise ValueError("Give scale or size, not both.")
+        batched = isinstance(image, np.ndarray | Tensor) and image.ndim == 4
+        items = cast(list[Single], image if batched or isinstance(image, list) else [image])
+        opened = [open_image(each) for each in items]
+        arrays = [each.array for each in opened]
+        sizes = [size or self.output_size(array.shape[1], array.shape[0], scale) for array in arrays]
+        restored: list[NDArray] = []
+        for start in range(0, len(arrays), BATCH):
+            part = slice(start, start + BATCH)
+            restored += self.restore_batch(arrays[part], sizes[part], settings, [seed] * len(arrays[part]))
+        results: Any = [each.close(array) for each, array in zip(opened, restored)]
+        if batched:
+            results = torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
+        return cast(ImageLike, results if batched or isinstance(image, list) else results[0])
+
+    def restore_batch(
+        self,
+        images: list[NDArray],
+        sizes: list[Size],
+        settings: Settings,
+        seeds: list[int | None],
+    ) -> list[NDArray]:
+        """Restored arrays of the same types; neighbours of one shape, type and output size run as one batch.
+
+        Args:
+            images: (H, W, 3); uint8, uint16, or floating point in [0, 1].
+            sizes: of the outputs.
+            settings: for all of them.
+            seeds: one an image; None makes it from the image.
+        """
+        done: list[NDArray] = []
+        while len(done) < len(images):
+            first = len(done)
+            kind = images[first].shape, images[first].dtype, sizes[first]
+            last = first
+            while last < len(images) and (images[last].shape, images[last].dtype, sizes[last]) == kind:
+                last += 1
+            done += self._gathered(images[first:last], sizes[first], settings, seeds[first:last])
+        return done
+
+    def restore_rows(
+        self, image: NDArray, size: Size, settings: Settings, seed: int | None = None
+    ) -> Iterator[NDArray]:
+        """Strips (rows, W, 3) of the restored image from top to bottom, of the image's type.
+
+        For images that are better not held whole: memory beyond the strips does not grow with the image but for
+        its latents.
+        """
+        neutral = is_neutral(image)
+        for strip in self.engine.rows([image], size, settings, [seed]):
+            rows = as_array(strip[0], image.dtype)
+            yield neutralized(rows) if neutral else rows
+
+    def output_size(self, width: int, height: int, scale: float | None = None) -> Size:
+        """Width and height of a restored image.
+
+        Raises:
+            ValueError: a scale below 1.
+        """
+        scale = self.model.card.scale if scale is None else scale
+        if not 1 <= scale < float("inf"):
+            raise ValueError(f"scale must be at least 1, not {scale}.")
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def _gathered(
+        self, images: list[NDArray], size: Size, settings: Settings, seeds: list[int | None]
+    ) -> list[NDArray]:
+        dtype = images[0].dtype
+        restored = [np.empty((size[1], size[0], 3), dtype) for _ in images]
+        neutral = [is_neutral(image) for image in images]
+        top = 0
+        for strip in self.engine.rows(images, size, settings, seeds):
+            for whole, part, grey in zip(restored, strip, neutral):
+                rows = as_array(part, dtype)
+                whole[top : top + len(rows)] = neutralized(rows) if grey else rows
+            top += strip.shape[2]
+        return restored
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called ``name``, or the best one for "auto".
+
+    Raises:
+        ValueError: no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"Device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return device

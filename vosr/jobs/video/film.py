@@ -1,0 +1,248 @@
+"""A film: its images are restored one by one, sound and subtitles are copied as they are."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vosr.core.files.atomic import write_atomically
+from vosr.jobs.engine import Engine
+from vosr.jobs.leftovers import remove_leftovers
+from vosr.jobs.video.colours import losses, pixels_of, tag, video_frame
+from vosr.jobs.video.times import Times, seconds_of, step_of
+from vosr.jobs.video.tracks import copy_labels, copy_tracks, others
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""Containers that are written, by suffix."""
+SUFFIXES = (*FORMATS, ".avi", ".mpeg", ".mpg", ".webm", ".wmv")
+"""By which a file is taken for a film."""
+WHOLE = 0.95
+"""Share of the time that a film announces, below which it is said to be torn."""
+
+CodecName = Literal["libx264", "libx265", "libsvtav1"]
+Advance = Callable[[int, float | None], None]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the images are written.
+
+    Attributes:
+        codec: encoder of FFmpeg.
+        crf: constant rate factor; 0 loses nothing, each 6 more about halve the file.
+    """
+
+    codec: CodecName = "libx264"
+    crf: int = 16
+
+
+def restore_film(
+    source: Path, target: Path, engine: Engine, encoding: Encoding, advance: Advance
+) -> tuple[str, ...]:
+    """Restore every image of a film by itself.
+
+    Times, sound, subtitles and their labels stay. Turned images (phones) are stored upright. More than 8 bits become
+    10.
+
+    Args:
+        source: any film that FFmpeg reads.
+        target: its suffix says the container, see :data:`FORMATS`; complete or absent.
+        engine: the model.
+        encoding: codec and quality.
+        advance: told the number of images so far and, where the film's length is known, the share of it.
+
+    Returns:
+        What was changed or lost, in words.
+
+    Raises:
+        ValueError: no film, one that cannot be read or written so, or PyAV is not installed.
+    """
+    av = _pyav()
+    if target.suffix.lower() not in FORMATS:
+        raise ValueError(
+            f"A film's name must end in {', '.join(FORMATS)}, not {target.suffix or target.name!r}."
+        )
+    first = _first_image(av, source)
+    with _reading(av, source) as film:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target.parent)
+        work = _Rewriting(av, film, source, target, engine, encoding)
+        write_atomically(target, lambda path: work.run(path, first, advance))
+        return tuple(work.notes)
+
+
+class _Rewriting:
+    """One film on its way from a container to another."""
+
+    def __init__(
+        self, av: Any, film: Any, source: Path, target: Path, engine: Engine, encoding: Encoding
+    ) -> None:
+        self._av, self._film, self._source, self._target = av, film, source, target
+        self._engine, self._encoding = engine, encoding
+        self._video = _moving(av, film, source)
+        self._video.thread_type = "AUTO"
+        self._damaged = 0
+        self.notes: list[str] = []
+
+    def run(self, path: Path, first: Any, advance: Advance) -> None:
+        """Write everything to ``path``; ``first`` is the film's first image."""
+        with _writing(self._av, path, FORMATS[self._target.suffix.lower()], self._target) as out:
+            encoder = self._encoder(out, first)
+            copies, notes = copy_tracks(out, self._film, self._source, self._target)
+            self.notes += [*losses(first), *notes]
+            copy_labels(self._film, out)
+            self._begin(out)
+            times, length = Times(step_of(self._video)), seconds_of(self._video)
+            done, last = 0, 0.0
+            for packet in self._packets(list(copies)):
+                if packet.stream.index in copies:
+                    if packet.dts is not None:
+                        packet.stream = copies[packet.stream.index]
+                        out.mux(packet)
+                    continue
+                for frame in self._decoded(packet):
+                    restored = self._restored(frame, (encoder.width, encoder.height))
+                    image = video_frame(self._av, restored, encoder.pix_fmt, frame)
+                    image.pts, image.time_base = times.following(frame.pts), self._video.time_base
+                    out.mux(encoder.encode(image))
+                    done, last = done + 1, float(image.pts * image.time_base) - self._start
+                    advance(done, min(1.0, last / length) if length else None)
+            if not done:
+                raise ValueError(f"{self._source} holds no image that can be read.")
+            out.mux(encoder.encode(None))
+        self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
+
+    @property
+    def _start(self) -> float:
+        return float((self._video.start_time or 0) * self._video.time_base)
+
+    def _tell_damage(self, done: int, seconds: float, length: float | None) -> None:
+        if self._damaged:
+            self.notes.append(f"{self._damaged} damaged parts of {self._source} were passed over")
+        if length and seconds < WHOLE * length:
+            self.notes.append(f"{self._source} ends after {seconds:.1f} of {length:.1f} s ({done} images)")
+
+    def _packets(self, copied: list[int]) -> Iterator[Any]:
+        streams = [self._film.streams[index] for index in copied]
+        try:
+            yield from self._film.demux([self._video, *streams])
+        except self._av.FFmpegError as error:
+            raise ValueError(f"Cannot read {self._source}: {error.strerror or error}.") from error
+
+    def _decoded(self, packet: Any) -> list[Any]:
+        frames = _tried(self._av, packet)
+        self._damaged += frames is None
+        return frames or []
+
+    def _restored(self, frame: Any, size: tuple[int, int]) -> NDArray:
+        try:
+            pixels = pixels_of(frame)
+        except (self._av.FFmpegError, ValueError) as error:
+            raise ValueError(f"Cannot read the colours ({frame.format.name}) of {self._source}.") from error
+        upright = np.ascontiguousarray(np.rot90(pixels, _quarters(frame)))
+        restored = self._engine.batch([upright])[0]
+        height, width = (side - side % 2 for side in restored.shape[:2])
+        if (width, height) != size:
+            raise ValueError(f"The images of {self._source} change their size; split it where they do.")
+        return np.ascontiguousarray(restored[:height, :width])
+
+    def _encoder(self, out: Any, first: Any) -> Any:
+        sides = (first.width, first.height)[:: -1 if _quarters(first) % 2 else 1]
+        width, height = self._engine.size(*sides)
+        if height % 2 or width % 2:
+            self.notes.append(f"{width} x {height} is cut to even sides, which films have")
+        deep = any(component.bits > 8 for component in first.format.components)
+        try:
+            stream = out.add_stream(self._encoding.codec, rate=self._video.guessed_rate or 25)
+        except (ValueError, self._av.FFmpegError) as error:
+            raise ValueError(f"{self._target.suffix} cannot hold {self._encoding.codec}: {error}.") from error
+        stream.width, stream.height = width - width % 2, height - height % 2
+        stream.pix_fmt = "yuv420p10le" if deep else "yuv420p"
+        stream.options = {"crf": str(self._encoding.crf)}
+        context = stream.codec_context
+        context.time_base = self._video.time_base
+        tag(context, self._video.codec_context)
+        aspect = self._video.sample_aspect_ratio
+        if aspect and aspect != 1:
+            aspect = 1 / aspect if _quarters(first) % 2 else aspect
+            context.sample_aspect_ratio = Fraction(aspect * sides[0] * height / (sides[1] * width))
+        return stream
+
+    def _begin(self, out: Any) -> None:
+        try:
+            out.start_encoding()
+        except self._av.FFmpegError as error:
+            held = ", ".join(f"{s.type} ({s.codec_context.name})" for s in out.streams if s.codec_context)
+            raise ValueError(
+                f"{self._target.suffix} cannot hold what is in {self._source}: {held}; choose {others(self._target)}."
+            ) from error
+
+
+def _quarters(frame: Any) -> int:
+    """Quarter turns counter-clockwise that make a frame upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def _moving(av: Any, film: Any, source: Path) -> Any:
+    """The first video stream that is no cover image."""
+    for stream in film.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            return stream
+    raise ValueError(f"{source} holds no moving images.")
+
+
+def _first_image(av: Any, source: Path) -> Any:
+    with _reading(av, source) as film:
+        try:
+            for packet in film.demux(_moving(av, film, source)):
+                for frame in _tried(av, packet) or []:
+                    return frame
+        except av.FFmpegError as error:
+            raise ValueError(f"Cannot read {source}: {error.strerror or error}.") from error
+    raise ValueError(f"{source} holds no image that can be read.")
+
+
+def _tried(av: Any, packet: Any) -> list[Any] | None:
+    """Images that a packet completes; None where it is damaged."""
+    try:
+        return list(packet.decode())
+    except av.FFmpegError:
+        return None
+
+
+@contextmanager
+def _reading(av: Any, source: Path) -> Iterator[Any]:
+    try:
+        film = av.open(str(source))
+    except av.FFmpegError as error:
+        raise ValueError(f"Cannot read {source}: {error.strerror or error}.") from error
+    with film:
+        yield film
+
+
+@contextmanager
+def _writing(av: Any, path: Path, form: str, target: Path) -> Iterator[Any]:
+    """Whatever FFmpeg says inside is about writing: reading has errors of its own."""
+    try:
+        with av.open(str(path), "w", format=form) as out:
+            yield out
+    except av.FFmpegError as error:
+        raise ValueError(f"Cannot write {target}: {error.strerror or error}.") from error
+
+
+def _pyav() -> Any:
+    try:
+        import av
+    except ModuleNotFoundError as error:
+        raise ValueError("Films need PyAV: pip install 'av>=17.1'.") from error
+    if tuple(int(part) for part in av.__version__.split(".")[:2]) < OLDEST:
+        raise ValueError(f"PyAV {av.__version__} writes wrong colours: pip install 'av>=17.1'.")
+    return av
+
+
+OLDEST = (17, 1)

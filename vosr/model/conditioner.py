@@ -1,0 +1,51 @@
+"""Pixels -> latents and semantics, by the frozen parts. Teacher, student and restorer share this object."""
+
+import torch
+from torch import Tensor
+
+from vosr.autoencoders import Autoencoder
+from vosr.core.frozen import FrozenModule
+from vosr.core.types import Condition, RandomSource
+from vosr.encoders import Encoder
+
+
+class Conditioner(FrozenModule):
+    """Frozen autoencoder and vision encoder.
+
+    Args:
+        autoencoder: pixels <-> latents.
+        encoder: LQ -> semantics.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, encoder: Encoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.encoder = encoder
+        self.freeze()
+
+    @torch.no_grad()
+    def condition(
+        self, lq: Tensor, sample: bool = False, generator: torch.Generator | None = None
+    ) -> Condition:
+        """Condition of ``lq`` (B, 3, H, W) in [0, 1], for inference."""
+        return Condition(self.autoencoder.encode(lq * 2 - 1, sample, generator), self.encoder(lq))
+
+    @torch.no_grad()
+    def encode_pair(
+        self, hq: Tensor, lq: Tensor, generator: RandomSource | None = None
+    ) -> tuple[Tensor, Condition]:
+        """HQ latent (B, C, h, w) and LQ condition for training: posterior samples, both images in one batch.
+
+        Args:
+            hq: (B, 3, H, W) in [0, 1].
+            lq: same shape and range.
+            generator: source of the posterior draws; a sequence has a stream for each HQ, then for each LQ.
+        """
+        latents = self.autoencoder.encode(torch.cat([hq, lq]) * 2 - 1, True, generator)
+        clean, degraded = latents.chunk(2)
+        return clean, Condition(degraded, self.encoder(lq))
+
+    @torch.no_grad()
+    def decode(self, latent: Tensor) -> Tensor:
+        """Image in [0, 1], (B, 3, H, W)."""
+        return ((self.autoencoder.decode(latent) + 1) / 2).clamp(0, 1)

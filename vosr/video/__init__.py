@@ -1,5 +1,0 @@
-"""Films, image by image."""
-
-from vosr.video.film import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
-
-__all__ = ["FORMATS", "SUFFIXES", "CodecName", "Encoding", "restore_film"]
