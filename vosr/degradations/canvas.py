@@ -52,17 +52,16 @@ def resize(
     """
     image = canvas.image
     same = (height == canvas.height) & (width == canvas.width)
-    if factor is not None:  # at the same size torch's bicubic alone moves, by a fraction of a pixel
-        factor = torch.where(same & (mode != MODES.index("bicubic")), 1.0, factor)
-    if bool(same.all()) and (factor is None or bool((factor == 1).all())):
-        return canvas  # every mode is the identity
+    still = True if factor is None else (factor == 1) | (mode != MODES.index("bicubic"))
+    if bool((same & still).all()):
+        return canvas  # at the same size torch's bicubic alone moves, by a fraction of a pixel
     before = canvas.height == image.shape[2], canvas.width == image.shape[3]
     alike = [height == height[0], width == width[0], mode == mode[0]]
     alike += [] if factor is None else [factor == factor[0]]
     if all(bool(same.all()) for same in (*before, *alike)):
         how = MODES[int(mode[0])]
         size = (int(height[0]), int(width[0]))
-        if factor is None or how == "area" or float(factor[0]) == 1:
+        if factor is None or how == "area":
             return Canvas(F.interpolate(image, size, mode=how), height, width)
         return Canvas(_stepped(image, size, float(factor[0]), how), height, width)
     rows = resize_matrices(canvas.height, height, mode, image.shape[2], factor)
@@ -100,7 +99,10 @@ def resize_matrices(
     """Resampling weights (B, largest new size, canvas); rows past an image's new size repeat its last one."""
     largest = int(after.max())
     position = torch.minimum(torch.arange(largest)[None], after[:, None] - 1).float()
-    ratio = (before / after if factor is None else 1 / factor).float()[:, None]
+    ratio = before / after
+    if factor is not None:  # a side that stays as long is copied, except by bicubic interpolation
+        ratio = torch.where((before != after) | (mode == MODES.index("bicubic")), 1 / factor, ratio)
+    ratio = ratio.float()[:, None]
     last = (before - 1)[:, None]
     centre = (position + 0.5) * ratio - 0.5
     weights = (

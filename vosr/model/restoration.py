@@ -12,7 +12,7 @@ from vosr.flow import Schedule, Solver, integrate, time_grid
 from vosr.guidance import Guidance
 from vosr.model.conditioner import Conditioner
 
-ColorFix = Literal["adain", "wavelet", "none"]
+ColorFix = Literal["adain", "wavelet", "atrous", "none"]
 
 
 @dataclass(frozen=True)
