@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
+from vosr.core.console import PlainConsole
 from vosr.core.seeds import generator_for
 from vosr.degradations import Degradation
 from vosr.degradations.describe import describe_params
@@ -50,7 +50,7 @@ def run(options: Namespace) -> int:
     labels = [["clean"], *(describe_params(params, i) for i in range(count))]
     sheet = contact_sheet(tiles, labels, options.columns)
     write_image(sheet, options.output)
-    Console(soft_wrap=True).print(f"{count} draws of {type(degradation).__name__}: {options.output}")
+    PlainConsole().print(f"{count} draws of {type(degradation).__name__}: {options.output}")
     return 0
 
 

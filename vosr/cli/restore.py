@@ -1,7 +1,5 @@
 """``restore``: photographs from files or folders."""
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,6 +20,7 @@ from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
 from vosr.jobs.manifest import Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
+from vosr.jobs.pool import cores
 from vosr.jobs.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
@@ -92,7 +91,6 @@ def run(options: Namespace) -> int:
     )
     plan.check()
     work.check()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
     display = Display(plan, options.quiet)
     with Manifest(options.manifest or _manifest(plan)) as manifest, display, _pages(plan, display):
         try:
@@ -175,5 +173,4 @@ def _manifest(plan: Plan) -> Path | None:
 
 def _workers(plan: Plan, devices: int) -> int:
     """Processes for each device: one per core that the devices leave, up to eight; none for a single image."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if plan.single else min(8, max(1, cores // devices - 1))
+    return 0 if plan.single else min(8, max(1, cores() // devices - 1))

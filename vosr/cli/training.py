@@ -13,14 +13,16 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
 
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
+from vosr.checkpoints.model_folder import names_code
+from vosr.checkpoints.open import spelled
 from vosr.checkpoints.training_state import is_complete
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
+from vosr.core.console import PlainConsole, labelled
 from vosr.planning.throughput import Throughput
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
@@ -167,7 +169,7 @@ class TrainingCLI(LightningCLI):
 
     def _show_images(self) -> None:
         if self.trainer.is_global_zero:
-            Console(soft_wrap=True).print(f"[bold]Images[/]      {self.run / 'images'}")
+            PlainConsole().print(labelled("Images", 14, self.run / "images"))
 
     def after_fit(self) -> None:
         if getattr(self.trainer, "fast_dev_run", False) or self.trainer.interrupted:
@@ -176,16 +178,23 @@ class TrainingCLI(LightningCLI):
         self.trainer.save_checkpoint(last, weights_only=False)  # also between two intervals
         if not self.trainer.is_global_zero:
             return
-        console = Console(soft_wrap=True)
-        console.print(f"\n[bold]Run folder[/]    {self.run}")
+        self._tell_of_run(PlainConsole())
+
+    def _tell_of_run(self, console: PlainConsole) -> None:
+        """Where everything is, and the commands that come next."""
+        console.print(labelled("\nRun folder", 15, self.run))
         for part in ("config.yaml", "metrics", "images", "checkpoints", "model"):
             console.print(f"  {part:13} {self.run / part}")
-        following = f"python main.py restore PHOTO -o restored --model {self.run}"
-        console.print(f"[bold]Next[/]          {following}")
+        model = spelled(self.run)
+        if self.model.shards is not None:  # its weights are in checkpoints
+            console.print(labelled("First", 14, f"python main.py export --model {model} -o FOLDER"))
+            model = "FOLDER"
+        code = " --trust_remote_code" if names_code(self.model.released()) else ""
+        console.print(labelled("Next", 14, f"python main.py restore PHOTO -o restored --model {model}{code}"))
         if self.model.card.kind == "teacher":
-            console.print(
-                f"[bold]or distil it[/]  python main.py fit --config configs/distill.yaml --model.teacher {self.run}"
-            )
+            code = " --model.trust_remote_code=true" if code else ""
+            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code}"
+            console.print(labelled("or distil it", 14, command))
 
 
 def _check_devices(devices: Any) -> None:

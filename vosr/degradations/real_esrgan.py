@@ -1,4 +1,4 @@
-"""Second-order degradation of Real-ESRGAN, drawn per image (METHOD section 7)."""
+"""Second-order degradation of Real-ESRGAN, drawn per image (docs/method.md#degradation)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

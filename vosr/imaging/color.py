@@ -1,4 +1,4 @@
-"""Colour correction of a restored image against the enlarged input (METHOD section 5)."""
+"""Colour correction of a restored image against the enlarged input (docs/method.md#colour-correction)."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""Colour correction over a whole image that arrives in strips (METHOD section 5)."""
+"""Colour correction over a whole image that arrives in strips (docs/method.md#colour-correction)."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vosr.core.options import ColorFix
 from vosr.imaging.color import ATROUS_REACH, WAVELET_REACH, atrous, wavelet
-from vosr.model import ColorFix
 
 Strips = Iterator[Tensor]
 """(B, 3, rows, W) from top to bottom, about [0, 1]."""

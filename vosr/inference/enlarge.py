@@ -11,7 +11,7 @@ from vosr.inference.tiling import reflected
 
 
 class Enlarged:
-    """Images of one shape under Pillow's bicubic (a = -0.5): that resize is a part of the model (METHOD section 5).
+    """Images of one shape under Pillow's bicubic (a = -0.5): it is a part of the model (docs/method.md#sampling).
 
     8-bit images are enlarged in 8 bits, as the released models are fed; others in float32.
 
@@ -19,7 +19,7 @@ class Enlarged:
         images: arrays (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
         size: width and height of the output.
         padded: width and height after padding by reflection at the right and the bottom; at least ``size``.
-        kernel: Lanczos for what colours are corrected by (METHOD section 5).
+        kernel: Lanczos for what colours are corrected by (docs/method.md#colour-correction).
     """
 
     def __init__(

@@ -1,11 +1,10 @@
 """How an image is restored, and what a model refuses."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
-from vosr.model import ColorFix, RestorationModel
-
-Semantics = Literal["tile", "image", "both"]
+from vosr.core.options import ColorFix, Semantics
+from vosr.model import RestorationModel
 
 
 @dataclass(frozen=True)

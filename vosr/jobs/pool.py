@@ -98,7 +98,25 @@ class Pool:
     @staticmethod
     def _started(workers: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")  # forked children inherit locks of torch's threads
-        return ProcessPoolExecutor(workers, context, begin_worker)
+        return ProcessPoolExecutor(workers, context, _begin_reader)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def share_cores(processes: int) -> None:
+    """Give this process its share of the cores among as many as it; to be called before torch is loaded.
+
+    A number of threads that the user has set stays.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes)))
+
+
+def _begin_reader() -> None:
+    begin_worker()
+    share_cores(cores())  # decoding takes one thread
 
 
 def _processes_of(pool: ProcessPoolExecutor) -> list[Any]:
