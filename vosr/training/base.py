@@ -66,7 +66,7 @@ class RestorationModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.guidance = guidance
-        self.degradation = degradation
+        object.__setattr__(self, "degradation", degradation)  # no submodule: its apply is not nn.Module's
         self.sampling = sampling
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
