@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-import torch.distributed as dist
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Sampler
 
 from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
-from data_pipelines.stream.plan import Plan
-from data_pipelines.stream.reader import Delivery, Reader, ReaderState
-from data_pipelines.stream.resume import Position, from_state, to_state
+from data_pipelines.sources import Source
+from data_pipelines.training_data import Delivery, Plan, TrainingData
 from vosr.core.types import Batch
 
 log = logging.getLogger(__name__)
@@ -21,17 +19,20 @@ SEEN_BEFORE_JUDGING = 200
 
 
 class TrainLoader:
-    """Batches of an endless stream, a fixed number per epoch; remembers which batches were taken.
+    """Batches of endless training data, a fixed number per epoch.
 
-    The stream does not end with the epoch: the next epoch goes on where this one stopped, and the reading
-    processes live on. ``state_dict`` is the position behind the last batch that was used, whatever was prefetched.
+    Batch t of rank r of R holds the positions from (t R + r) batch_size on, so that all ranks together walk through
+    the positions one after another, whatever their number. The next epoch goes on where this one stopped, and the
+    reading processes live on. ``state_dict`` is the position behind the last batch that was used.
 
     Args:
         plan: what to read and how.
         batches: batches per epoch, the same on every rank.
         num_workers: reading processes; 0 reads in this process.
         max_bad_share: share of unusable samples above which the run stops.
-        group: process group in which ranks exchange positions; None for a single rank.
+        ranks: number of ranks.
+        rank: this rank.
+        repeat: batches after which the same ones come again (``overfit_batches``); 0 never repeats.
         unused: whether the last batch taken has not been trained on, as when its step is interrupted.
         timeout: seconds to wait for a reading process before the run ends; 0 waits for ever.
     """
@@ -40,23 +41,29 @@ class TrainLoader:
         self,
         plan: Plan,
         batches: int,
-        num_workers: int,
+        num_workers: int = 0,
         max_bad_share: float = 1.0,
-        group: dist.ProcessGroup | None = None,
+        ranks: int = 1,
+        rank: int = 0,
+        repeat: int = 0,
         unused: Callable[[], bool] = lambda: False,
         timeout: float = 0.0,
     ) -> None:
-        self.timeout = timeout
         self.plan = plan
         self.batches = batches
         self.num_workers = num_workers
         self.max_bad_share = max_bad_share
+        self.rank = rank
+        self.timeout = timeout
         self.tally = Tally()
-        self._group = group
+        self.position = 0
+        self.shifts = (0,) * len(plan.sources)
+        self._step = ranks * plan.batch_size
+        self._period = repeat * self._step
         self._unused = unused
+        self._before = 0
         self._live: Iterator[Delivery] | None = None
         self._reported: set[str] = set()
-        self._start(Position(plan, 0, [None] * plan.readers))
 
     def __len__(self) -> int:
         return self.batches
@@ -66,35 +73,39 @@ class TrainLoader:
             yield self._take()
 
     def state_dict(self) -> dict[str, Any]:
-        """Position of all ranks. Every rank has to call it, as Lightning does when it saves a checkpoint."""
-        taken, states = self._taken, self._states
-        if self._unused():
-            taken, states = self._before
-        gathered: list[Any] = [states]
-        if self._group is not None:
-            gathered = [None] * self.plan.ranks
-            dist.all_gather_object(gathered, states, group=self._group)
-        readers = [state for rank in gathered for state in rank]
-        return to_state(self._position.plan, taken, readers)
+        """One number, the position of all ranks, and what it belongs to; plain values."""
+        position = self._before if self._unused() else self.position
+        taken = self.plan.mixture.taken(position)
+        sources = [
+            {"name": source.name, "fingerprint": source.fingerprint, "taken": count + shift}
+            for source, count, shift in zip(self.plan.sources, taken, self.shifts)
+        ]
+        return {"position": position, "seed": self.plan.seed, "sources": sources}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position; says in the log what it does where the layout differs."""
+        """Go on from a position; says in the log which sources have changed and begin anew."""
         self._live = None
-        self._start(from_state(self.plan, state))
-        if self.plan.rank == 0:
-            for line in self._position.story:
-                log.warning(line)
+        if "position" not in state:
+            self._say(
+                "The checkpoint is of version 0.1, which counted otherwise: the training data begin anew."
+            )
+            return
+        self.position = self._before = state["position"]
+        old = {source["fingerprint"]: source["taken"] for source in state["sources"]}
+        if state["seed"] != self.plan.seed:
+            old = {}
+            self._say(f"data.seed was {state['seed']} and is {self.plan.seed}: the training data begin anew.")
+        taken = self.plan.mixture.taken(self.position)
+        shifts = []
+        for source, count in zip(self.plan.sources, taken):
+            if old and source.fingerprint not in old:
+                self._say(_changed(source, state))
+            shifts.append(old.get(source.fingerprint, 0) - count)
+        self.shifts = tuple(shifts)
 
     def close(self) -> None:
         """End the reading processes."""
         self._live = None
-
-    def _start(self, position: Position) -> None:
-        first = self.plan.rank * self.plan.workers
-        self._position = position
-        self._taken = position.batches
-        self._states: list[ReaderState | None] = list(position.readers[first : first + self.plan.workers])
-        self._before = self._taken, self._states
 
     def _take(self) -> Batch:
         if self._live is None:
@@ -103,9 +114,8 @@ class TrainLoader:
         self._account(delivery)
         if delivery.batch is None:
             raise BadDataError(f"{delivery.complaint} {self.tally.report()}.")
-        self._before = self._taken, list(self._states)
-        self._states[self._taken % self.plan.workers] = delivery.state
-        self._taken += 1
+        self._before = self.position
+        self.position += self._step
         return delivery.batch
 
     def _delivered(self, stream: Iterator[Delivery]) -> Delivery:
@@ -119,13 +129,13 @@ class TrainLoader:
             else:
                 raise
             names = ", ".join(source.name for source in self.plan.sources)
-            raise StalledError(f"A data worker of rank {self.plan.rank} {what}. It reads {names}.") from error
+            raise StalledError(f"A data worker of rank {self.rank} {what}. It reads {names}.") from error
 
     def _opened(self) -> Iterator[Delivery]:
-        stream = _ReaderStream(self._position.plan, self._taken, self._states)
         loader = DataLoader(
-            stream,
+            TrainingData(self.plan, self.shifts),
             batch_size=None,
+            sampler=_Positions(self.position + self.rank * self.plan.batch_size, self._step, self._period),
             num_workers=self.num_workers,
             pin_memory=torch.cuda.is_available(),
             timeout=self.timeout if self.num_workers else 0,
@@ -148,16 +158,29 @@ class TrainLoader:
             self._reported.add(fault.where)
             log.warning("Left out %s (%s: %s)", fault.where, fault.reason.value, fault.detail)
 
+    def _say(self, text: str) -> None:
+        if self.rank == 0:
+            log.warning(text)
 
-class _ReaderStream(IterableDataset[Delivery]):
-    """Runs one reader in each worker process, beginning with the worker whose turn it is."""
 
-    def __init__(self, plan: Plan, taken: int, states: list[ReaderState | None]) -> None:
-        self.plan = plan
-        self.taken = taken
-        self.states = list(states)
+class _Positions(Sampler[int]):
+    """First positions of a rank's batches, without end."""
 
-    def __iter__(self) -> Iterator[Delivery]:
-        worker = get_worker_info()
-        turn = (self.taken + (worker.id if worker else 0)) % self.plan.workers
-        return iter(Reader(self.plan, self.plan.rank * self.plan.workers + turn, self.states[turn]))
+    def __init__(self, first: int, step: int, period: int) -> None:
+        self.first = first
+        self.step = step
+        self.period = period
+
+    def __iter__(self) -> Iterator[int]:
+        position = self.first
+        while True:
+            yield position % self.period if self.period else position
+            position += self.step
+
+
+def _changed(source: Source, state: dict[str, Any]) -> str:
+    known = any(old["name"] == source.name for old in state["sources"])
+    what = "has changed since the checkpoint" if known else "was not among the checkpoint's sources"
+    return (
+        f"{source.name} {what}: its {source.samples or 'uncounted'} samples begin a new pass in a new order."
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vosr.core.types import Batch
 
@@ -22,16 +23,21 @@ class UnturnedBatch(Batch):
     turns: tuple[tuple[bool, int], ...]
 
     def turned(self) -> Batch:
-        """The batch with every image mirrored and turned as it was drawn, (B, 3, H, W) contiguous."""
-        out = torch.empty(self.hq.shape, dtype=self.hq.dtype, device=self.hq.device)
-        for turn in set(self.turns):
-            mirror, quarters = turn
-            chosen = [i for i, each in enumerate(self.turns) if each == turn]
-            images = self.hq[chosen]
-            out[chosen] = torch.rot90(images.flip(3) if mirror else images, quarters, (2, 3))
-        return Batch(hq=out, lq=self.lq, key=self.key)
+        """The batch with every image, and its partner, mirrored and turned as it was drawn."""
+        lq = None if self.lq is None else _turned(self.lq, self.turns)
+        return Batch(hq=_turned(self.hq, self.turns), lq=lq, key=self.key)
 
 
 def turned(batch: Any) -> Any:
     """Turn a batch that still has to be; give back anything else as it is."""
     return batch.turned() if isinstance(batch, UnturnedBatch) else batch
+
+
+def _turned(images: Tensor, turns: tuple[tuple[bool, int], ...]) -> Tensor:
+    out = torch.empty(images.shape, dtype=images.dtype, device=images.device)
+    for turn in set(turns):
+        mirror, quarters = turn
+        chosen = [i for i, each in enumerate(turns) if each == turn]
+        part = images[chosen]
+        out[chosen] = torch.rot90(part.flip(3) if mirror else part, quarters, (2, 3))
+    return out
