@@ -1,24 +1,28 @@
 """The model behind ``restore``: its options, and how it is opened on a device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
-from vosr.inference import DTypeName, Precision, Semantics, Settings
-from vosr.inference.restorer import Restorer
-from vosr.model import ColorFix
+from vosr.core.options import ColorFix, DTypeName, Semantics
 
+if TYPE_CHECKING:
+    from vosr.inference import Restorer, Settings
+
+STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 DEFAULT_MODEL = "vosr_small_student"
 
 
 def add_engine_arguments(parser: ArgumentParser) -> None:
     """Options of the model and of how it restores."""
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder, or hub id."
+        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder (./NAME), or hub id."
     )
+    add_trust_argument(parser)
     parser.add_argument(
         "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
@@ -40,6 +44,16 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
         "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
     )
     _add_work_arguments(parser)
+
+
+def add_trust_argument(parser: ArgumentParser) -> None:
+    """The option that lets a model folder name code."""
+    parser.add_argument(
+        "--trust_remote_code",
+        "--trust-remote-code",
+        action="store_true",
+        help="Import classes that the model's config.json names by dotted paths.",
+    )
 
 
 def _add_work_arguments(parser: ArgumentParser) -> None:
@@ -85,6 +99,7 @@ class EngineRecipe:
     encoder_dtype: DTypeName = "auto"
     autoencoder_dtype: DTypeName = "auto"
     compile: bool = False
+    trust_remote_code: bool = False
 
     @classmethod
     def of(cls, options: Namespace) -> "EngineRecipe":
@@ -106,8 +121,12 @@ class EngineRecipe:
         Raises:
             ValueError: no such model or device, or settings that the model does not have.
         """
+        from vosr.inference import Precision, Restorer, Settings  # help and readers do without torch
+
         precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
-        restorer = Restorer.from_pretrained(self.model, device, precision, self.companions, self.compile)
+        restorer = Restorer.from_pretrained(
+            self.model, device, precision, self.companions, self.compile, self.trust_remote_code
+        )
         settings = Settings(
             steps=self.steps,
             guidance_scale=self.guidance_scale,
@@ -125,8 +144,22 @@ class EngineRecipe:
 class RestorerEngine:
     """A :class:`vosr.Restorer` as the pipeline takes it (:class:`vosr.jobs.engine.Engine`)."""
 
-    def __init__(self, restorer: Restorer, settings: Settings, recipe: EngineRecipe) -> None:
+    def __init__(self, restorer: "Restorer", settings: "Settings", recipe: EngineRecipe) -> None:
         self._restorer, self._settings, self._recipe = restorer, settings, recipe
+
+    def watch(self, tell: Callable[[str, int, int], None], timed: bool) -> None:
+        """Tell ``tell`` of the stages; keep their times for :meth:`timings`."""
+        from vosr.core.phases import clock_of
+
+        engine = self._restorer.engine
+        engine.tell = tell
+        if timed:
+            engine.phases.start(clock_of(engine.device))
+
+    def timings(self) -> dict[str, float]:
+        """Seconds by stage since the watch began, in the order of the work."""
+        seconds = self._restorer.engine.phases.take()
+        return {stage: seconds[stage] for stage in STAGES if stage in seconds}
 
     @property
     def settings(self) -> dict[str, object]:
