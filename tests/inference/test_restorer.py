@@ -122,7 +122,7 @@ def test_options_have_effect_on_a_teacher():
         ({"steps": 0}, "at least 1"),
         ({"scale": 0.5}, "scale must be at least 1"),
         ({"tile": 3}, "tile must be 0"),
-        ({"color_fix": "sepia"}, "adain, wavelet or none"),
+        ({"color_fix": "sepia"}, "adain, wavelet, atrous or none"),
         ({"semantics": "none"}, "tile, image or both"),
         ({"memory": 0}, "above 0 GiB"),
         ({"scale": float("nan")}, "scale must be at least 1"),

@@ -1,4 +1,4 @@
-"""LightningDiT with cross-attention to frozen semantics (METHOD section 2)."""
+"""LightningDiT with cross-attention to frozen semantics (docs/method.md#backbone)."""
 
 from typing import Literal, cast
 

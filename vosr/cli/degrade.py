@@ -39,6 +39,8 @@ def run(options: Namespace) -> int:
     if format_of(options.output) is None:
         endings = ", ".join(known.suffixes[0] for known in FORMATS.values())
         raise ValueError(f"{options.output} must end in one of {endings}.")
+    if options.output.exists() and options.output.samefile(options.photo):
+        raise ValueError(f"{options.photo} would overwrite itself; choose another output.")
     degradation: Degradation = options.degradation
     pixels = read_photo(options.photo).pixels
     values = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max

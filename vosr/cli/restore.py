@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from vosr.cli.engine import EngineRecipe, add_engine_arguments
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
+from vosr.core.pool import cores
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_pages
@@ -18,9 +19,8 @@ from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
-from vosr.jobs.manifest import Manifest
+from vosr.jobs.manifest import MANIFEST, Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
-from vosr.jobs.pool import cores
 from vosr.jobs.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
@@ -131,6 +131,8 @@ def _run(
         display.add(event)
         if isinstance(event, Done):
             manifest.add(event)
+        else:
+            manifest.found(event.jobs)
 
     if len(devices) > 1:
         run_on_devices(work, devices, tell, opened)
@@ -157,6 +159,10 @@ def _plan(options: Namespace) -> Plan:
         options.compare,
         shard=Shard.parse(options.shard),
     )
+    if options.manifest is not None and format_of(options.manifest) is not None:
+        raise ValueError(
+            f"--manifest {options.manifest} is named as an image, and lines would be added to it."
+        )
     named = format_of(plan.output) if plan.to_file else None
     if named is not None and options.format not in (None, named.name):
         raise ValueError(f"{plan.output} is not named as a {options.format} file; leave out one of the two.")
@@ -168,7 +174,7 @@ def _manifest(plan: Plan) -> Path | None:
     if plan.single:
         return None
     part = f"_{plan.shard.index + 1}_of_{plan.shard.count}" if plan.shard.count > 1 else ""
-    return plan.folder / f"manifest{part}.jsonl"
+    return plan.folder / MANIFEST.replace(".", f"{part}.")
 
 
 def _workers(plan: Plan, devices: int) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-ColorFix = Literal["adain", "wavelet", "none"]
+ColorFix = Literal["adain", "wavelet", "atrous", "none"]
 """Correction of the colours against the enlarged input."""
 DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
 Semantics = Literal["tile", "image", "both"]

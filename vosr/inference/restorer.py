@@ -112,7 +112,7 @@ class Restorer:
             partial_strength: teachers only.
             seed: of the noise; by default made from each image's content, so that order and batch do not matter.
             tile: side of the tiles in pixels of the output; 0 for none; by default the training size where needed.
-            color_fix: "adain", "wavelet" or "none"; by default what suits the model.
+            color_fix: "adain", "wavelet", "atrous" or "none"; by default what suits the model.
             size: width and height of the output, instead of ``scale``.
             semantics: what the encoder reads for a tile: "tile", "image" or "both".
             memory: GiB to work with; by default half of what is free.

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from vosr.core.pool import begin_worker, share_cores
 from vosr.jobs.engine import Engine
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Event, OutputError, Tell
 from vosr.jobs.pipeline import restore_all
 from vosr.jobs.plan import Plan
-from vosr.jobs.pool import begin_worker, share_cores
 
 _INTERRUPTED = 130
 _WAITING = 1024

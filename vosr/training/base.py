@@ -31,7 +31,7 @@ from vosr.training.randomness import StepRandom
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
-    """AdamW of METHOD section 8."""
+    """AdamW of the paper (docs/method.md#recipe)."""
     return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8, fused=True)
 
 

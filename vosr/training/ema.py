@@ -39,7 +39,7 @@ class EMA(L.Callback):
     strategy saves, shards and loads it like any other weight.
 
     Args:
-        decay: of the average; METHOD section 8 uses 0.9999.
+        decay: of the average; the paper uses 0.9999 (docs/method.md#recipe).
     """
 
     def __init__(self, decay: float) -> None:

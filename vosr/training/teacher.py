@@ -1,4 +1,4 @@
-"""Teacher training: a multi-step flow-matching model from scratch (METHOD sections 3 and 4)."""
+"""Teacher training: a multi-step flow-matching model from scratch (docs/method.md#flow-matching)."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ _AGAIN = 1.0
 def deadline(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in what is done within, when ``seconds`` are over.
 
-    It interrupts Python, not a decoder that never returns to it: :class:`~vosr.jobs.pool.Pool` ends the process then.
+    It interrupts Python, not a decoder that never returns to it: :class:`~vosr.core.pool.Pool` ends the process then.
     In other threads than the main one, and where the system has no timers, nothing is limited.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
