@@ -81,6 +81,7 @@ class Pool:
         for process in running:
             if process.is_alive():
                 process.kill()
+                process.join()
 
     def _alone(self, task: Task[T]) -> T:
         """Run a call once more in a process of its own."""

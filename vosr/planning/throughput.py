@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from vosr.core.phases import clock_of
 from vosr.core.types import Batch
 from vosr.planning.devices import GIB, TERA, reported_device
 from vosr.planning.fake import fake_children
@@ -16,7 +17,6 @@ from vosr.planning.trace import trace_step
 from vosr.training.base import RestorationModule
 from vosr.training.batches import as_batch
 from vosr.training.guarded_step import gradient_norm
-from vosr.training.phases import clock_of
 
 if sys.platform != "win32":
     import resource

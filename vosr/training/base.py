@@ -12,6 +12,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
+from vosr.core.phases import Phases
 from vosr.core.seeds import derive_seed, generator_for, noise_for
 from vosr.core.types import Batch, Condition
 from vosr.core.weights import empty_module
@@ -26,7 +27,6 @@ from vosr.training.batches import as_batch, check_multiple
 from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
-from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
 
 
@@ -67,7 +67,7 @@ class RestorationModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.guidance = guidance
-        self.degradation = degradation
+        object.__setattr__(self, "degradation", degradation)  # no submodule: its apply is not nn.Module's
         self.sampling = sampling
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
