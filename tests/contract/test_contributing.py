@@ -40,7 +40,9 @@ def test_a_data_module_of_ones_own(tmp_path):
     teacher = TeacherModule(
         autoencoder=ShuffleAutoencoder(),
         encoder=MeanEncoder(),
-        backbone=lambda channels, dim: LightningDiT(channels, dim, width=32, depth=1, heads=2, latent_grid=16),
+        backbone=lambda channels, dim: LightningDiT(
+            channels, dim, width=32, depth=1, heads=2, latent_grid=16
+        ),
         guidance=RestorationGuidance(),
         objective=FlowMatching(),
         degradation=Dim(),
