@@ -3,7 +3,10 @@
 import hashlib
 import io
 import json
+import os
+import signal
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from shard_files import encoded_image, write_tar
 
-from data_pipelines.shards import write_shards
+from data_pipelines.shards import write, write_shards
 from data_pipelines.shards.duplicates import Duplicates
+from data_pipelines.shards.examine import examine
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
-from data_pipelines.sources import locate, read_shard
+from data_pipelines.sources import locate
+from vosr.core.files.lock import locked
 
 
 def smooth(seed, side=64):
@@ -39,7 +44,9 @@ def photographs(tmp_path):
 
 def packed(out):
     return {
-        sample.key.split("-", 2)[-1]: sample for shard in locate(str(out)) for _, sample in read_shard(shard)
+        sample.key.split("-", 2)[-1]: sample
+        for shard in locate(str(out)).shards
+        for sample in (shard.read(i) for i in range(len(shard)))
     }
 
 
@@ -60,7 +67,7 @@ def test_original_bytes_index_and_names(photographs, tmp_path):
     samples = packed(out)
     assert sorted(samples) == [str(i) for i in range(10)]
     for i in range(10):
-        assert samples[str(i)].image == ("png", (photographs / f"holiday/{i}.png").read_bytes())
+        assert samples[str(i)].members == {"png": (photographs / f"holiday/{i}.png").read_bytes()}
     content = index(out)
     assert (content["samples"], content["inputs"], content["dropped"]) == (10, 10, {})
     assert [entry["samples"] for entry in content["shards"]] == [4, 4, 2]
@@ -68,6 +75,8 @@ def test_original_bytes_index_and_names(photographs, tmp_path):
         archive = (out / entry["name"]).read_bytes()
         assert (entry["bytes"], entry["sha256"]) == (len(archive), hashlib.sha256(archive).hexdigest())
         assert entry["pixels"] == entry["samples"] * 64 * 64
+        assert len(entry["blocks"]) == entry["samples"]
+        assert sum(entry["blocks"]) * 512 < entry["bytes"]
         with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
             assert len(opened.getnames()) == entry["samples"]
 
@@ -108,11 +117,11 @@ def test_filters_and_their_report(photographs, tmp_path):
         [str(photographs)], str(out), min_side=32, min_gradient=0.5, min_entropy=3, near_duplicates=6,
         processes=1, shuffle_seed=None,
     )  # fmt: skip
-    reasons = dict(dropped(out))
-    assert reasons.pop("broken") in ("not_an_image", "damaged_image")
+    reasons = {str(Path(name).relative_to(photographs)): reason for name, reason in dropped(out)}
+    assert reasons.pop("broken.jpg") in ("not_an_image", "damaged_image")
     assert reasons == {
-        "tiny": "below_min_side", "flat": "below_min_gradient", "stripes": "below_min_entropy",
-        "holiday/3": "duplicate", "resized": "near_duplicate",
+        "tiny.png": "below_min_side", "flat.png": "below_min_gradient", "stripes.png": "below_min_entropy",
+        "holiday/3.png": "duplicate", "resized.jpg": "near_duplicate",
     }  # fmt: skip
     assert index(out)["dropped"]["near_duplicate"] == 1
     assert index(out)["samples"] == 10
@@ -131,10 +140,10 @@ def test_large_images_are_cut_into_tiles(tmp_path):
     write_shards([str(tmp_path / "in")], str(tmp_path / "out"), tile=32, processes=1)
     samples = packed(tmp_path / "out")
     assert sorted(samples) == ["single", *sorted(f"wide-x{x}-y{y}" for x in (7, 39, 71) for y in (3, 35))]
-    kind, encoded = samples["wide-x39-y35"].image
+    ((kind, encoded),) = samples["wide-x39-y35"].members.items()
     assert kind == "webp"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded))), noise[35:67, 39:71])
-    assert samples["single"].image[0] == "png"
+    assert list(samples["single"].members) == ["png"]
 
 
 def test_shards_are_packed_anew_with_all_members(tmp_path):
@@ -144,6 +153,17 @@ def test_shards_are_packed_anew_with_all_members(tmp_path):
     (sample,) = packed(tmp_path / "out").values()
     assert sample.members == {"png": members["1.png"], "json": members["1.json"]}
     assert dropped(tmp_path / "out") == [["old/2", "no_image_in_sample"], ["old/3", "empty_file"]]
+
+
+def test_pairs_are_packed_whole_and_not_torn_apart(tmp_path):
+    members = {f"{i}.{kind}.png": encoded_image(i, 40) for i in range(2) for kind in ("hq", "lq")}
+    source = str(write_tar(tmp_path / "old.tar", members))
+    write_shards([source], str(tmp_path / "out"), processes=1, keep_duplicates=True)
+    assert {k: sorted(s.members) for k, s in packed(tmp_path / "out").items()} == {
+        "0": ["hq.png", "lq.png"], "1": ["hq.png", "lq.png"],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="2 several_images"):
+        write_shards([source], str(tmp_path / "tiles"), tile=16, processes=1)
 
 
 def test_interrupted_run_goes_on_and_ends_the_same(photographs, tmp_path, monkeypatch):
@@ -246,3 +266,64 @@ def test_nonsense_is_refused(photographs, tmp_path, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         write_shards([str(photographs)], str(tmp_path / "out"), **wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_never_write_into_one_folder(photographs, tmp_path):
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"), pytest.raises(ValueError, match="Another process is writing in"):
+        write_shards([str(photographs)], str(tmp_path / "out"), processes=1)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_shards_of_others_are_not_overwritten(photographs, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/shard-000000.tar").write_bytes(b"precious")
+    with pytest.raises(ValueError, match=r"holds shard-000000\.tar, which this run has not written"):
+        write_shards([str(photographs)], str(tmp_path / "out"), processes=1)
+    assert (tmp_path / "out/shard-000000.tar").read_bytes() == b"precious"
+
+
+def deadly(one, options):
+    if b"deadly" in os.fsencode(one.name):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return examine(one, options)
+
+
+def test_a_worker_that_dies_costs_its_own_image_only(photographs, tmp_path, monkeypatch):
+    (photographs / "deadly.png").write_bytes((photographs / "holiday/0.png").read_bytes() + b"x")
+    deadly.__module__ = __name__
+    monkeypatch.setattr(write, "examine", deadly)
+    out = tmp_path / "out"
+    assert write_shards([str(photographs)], str(out), processes=1) == 0
+    assert dropped(out) == [[str(photographs / "deadly.png"), "damaged_image"]]
+    assert index(out)["samples"] == 10
+
+
+def test_odd_names_pipes_devices_and_links_end_nothing(photographs, tmp_path):
+    strange = os.fsdecode(b"\xff\xe9[red].png")
+    (photographs / strange).write_bytes(encoded_image(1, 32))
+    (photographs / os.fsdecode(b"\xfe.png")).write_bytes(b"no image")
+    os.mkfifo(photographs / "pipe.png")
+    (photographs / "device.png").symlink_to("/dev/zero")
+    (photographs / "self.png").symlink_to("self.png")
+    with (photographs / "holes.png").open("wb") as file:
+        file.truncate(2**40)
+    out = tmp_path / "out"
+    assert write_shards([str(photographs)], str(out), processes=1) == 0
+    assert index(out)["samples"] == 11
+    assert sorted(row[0].rpartition("/")[2] for row in dropped(out)) == [r"\xfe.png", "holes.png"]
+    assert any("xff" in name for name in packed(out))
+
+
+def test_members_that_webdataset_would_lose_are_told(tmp_path):
+    members = {
+        "1.png": encoded_image(1, 32),
+        "1.__key__": b"evil",
+        "1." + "x" * 40: b"long",
+        "1.txt": b"kept",
+    }
+    write_tar(tmp_path / "in.tar", members)
+    write_shards([str(tmp_path / "in.tar")], str(tmp_path / "out"), processes=1)
+    (sample,) = packed(tmp_path / "out").values()
+    assert sample.members == {"png": members["1.png"], "txt": b"kept"}
+    assert [row[1] for row in dropped(tmp_path / "out")] == ["member_left_out"] * 2

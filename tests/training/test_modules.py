@@ -98,7 +98,7 @@ def test_average_follows_the_closed_form():
 
 def test_average_is_updated_once_per_optimizer_step(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("vosr.training.ema.update_average", lambda a, m, decay, n: seen.append(n))
+    monkeypatch.setattr("vosr.training.ema.update_average", lambda a, m, decay, n, kept: seen.append(n))
     trainer(tmp_path, max_steps=3, accumulate_grad_batches=2).fit(teacher(), ImageData(count=64))
     assert seen == [0, 1, 2]
 

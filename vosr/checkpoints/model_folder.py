@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import save_file
 
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
-from vosr.checkpoints.training_state import averaged_weights, newest
 from vosr.core.files.atomic import write_atomically
 from vosr.core.registries import describe, rebuild
 from vosr.core.weights import State, empty_module, load_strictly, on_meta, read_tensors
@@ -102,6 +101,8 @@ def _weights(folder: Path, checkpoints: bool) -> tuple[State, Path]:
     """Tensors, and where they are from."""
     if (folder / WEIGHTS).is_file():
         return read_tensors(folder / WEIGHTS), folder / WEIGHTS
+    from vosr.checkpoints.training_state import averaged_weights, newest  # brings torch.distributed: slow
+
     checkpoint = newest((folder.parent / "checkpoints").glob("*.ckpt")) if checkpoints else None
     if checkpoint is not None:
         return averaged_weights(checkpoint), checkpoint

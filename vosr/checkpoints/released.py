@@ -1,4 +1,7 @@
-"""Layout of the released checkpoints (METHOD section 9): ``args.json``, ``checkpoints/ema_model.safetensors``."""
+"""Layout of the released checkpoints: ``args.json`` and ``checkpoints/ema_model.safetensors``.
+
+See docs/method.md#released-checkpoints.
+"""
 
 import json
 import logging

@@ -51,7 +51,7 @@ _UNUSED_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class ReleasedArgs:
-    """What args.json says of the model, by the names of METHOD section 9.
+    """What args.json says of the model, by the names of docs/method.md#released-checkpoints.
 
     ``layer``, ``partial_range`` and ``fidelity_logit`` are layer_dinov2b_list, weak_cond_strength_aelq_list and the
     mean of cond_strength_aelq_list.

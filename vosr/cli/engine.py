@@ -1,16 +1,19 @@
 """The model behind ``restore``: its options, and how it is opened on a device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
-from vosr.inference import DTypeName, Precision, Semantics, Settings
-from vosr.inference.restorer import Restorer
-from vosr.model import ColorFix
+from vosr.core.options import ColorFix, DTypeName, Semantics
 
+if TYPE_CHECKING:
+    from vosr.inference import Restorer, Settings
+
+STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 DEFAULT_MODEL = "vosr_small_student"
 
 
@@ -118,6 +121,8 @@ class EngineRecipe:
         Raises:
             ValueError: no such model or device, or settings that the model does not have.
         """
+        from vosr.inference import Precision, Restorer, Settings  # help and readers do without torch
+
         precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
         restorer = Restorer.from_pretrained(
             self.model, device, precision, self.companions, self.compile, self.trust_remote_code
@@ -139,8 +144,22 @@ class EngineRecipe:
 class RestorerEngine:
     """A :class:`vosr.Restorer` as the pipeline takes it (:class:`vosr.jobs.engine.Engine`)."""
 
-    def __init__(self, restorer: Restorer, settings: Settings, recipe: EngineRecipe) -> None:
+    def __init__(self, restorer: "Restorer", settings: "Settings", recipe: EngineRecipe) -> None:
         self._restorer, self._settings, self._recipe = restorer, settings, recipe
+
+    def watch(self, tell: Callable[[str, int, int], None], timed: bool) -> None:
+        """Tell ``tell`` of the stages; keep their times for :meth:`timings`."""
+        from vosr.core.phases import clock_of
+
+        engine = self._restorer.engine
+        engine.tell = tell
+        if timed:
+            engine.phases.start(clock_of(engine.device))
+
+    def timings(self) -> dict[str, float]:
+        """Seconds by stage since the watch began, in the order of the work."""
+        seconds = self._restorer.engine.phases.take()
+        return {stage: seconds[stage] for stage in STAGES if stage in seconds}
 
     @property
     def settings(self) -> dict[str, object]:

@@ -169,8 +169,9 @@ def _call(command: str, arguments: list[str]) -> int:
     module_name, description = OTHERS[command]
     module = importlib.import_module(module_name)
     from vosr.cli.names import expand_arguments
+    from vosr.cli.values import OPTIONS_MODE
 
-    parser = OneLineParser(prog=f"main.py {command}", description=description)
+    parser = OneLineParser(prog=f"main.py {command}", description=description, parser_mode=OPTIONS_MODE)
     module.add_arguments(parser)
     parsed = parser.parse_args(expand_arguments(arguments))
     return int(module.run(parser.instantiate_classes(parsed)))

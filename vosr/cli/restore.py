@@ -1,6 +1,6 @@
 """``restore``: photographs from files or folders."""
 
-import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -9,9 +9,10 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from vosr.cli.engine import EngineRecipe, add_engine_arguments
+from vosr.cli.engine import EngineRecipe, RestorerEngine, add_engine_arguments
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
+from vosr.core.pool import cores
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_pages
@@ -19,7 +20,7 @@ from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
-from vosr.jobs.manifest import Manifest
+from vosr.jobs.manifest import MANIFEST, Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
 from vosr.jobs.video import SUFFIXES
 
@@ -79,11 +80,14 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
         help="Write before-and-after images, and pages with a slider, to comparison/ in the output.",
     )
     folders.add_argument("--quiet", action="store_true", help="Show errors only.")
+    folders.add_argument("--timings", action="store_true", help="Tell the seconds of each stage at the end.")
 
 
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     plan, devices = _plan(options), options.device.split(",")
+    if options.timings and len(devices) > 1:
+        raise ValueError("--timings tells the stages of one device; give --device one name.")
     encoding = Encoding(options.profile, options.quality)
     workers = _workers(plan, len(devices)) if options.workers is None else options.workers
     work = Work(
@@ -94,7 +98,7 @@ def run(options: Namespace) -> int:
     display = Display(plan, options.quiet)
     with Manifest(options.manifest or _manifest(plan)) as manifest, display, _pages(plan, display):
         try:
-            _run(work, devices, display, manifest, asdict(encoding))
+            _run(work, devices, display, manifest, asdict(encoding), options.timings)
         except KeyboardInterrupt:
             fail(
                 f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
@@ -122,7 +126,12 @@ def _pages(plan: Plan, display: Display) -> Iterator[None]:
 
 
 def _run(
-    work: Work, devices: list[str], display: Display, manifest: Manifest, written: dict[str, object]
+    work: Work,
+    devices: list[str],
+    display: Display,
+    manifest: Manifest,
+    written: dict[str, object],
+    timed: bool,
 ) -> None:
     def opened(settings: dict[str, object]) -> None:
         manifest.begin(settings | written)
@@ -131,13 +140,23 @@ def _run(
         display.add(event)
         if isinstance(event, Done):
             manifest.add(event)
+        else:
+            manifest.found(event.jobs)
 
     if len(devices) > 1:
         run_on_devices(work, devices, tell, opened)
         return
+    start = time.monotonic()
     engine = work.recipe.open(devices[0])
+    loading = time.monotonic() - start
     opened(engine.settings)
+    if not isinstance(engine, RestorerEngine):
+        work.run(engine, tell)
+        return
+    engine.watch(display.stage, timed)
     work.run(engine, tell)
+    if timed:
+        display.timings = {"load": loading, **engine.timings()}
 
 
 def _plan(options: Namespace) -> Plan:
@@ -157,6 +176,10 @@ def _plan(options: Namespace) -> Plan:
         options.compare,
         shard=Shard.parse(options.shard),
     )
+    if options.manifest is not None and format_of(options.manifest) is not None:
+        raise ValueError(
+            f"--manifest {options.manifest} is named as an image, and lines would be added to it."
+        )
     named = format_of(plan.output) if plan.to_file else None
     if named is not None and options.format not in (None, named.name):
         raise ValueError(f"{plan.output} is not named as a {options.format} file; leave out one of the two.")
@@ -168,10 +191,9 @@ def _manifest(plan: Plan) -> Path | None:
     if plan.single:
         return None
     part = f"_{plan.shard.index + 1}_of_{plan.shard.count}" if plan.shard.count > 1 else ""
-    return plan.folder / f"manifest{part}.jsonl"
+    return plan.folder / MANIFEST.replace(".", f"{part}.")
 
 
 def _workers(plan: Plan, devices: int) -> int:
     """Processes for each device: one per core that the devices leave, up to eight; none for a single image."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if plan.single else min(8, max(1, cores // devices - 1))
+    return 0 if plan.single else min(8, max(1, cores() // devices - 1))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,22 @@ from vosr.checkpoints.training_state import is_complete
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
+from vosr.cli.values import load_yaml
 from vosr.core.console import PlainConsole, labelled
+from vosr.core.files.lock import locked
 from vosr.planning.throughput import Throughput
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
 from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
+from vosr.training.claim import claim_run, give_up
 from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
 from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
 
 PARSER_MODE = "vosr_yaml"
-set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), exceptions=(yaml.YAMLError,))
+set_loader(PARSER_MODE, lambda text: expand_config(load_yaml(text)), exceptions=(yaml.YAMLError,))
 
 
 class TrainingParser(OneLineParser, LightningArgumentParser):
@@ -58,19 +62,25 @@ class TrainingCLI(LightningCLI):
     run: Path
 
     def __init__(self, arguments: list[str]) -> None:
-        super().__init__(
-            RestorationModule,
-            LightningDataModule,
-            save_config_callback=RunRecord,
-            seed_everything_default=0,
-            parser_class=TrainingParser,
-            parser_kwargs={"parser_mode": PARSER_MODE},
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            args=arguments,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-        )
+        self._held = ExitStack()
+        try:
+            super().__init__(
+                RestorationModule,
+                LightningDataModule,
+                save_config_callback=RunRecord,
+                seed_everything_default=0,
+                parser_class=TrainingParser,
+                parser_kwargs={"parser_mode": PARSER_MODE},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                args=arguments,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+            )
+        finally:
+            self._held.close()
+            if hasattr(self, "run"):
+                give_up(self.run)
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         return super().init_parser(**({"parser_mode": PARSER_MODE} | kwargs))
@@ -105,25 +115,36 @@ class TrainingCLI(LightningCLI):
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
             raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
-        if config.get("ckpt_path") in ("last", "auto"):
-            last = config.ckpt_path == "last"
-            checkpoint = newest_checkpoint(group) if last else checkpoint_to_continue(group)
-            config.ckpt_path = None if checkpoint is None else str(checkpoint)
-            self.run = next_run(group) if checkpoint is None else checkpoint.parent.parent
+        checkpoint = self._checkpoint(config, group)
+        if checkpoint is not None:
+            self.run = checkpoint.parent.parent
         else:
-            if config.get("ckpt_path") and not Path(config.ckpt_path).exists():
-                raise FileNotFoundError(
-                    f"No checkpoint {config.ckpt_path}; give a .ckpt file or folder, 'last' to continue in {group}, "
-                    "or 'auto' to continue where there is something to continue."
-                )
-            if config.get("ckpt_path") and not is_complete(Path(config.ckpt_path)):
-                raise ValueError(
-                    f"{config.ckpt_path} is no whole checkpoint of a training run; give another one."
-                )
-            self.run = next_run(group)
+            self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
+        if self.subcommand == "fit" and self.run.is_dir() and getattr(rank_zero_only, "rank", 0) == 0:
+            self._held.enter_context(locked(self.run))
         config.trainer.default_root_dir = str(self.run)
         config.checkpoint.dirpath = str(self.run / "checkpoints")
         config.non_finite.folder = self.run
+
+    def _checkpoint(self, config: Any, group: Path) -> Path | None:
+        """Set ``ckpt_path`` for Lightning; the checkpoint, where its run goes on.
+
+        Raises:
+            ValueError, FileNotFoundError: there is no such checkpoint.
+        """
+        given = config.get("ckpt_path")
+        if given in ("last", "auto"):
+            checkpoint = newest_checkpoint(group) if given == "last" else checkpoint_to_continue(group)
+            config.ckpt_path = None if checkpoint is None else str(checkpoint)
+            return checkpoint
+        if given and not Path(given).exists():
+            raise FileNotFoundError(
+                f"No checkpoint {given}; give a .ckpt file or folder, 'last' to continue in {group}, or 'auto' to "
+                "continue where there is something to continue."
+            )
+        if given and not is_complete(Path(given)):
+            raise ValueError(f"{given} is no whole checkpoint of a training run; give another one.")
+        return None
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()

@@ -49,7 +49,7 @@ class ViTSpec:
 class TimmViT(FrozenModule, Encoder):
     """A frozen vision transformer that gives the patch tokens of one intermediate block.
 
-    The image is resized to a square (METHOD section 1). Class and register tokens are left out. Blocks
+    The image is resized to a square (docs/method.md#inputs). Class and register tokens are left out. Blocks
     after the chosen one are not even loaded.
 
     Args:

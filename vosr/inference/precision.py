@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from vosr.core.mapped import MappedFiles
+from vosr.core.options import DTypeName
+
 log = logging.getLogger("vosr")
 
-DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -90,6 +91,9 @@ class Part:
 
 
 def _cast(module: nn.Module, dtype: torch.dtype) -> None:
+    """Cast one tensor at a time: the file's pages that a tensor was read from do not stay beside its copy."""
+    mapped = MappedFiles()
     for parameter in module.parameters():
-        if parameter.ndim > 1:
-            parameter.data = parameter.data.to(dtype)
+        if parameter.ndim > 1 and parameter.dtype != dtype:
+            stored, parameter.data = parameter.data, parameter.data.to(dtype)
+            mapped.release(stored)

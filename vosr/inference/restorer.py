@@ -11,12 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from vosr.checkpoints import load_model
+from vosr.core.options import ColorFix, DTypeName, Semantics
 from vosr.imaging.convert import Single, as_array, open_image
 from vosr.imaging.neutral import is_neutral, neutralized
 from vosr.inference.engine import Engine
-from vosr.inference.precision import DTypeName, Precision
-from vosr.inference.settings import Semantics, Settings
-from vosr.model import ColorFix, RestorationModel
+from vosr.inference.precision import Precision
+from vosr.inference.settings import Settings
+from vosr.model import RestorationModel
 
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]
@@ -111,7 +112,7 @@ class Restorer:
             partial_strength: teachers only.
             seed: of the noise; by default made from each image's content, so that order and batch do not matter.
             tile: side of the tiles in pixels of the output; 0 for none; by default the training size where needed.
-            color_fix: "adain", "wavelet" or "none"; by default what suits the model.
+            color_fix: "adain", "wavelet", "atrous" or "none"; by default what suits the model.
             size: width and height of the output, instead of ``scale``.
             semantics: what the encoder reads for a tile: "tile", "image" or "both".
             memory: GiB to work with; by default half of what is free.

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from vosr.core.pool import begin_worker, share_cores
 from vosr.jobs.engine import Engine
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Event, OutputError, Tell
 from vosr.jobs.pipeline import restore_all
 from vosr.jobs.plan import Plan
-from vosr.jobs.pool import begin_worker
 
 _INTERRUPTED = 130
 _WAITING = 1024
@@ -161,6 +161,7 @@ class _Team:
 def _serve(work: Work, index: int, devices: list[str], events: Any) -> None:
     """Body of a process."""
     begin_worker()  # the first process tells when to stop
+    share_cores(len(devices))
     signal.signal(signal.SIGTERM, _interrupt)
     over = _Over(devices[index])
     try:

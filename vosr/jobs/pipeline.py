@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vosr.core.pool import Pool, Task
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import reason_of
 from vosr.jobs.batches import Batches
 from vosr.jobs.engine import Engine
 from vosr.jobs.files import Read, Writing, check_target, read, write, write_frames
 from vosr.jobs.job import Done, Job, OutputError, Tell
-from vosr.jobs.pool import Pool, Task
 
 HELD = 2**26
 """Results of more pixels (192 MiB at 8 bits) are not held: they go to the file in strips."""

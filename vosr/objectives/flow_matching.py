@@ -1,4 +1,4 @@
-"""Flow matching, the teacher's objective (METHOD section 3)."""
+"""Flow matching, the teacher's objective (docs/method.md#flow-matching)."""
 
 from typing import Literal
 

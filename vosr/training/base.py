@@ -12,6 +12,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
+from vosr.core.phases import Phases
 from vosr.core.seeds import derive_seed, generator_for, noise_for
 from vosr.core.types import Batch, Condition
 from vosr.core.weights import empty_module
@@ -22,27 +23,30 @@ from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
+from vosr.training.batches import as_batch, check_multiple
 from vosr.training.ema import EMA
+from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
-from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
-    """AdamW of METHOD section 8."""
-    return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8)
+    """AdamW of the paper (docs/method.md#recipe)."""
+    return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8, fused=True)
 
 
 class RestorationModule(L.LightningModule):
     """Orchestration only; the mathematics is in the components.
 
     ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
-    Frozen parts are neither in the optimizer nor in checkpoints. ``step_skipped`` tells callbacks that the optimizer
-    left the weights as they were. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
+    Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` tells whether the optimizer
+    changes the weights, perhaps as a tensor that only the device has read; ``gradient_norm`` is that of the step where
+    a callback has measured it. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
     done before this run: weights alone may come from another machine.
     """
 
-    step_skipped: bool = False
+    step_kept: Tensor | bool = True
+    gradient_norm: Tensor | None = None
     schedule_step: int = 0
 
     conditioner: Conditioner
@@ -63,7 +67,7 @@ class RestorationModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.guidance = guidance
-        self.degradation = degradation
+        object.__setattr__(self, "degradation", degradation)  # no submodule: its apply is not nn.Module's
         self.sampling = sampling
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
@@ -124,6 +128,8 @@ class RestorationModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.backbone.parameters())
+        if self.trainer.precision == "16-mixed":
+            without_fused(optimizer)
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
@@ -134,6 +140,23 @@ class RestorationModule(L.LightningModule):
             for _ in range(self.schedule_step):
                 scheduler.step()
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by norm, with the norm that a callback measured if one did; Lightning clips by value."""
+        norm, kept = self.gradient_norm, self.step_kept
+        self.gradient_norm = None
+        if gradient_clip_algorithm == "value" and gradient_clip_val:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            gradient_clip_val = None
+        clip = gradient_clip_val or None
+        if clip is None and norm is None:
+            return
+        guard_step(optimizer, clip, gradient_norm(parameters_of(optimizer)) if norm is None else norm, kept)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Trained weights and their average; frozen parts stay out of checkpoints."""
@@ -164,7 +187,18 @@ class RestorationModule(L.LightningModule):
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         """Loss of one batch of clean images in [0, 1], their latents and the LQ conditions."""
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def prepared(self, batch: Any, batch_idx: int) -> Batch:
+        """The batch of anybody's data module as ours; random numbers belong to its keys.
+
+        Raises:
+            ValueError: it holds no images, or of a size that does not fit the model.
+        """
+        ours = as_batch(batch, f"{self.global_rank}-{batch_idx}")
+        check_multiple(ours.hq, self.conditioner.autoencoder.factor * self.backbone.patch_size)
+        return ours
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        batch = self.prepared(batch, batch_idx)
         random = StepRandom(self.seed, self.global_step, batch.key, self.device)
         hq = batch.hq.float() / 255
         with self.phases("degradation"), torch.no_grad():
@@ -192,8 +226,9 @@ class RestorationModule(L.LightningModule):
             self._recent[name].update(value)
         return {name: self._recent[name].compute() for name in values}
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Restore one batch; degradation and noise are fixed by the image's key, whatever the batch or rank."""
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         restored = self.restore(self.released(), lq, batch.key)
@@ -214,10 +249,11 @@ class RestorationModule(L.LightningModule):
         )
         return {"LQ": lq, self.card.kind: restored, **self.extra_images(lq, batch.key), "HQ": hq}
 
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.validation_step(batch, batch_idx)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}

@@ -1,4 +1,4 @@
-"""One-step distillation of a trained teacher (METHOD section 6)."""
+"""One-step distillation of a trained teacher (docs/method.md#distillation)."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Teacher training: a multi-step flow-matching model from scratch (METHOD sections 3 and 4)."""
+"""Teacher training: a multi-step flow-matching model from scratch (docs/method.md#flow-matching)."""
 
 from pathlib import Path
 
@@ -7,12 +7,13 @@ from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
 from vosr.backbones import Backbone, BackboneFactory
+from vosr.core.options import ColorFix
 from vosr.core.types import Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
 from vosr.guidance import Guidance
-from vosr.model import ColorFix, ModelCard, Sampling
+from vosr.model import ModelCard, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss, TeacherObjective
 from vosr.training.base import RestorationModule, paper_optimizer

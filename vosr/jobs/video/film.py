@@ -87,6 +87,7 @@ class _Rewriting:
         self._video = _moving(av, film, source)
         self._video.thread_type = "AUTO"
         self._damaged = 0
+        self._durations: dict[int, int] = {}
         self.notes: list[str] = []
 
     def run(self, path: Path, first: Any, advance: Advance) -> None:
@@ -109,13 +110,22 @@ class _Rewriting:
                     restored = self._restored(frame, (encoder.width, encoder.height))
                     image = video_frame(self._av, restored, encoder.pix_fmt, frame)
                     image.pts, image.time_base = times.following(frame.pts), self._video.time_base
-                    out.mux(encoder.encode(image))
+                    self._durations[image.pts] = frame.duration
+                    out.mux(self._lasting(encoder.encode(image)))
                     done, last = done + 1, float(image.pts * image.time_base) - self._start
                     advance(done, min(1.0, last / length) if length else None)
             if not done:
                 raise ValueError(f"{self._source} holds no image that can be read.")
-            out.mux(encoder.encode(None))
+            out.mux(self._lasting(encoder.encode(None)))
         self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
+
+    def _lasting(self, packets: list[Any]) -> list[Any]:
+        """Packets with the durations of their images: of the last one, nothing else tells how long it is shown."""
+        for packet in packets:
+            duration = self._durations.pop(packet.pts, 0)
+            if duration:
+                packet.duration = duration
+        return packets
 
     @property
     def _start(self) -> float:
