@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from engines import Doubler, restore_here, save_noise
 from PIL import Image
-
-from vosr.imaging.limits import Header
-from vosr.jobs import files, pool
 from vosr.jobs.deadline import deadline
+
+from vosr.core import pool
+from vosr.core.pool import Pool
+from vosr.imaging.limits import Header
+from vosr.jobs import files
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Job
 from vosr.jobs.names import output_names
 from vosr.jobs.plan import Plan
-from vosr.jobs.pool import Pool
 
 
 def errors_of(events):

@@ -75,6 +75,8 @@ def pages_of(file: tifffile.TiffFile) -> list[TiffPage]:
             page.imagewidth, page.imagelength * frames, page.samplesperpixel, max(1, dtype.itemsize), frames=1
         )
         found.append(TiffPage(index, header, page))
+    if not found:
+        raise ValueError("it is truncated: no image in it is described to the end")
     whole = [page for page in found if not page.page.is_reduced]
     return whole or found[:1]
 
