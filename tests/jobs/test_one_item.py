@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from engines import Doubler, restore_here, save_noise
 from PIL import Image
-from vosr.jobs.deadline import deadline
 
 from vosr.core import pool
+from vosr.core.deadline import deadline
 from vosr.core.pool import Pool
 from vosr.imaging.limits import Header
 from vosr.jobs import files
