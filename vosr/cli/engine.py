@@ -1,6 +1,6 @@
 """The model behind ``restore``: its options, and how it is opened on a device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from vosr.core.options import ColorFix, DTypeName, Semantics
 if TYPE_CHECKING:
     from vosr.inference import Restorer, Settings
 
+STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 DEFAULT_MODEL = "vosr_small_student"
 
 
@@ -145,6 +146,20 @@ class RestorerEngine:
 
     def __init__(self, restorer: "Restorer", settings: "Settings", recipe: EngineRecipe) -> None:
         self._restorer, self._settings, self._recipe = restorer, settings, recipe
+
+    def watch(self, tell: Callable[[str, int, int], None], timed: bool) -> None:
+        """Tell ``tell`` of the stages; keep their times for :meth:`timings`."""
+        from vosr.core.phases import clock_of
+
+        engine = self._restorer.engine
+        engine.tell = tell
+        if timed:
+            engine.phases.start(clock_of(engine.device))
+
+    def timings(self) -> dict[str, float]:
+        """Seconds by stage since the watch began, in the order of the work."""
+        seconds = self._restorer.engine.phases.take()
+        return {stage: seconds[stage] for stage in STAGES if stage in seconds}
 
     @property
     def settings(self) -> dict[str, object]:
