@@ -23,6 +23,7 @@ from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
+from vosr.training.batches import as_batch, check_multiple
 from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
@@ -66,7 +67,7 @@ class RestorationModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.guidance = guidance
-        self.degradation = degradation
+        object.__setattr__(self, "degradation", degradation)  # no submodule: its apply is not nn.Module's
         self.sampling = sampling
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
@@ -186,7 +187,18 @@ class RestorationModule(L.LightningModule):
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         """Loss of one batch of clean images in [0, 1], their latents and the LQ conditions."""
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def prepared(self, batch: Any, batch_idx: int) -> Batch:
+        """The batch of anybody's data module as ours; random numbers belong to its keys.
+
+        Raises:
+            ValueError: it holds no images, or of a size that does not fit the model.
+        """
+        ours = as_batch(batch, f"{self.global_rank}-{batch_idx}")
+        check_multiple(ours.hq, self.conditioner.autoencoder.factor * self.backbone.patch_size)
+        return ours
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        batch = self.prepared(batch, batch_idx)
         random = StepRandom(self.seed, self.global_step, batch.key, self.device)
         hq = batch.hq.float() / 255
         with self.phases("degradation"), torch.no_grad():
@@ -214,8 +226,9 @@ class RestorationModule(L.LightningModule):
             self._recent[name].update(value)
         return {name: self._recent[name].compute() for name in values}
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Restore one batch; degradation and noise are fixed by the image's key, whatever the batch or rank."""
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         restored = self.restore(self.released(), lq, batch.key)
@@ -236,10 +249,11 @@ class RestorationModule(L.LightningModule):
         )
         return {"LQ": lq, self.card.kind: restored, **self.extra_images(lq, batch.key), "HQ": hq}
 
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.validation_step(batch, batch_idx)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}
