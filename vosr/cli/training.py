@@ -99,6 +99,9 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         _check_devices(config.trainer.devices)
+        _check_folder("trainer.default_root_dir", config.trainer.default_root_dir)
+        _check_folder("checkpoint.dirpath", config.checkpoint.dirpath)
+        _check_folder("non_finite.folder", config.non_finite.folder)
         group = config.runs / config.name
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
@@ -119,9 +122,6 @@ class TrainingCLI(LightningCLI):
                     f"{config.ckpt_path} is no whole checkpoint of a training run; give another one."
                 )
             self.run = next_run(group)
-        config.trainer.default_root_dir = str(self.run)
-        config.checkpoint.dirpath = str(self.run / "checkpoints")
-        config.non_finite.folder = self.run
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
@@ -134,6 +134,9 @@ class TrainingCLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         if config.get("logger") in (None, True) and not config.get("fast_dev_run"):
             kwargs["logger"] = self._loggers()
+        kwargs["default_root_dir"] = str(self.run)
+        self._get(self.config_init, "checkpoint").dirpath = str(self.run / "checkpoints")
+        self._get(self.config_init, "non_finite").folder = self.run
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [
@@ -186,6 +189,15 @@ class TrainingCLI(LightningCLI):
             console.print(
                 f"[bold]or distil it[/]  python main.py fit --config configs/distill.yaml --model.teacher {self.run}"
             )
+
+
+def _check_folder(option: str, given: Any) -> None:
+    """Refuse folders that run folders take the place of, but for those that configs of version 0.1 recorded."""
+    if given is None or any(name.isdecimal() for name in Path(given).parts[-2:]):
+        return
+    raise ValueError(
+        f"{option} has no effect: everything of a run goes to <runs>/<name>/<number>. Give --runs {given} instead."
+    )
 
 
 def _check_devices(devices: Any) -> None:
