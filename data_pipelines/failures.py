@@ -10,6 +10,7 @@ class Reason(str, Enum):
 
     EMPTY = "empty_file"
     NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED = "unsupported_kind"
     DAMAGED = "damaged_image"
     TOO_LARGE = "too_many_pixels"
     TOO_NARROW = "too_narrow"

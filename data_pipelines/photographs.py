@@ -56,7 +56,7 @@ class RealPhotographs(ImageSet):
 
 
 def _clean(path: Path, smallest: int) -> NDArray[np.uint8]:
-    with Image.open(path) as photograph:
+    with Image.open(path, formats=("PNG", "JPEG")) as photograph:
         rgb = photograph.convert("RGB")
     if path.suffix == ".jpg" and min(rgb.size) >= 2 * smallest:
         rgb = rgb.reduce(2)

@@ -11,6 +11,7 @@ from PIL import Image, features
 
 from vosr.imaging.enlarging import enlarged_rows
 from vosr.imaging.formats import FORMATS
+from vosr.imaging.metadata import Metadata
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import read_animation, read_photo
 from vosr.imaging.writing import Encoding, write_animation, write_photo
@@ -90,7 +91,7 @@ def test_exif_and_profile_are_kept_and_the_size_is_true(tmp_path, suffix):
         pytest.skip("this Pillow was built without AVIF")
     profile = imagecodecs.cms_profile("srgb")
     path = tmp_path / f"a.{suffix}"
-    written(small_photo(exif=camera_exif(), profile=profile), COLOURS, path)
+    written(small_photo(metadata=Metadata(camera_exif()), profile=profile), COLOURS, path)
     with Image.open(path) as read:
         exif = read.getexif()
         assert read.info["icc_profile"] == profile
@@ -104,7 +105,7 @@ def test_exif_too_long_for_jpeg_loses_the_makers_notes_only(tmp_path):
     exif = Image.Exif()
     exif[0x010F] = "camera"
     exif[0x8769] = {0x8827: 400, 0x927C: b"x" * 70_000}
-    written(small_photo(exif=exif.tobytes()), COLOURS, tmp_path / "a.jpg")
+    written(small_photo(metadata=Metadata(exif.tobytes())), COLOURS, tmp_path / "a.jpg")
     with Image.open(tmp_path / "a.jpg") as read:
         assert read.getexif()[0x010F] == "camera"
         assert dict(read.getexif().get_ifd(0x8769)) == {0x8827: 400}
@@ -114,7 +115,7 @@ def test_exif_gains_nothing(tmp_path):
     exif = Image.Exif()
     exif[0x010F] = "camera"
     for suffix in ("png", "jpg", "tif"):
-        written(small_photo(exif=exif.tobytes()), COLOURS, tmp_path / f"a.{suffix}")
+        written(small_photo(metadata=Metadata(exif.tobytes())), COLOURS, tmp_path / f"a.{suffix}")
         with Image.open(tmp_path / f"a.{suffix}") as read:
             assert read.getexif()[0x010F] == "camera"
             assert 0x8769 not in read.getexif()
@@ -166,7 +167,9 @@ def test_enlarging_in_strips_equals_enlarging_whole(shape):
 
 def test_what_a_format_cannot_hold_is_told(tmp_path):
     half = np.full((15, 20), 32768, np.uint16)
-    photo = Photo(np.asarray(SMALL).astype(np.uint16) * 257, half, deep=True, exif=camera_exif())
+    photo = Photo(
+        np.asarray(SMALL).astype(np.uint16) * 257, half, deep=True, metadata=Metadata(camera_exif())
+    )
     notes = written(photo, np.zeros((60, 80, 3), np.uint16), tmp_path / "a.bmp")
     assert [note.partition(" holds ")[2] for note in notes] == [
         "8 bits a sample: 16 rounded to 8",

@@ -67,4 +67,4 @@ class WebP(Compression):
 def _webp(image: np.ndarray, quality: float) -> np.ndarray:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "WEBP", quality=round(quality))
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return np.asarray(Image.open(buffer, formats=("WEBP",)).convert("RGB"))

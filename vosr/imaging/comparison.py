@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vosr.imaging.enlarging import enlarged_rows
-from vosr.imaging.finishing import luma
+from vosr.imaging.neutral import luma
 from vosr.imaging.photo import Photo
 
 LONGEST = 2048
@@ -66,24 +66,30 @@ class Comparison:
         self._previews: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
         self._best: list[tuple[float, int, Crop]] = []
         self._number = count()
+        self._held, self._top = np.zeros((0, size[0], 3), np.uint8), 0
 
     def watch(self, rows: Iterable[NDArray]) -> Iterator[NDArray]:
-        """Pass strips (rows, W, 3) of uint8 or uint16 on, and look at them."""
-        held = np.zeros((0, self._size[0], 3), np.uint8)
-        top = 0
+        """Look at strips (rows, W, 3) of uint8 or uint16 and pass them on.
+
+        Each is looked at before it is passed on: who takes strips need not ask for one more after the last.
+        """
         for strip in rows:
+            self._held = np.concatenate([self._held, _eight_bit(strip)])
+            while len(self._held) >= self._band:
+                self._next(self._band)
             yield strip
-            held = np.concatenate([held, _eight_bit(strip)])
-            while len(held) >= self._band:
-                self._look(held[: self._band], top)
-                held, top = held[self._band :], top + self._band
-        if len(held):
-            self._look(held, top)
 
     def result(self) -> Compared:
         """What was gathered, after the last strip."""
+        if len(self._held):
+            self._next(len(self._held))
         before, after = (np.concatenate(parts) for parts in zip(*self._previews))
         return Compared(self._size, before, after, self._apart())
+
+    def _next(self, rows: int) -> None:
+        band, self._held = self._held[:rows], self._held[rows:]
+        self._look(band, self._top)
+        self._top += rows
 
     def _look(self, band: NDArray[np.uint8], top: int) -> None:
         before, after = self._shown(band, top)
@@ -106,7 +112,7 @@ class Comparison:
         bottom = top + len(band)
         full = np.iinfo(photo.pixels.dtype).max
         before = enlarged_rows(photo.pixels, width, height, top, bottom) * np.float32(255 / full)
-        after = (luma(band) if photo.grey else band).astype(np.float32)
+        after = (luma(band) if photo.grey or photo.neutral else band).astype(np.float32)
         if photo.alpha is not None:
             opaque = enlarged_rows(photo.alpha, width, height, top, bottom) / np.iinfo(photo.alpha.dtype).max
             share = np.clip(opaque, 0, 1, dtype=np.float32)[..., None]

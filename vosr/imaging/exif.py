@@ -1,47 +1,251 @@
-"""EXIF of a restored image: everything that is still true of it."""
+"""EXIF as a structure of typed values that are carried byte for byte.
 
-from typing import Any
+Pillow's writer re-encodes text as ASCII, changes types and loses the whole block where one value is broken; here a
+value is only ever copied, and a broken one is left out by itself.
+"""
 
-from PIL import ExifTags, Image
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
-ORIENTATION = 0x0112
-LONGEST_IN_JPEG = 65533
-"""A JPEG segment holds 65535 bytes, two of them its length."""
-_LAYOUT = {
+from PIL import ExifTags
+
+ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+PHOTO, GPS, INTEROP = 0x8769, 0x8825, 0xA005
+"""Tags that point to directories of their own."""
+MAKER_NOTE, _WIDTH, _HEIGHT, _INTEROP_INDEX = 0x927C, 0xA002, 0xA003, 1
+SHORT, LONG, RATIONAL = 3, 4, 5
+_SIZES = {
+    1: 1,
+    2: 1,
+    SHORT: 2,
+    LONG: 4,
+    RATIONAL: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+}
+"""Bytes of a value of each type of TIFF."""
+_MOST_TAGS, _LONGEST = 4096, 2**24
+"""Of a directory: its values, and their bytes together."""
+_PLACES = ("main", "photo", "gps", "interop")
+_MARKER = b"Exif\0\0"
+_OF_THE_FILE = frozenset({
     *range(254, 260), 262, 266, ORIENTATION, *range(273, 282), *range(284, 294), 301, *range(317, 326), 330, 332,
-    *range(336, 348), *range(512, 533), 700, 32997, 32998, 33723, 34377, 34675, 40965, 50838, 50839,
-}  # fmt: skip
-"""Tags that say how a TIFF is stored, or hold blocks of other programs: not what the photograph is."""
-_BLOCKS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-_MAKER_NOTE, _WIDTH, _HEIGHT = 0x927C, 0xA002, 0xA003
+    *range(336, 348), *range(512, 533), 700, 32997, 32998, 33550, 33723, 33920, 33922, 34264, 34377,
+    34675, *range(34735, 34738), 37724, 40965, 42112, 42113, *range(50706, 52600), PHOTO, GPS, INTEROP,
+})  # fmt: skip
+"""Tags that say how the pixels of a TIFF are stored or lie on a map, and blocks of other programs."""
 
 
-def kept_exif(exif: Image.Exif) -> bytes | None:
-    """EXIF without orientation, thumbnail and what belongs to a TIFF's storage; None where nothing is left."""
-    kept = Image.Exif()
-    kept.endian = exif.endian or "<"
-    for tag, value in exif.items():
-        if tag not in _LAYOUT and tag not in _BLOCKS:
-            kept[tag] = value
-    for block in _BLOCKS:
-        content: dict[int, Any] = dict(exif.get_ifd(block))
-        if ExifTags.IFD.Interop in content:
-            content[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
-        if content:
-            kept[block] = content
-    return kept.tobytes() if len(kept) else None
+class Entry(NamedTuple):
+    """A value: its type and number in TIFF's terms, and its bytes in the byte order of the file."""
+
+    kind: int
+    values: int
+    data: bytes
 
 
-def exif_for(exif: bytes, width: int, height: int, longest: int | None = None) -> bytes:
-    """EXIF with the image's new size; the camera's private notes go where the whole would be too long."""
-    loaded = Image.Exif()
-    loaded.load(exif)
-    if ExifTags.IFD.Exif not in loaded:
-        return exif
-    photo = loaded.get_ifd(ExifTags.IFD.Exif)
-    for tag, side in ((_WIDTH, width), (_HEIGHT, height)):
-        if tag in photo:
-            photo[tag] = side
-    if longest is not None and len(loaded.tobytes()) > longest:
-        photo.pop(_MAKER_NOTE, None)
-    return loaded.tobytes()
+Directory = dict[int, Entry]
+Order = Literal["<", ">"]
+Read = Callable[[int, int], bytes]
+"""Bytes of a file, by offset and length; fewer at its end."""
+
+
+@dataclass(frozen=True)
+class Exif:
+    """The directories of EXIF.
+
+    Attributes:
+        order: byte order of all values, as in :mod:`struct`.
+        main: camera, author, resolution; in a TIFF also how it is stored.
+        photo: exposure and the like.
+        gps: place.
+        interop: colour space of the camera.
+        damaged: number of values that could not be read.
+    """
+
+    order: Order = "<"
+    main: Directory = field(default_factory=dict)
+    photo: Directory = field(default_factory=dict)
+    gps: Directory = field(default_factory=dict)
+    interop: Directory = field(default_factory=dict)
+    damaged: int = 0
+
+    @classmethod
+    def parse(cls, block: bytes | None) -> "Exif":
+        """From a block as JPEG, PNG and WebP hold it, with or without its marker; empty where it is none."""
+        body = (block or b"").removeprefix(_MARKER)
+        orders: dict[bytes, Order] = {b"II*\0": "<", b"MM\0*": ">"}
+        order = orders.get(body[:4])
+        if order is None or len(body) < 8:
+            return cls(damaged=int(bool(body)))
+        return cls.read(
+            lambda at, length: body[at : at + length], order, struct.unpack(order + "I", body[4:8])[0]
+        )
+
+    @classmethod
+    def read(cls, read: Read, order: Order, offset: int, big: bool = False) -> "Exif":
+        """From a TIFF (``big`` for BigTIFF) whose first directory lies at ``offset``."""
+        main, damaged = _directory(read, order, offset, big)
+        found: dict[int, Directory] = {}
+        for tag, parent in ((PHOTO, main), (GPS, main), (INTEROP, None)):
+            pointer = (found[PHOTO] if parent is None else parent).get(tag)
+            at = _whole(pointer, order)
+            found[tag], bad = _directory(read, order, at, big) if at else ({}, 0)
+            damaged += bad
+        return cls(order, main, found[PHOTO], found[GPS], found[INTEROP], damaged)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it."""
+        return not (self.main or self.photo or self.gps)
+
+    def whole(self, tag: int) -> int | None:
+        """A whole number of the main directory."""
+        return _whole(self.main.get(tag), self.order)
+
+    def ratio(self, tag: int) -> float | None:
+        """A rational number of the main directory that is above 0; None for 0/0 and the like."""
+        entry = self.main.get(tag)
+        if entry is None or entry.kind != RATIONAL or len(entry.data) < 8:
+            return None
+        above, below = struct.unpack(self.order + "II", entry.data[:8])
+        return above / below if above and below else None
+
+    @property
+    def adobe_rgb(self) -> bool:
+        """Whether the camera says that the colours are those of Adobe RGB (DCF's R03)."""
+        index = self.interop.get(_INTEROP_INDEX)
+        return index is not None and index.data.startswith(b"R03")
+
+    def kept(self) -> "Exif":
+        """Without orientation, thumbnail and what belongs to a TIFF's storage."""
+        main = {tag: entry for tag, entry in self.main.items() if tag not in _OF_THE_FILE}
+        photo = {tag: entry for tag, entry in self.photo.items() if tag != INTEROP}
+        return replace(self, main=main, photo=photo)
+
+    def sized(self, width: int, height: int) -> "Exif":
+        """With another size of the image, where one is given."""
+        new = {tag: self.entry_of(LONG, side) for tag, side in ((_WIDTH, width), (_HEIGHT, height))}
+        return replace(self, photo={tag: new.get(tag, entry) for tag, entry in self.photo.items()})
+
+    def with_main(self, entries: Directory) -> "Exif":
+        """With some values of the main directory set."""
+        return replace(self, main={**self.main, **entries})
+
+    def without(self, tags: set[int]) -> "Exif":
+        """Without some values of the main directory."""
+        return replace(self, main={tag: entry for tag, entry in self.main.items() if tag not in tags})
+
+    def shortened(self, longest: int) -> tuple["Exif", list[str]]:
+        """With its longest values left out, the maker's private notes first, until it has ``longest`` bytes."""
+        places: dict[str, Directory] = {place: dict(getattr(self, place)) for place in _PLACES}
+        names: list[str] = []
+        total = len(self.tobytes())
+        order = sorted(
+            (
+                (tag == MAKER_NOTE, len(entry.data), place, tag)
+                for place in _PLACES
+                for tag, entry in places[place].items()
+            ),
+            reverse=True,
+        )
+        for _, length, place, tag in order:
+            if total <= longest:
+                break
+            del places[place][tag]
+            total -= length
+            names.append(ExifTags.TAGS.get(tag, f"tag {tag}"))
+        return Exif(self.order, places["main"], places["photo"], places["gps"], places["interop"]), names
+
+    def entry_of(self, kind: int, *values: int) -> Entry:
+        """Whole numbers or, in pairs, a rational number as an entry."""
+        code = {SHORT: "H", LONG: "I", RATIONAL: "I"}[kind]
+        data = struct.pack(f"{self.order}{len(values)}{code}", *values)
+        return Entry(kind, len(values) // (2 if kind == RATIONAL else 1), data)
+
+    def tobytes(self) -> bytes:
+        """As a block that begins with EXIF's marker."""
+        magic = b"II*\0" if self.order == "<" else b"MM\0*"
+        head = magic + struct.pack(self.order + "I", 8)
+        pointers, _ = self.blocks(0)
+        start = len(head) + len(_packed({**self.main, **pointers}, self.order, 0))
+        pointers, behind = self.blocks(start)
+        return _MARKER + head + _packed({**self.main, **pointers}, self.order, len(head)) + behind
+
+    def blocks(self, offset: int, big: bool = False) -> tuple[Directory, bytes]:
+        """The directories other than the main one as they stand at ``offset``, and entries that point to them."""
+        behind, pointers = b"", {}
+        photo = dict(self.photo)
+        if self.interop:
+            photo[INTEROP] = self._pointer(offset)
+            behind += _packed(self.interop, self.order, offset, big)
+        for tag, content in ((PHOTO, photo), (GPS, self.gps)):
+            if content:
+                pointers[tag] = self._pointer(offset + len(behind))
+                behind += _packed(content, self.order, offset + len(behind), big)
+        return pointers, behind
+
+    def _pointer(self, offset: int) -> Entry:
+        return self.entry_of(LONG, offset)
+
+
+def _directory(read: Read, order: str, offset: int, big: bool) -> tuple[Directory, int]:
+    """Values of the directory at ``offset``, and how many could not be read."""
+    number, entry = (order + "Q", order + "HHQ8s") if big else (order + "H", order + "HHI4s")
+    head = read(offset, struct.calcsize(number))
+    if len(head) < struct.calcsize(number):
+        return {}, 1
+    count = min(struct.unpack(number, head)[0], _MOST_TAGS)
+    size = struct.calcsize(entry)
+    table = read(offset + len(head), count * size)
+    found: Directory = {}
+    room = _LONGEST
+    for tag, kind, values, inline in struct.iter_unpack(entry, table[: len(table) // size * size]):
+        data = _value(read, order, kind, values, inline, room)
+        if data is not None and tag not in found:
+            found[tag] = Entry(kind, values, data)
+            room -= len(data)
+    return found, count - len(found)
+
+
+def _value(read: Read, order: str, kind: int, count: int, inline: bytes, room: int) -> bytes | None:
+    length = _SIZES.get(kind, 0) * count
+    if not 0 < length <= room:
+        return None
+    if length <= len(inline):
+        return inline[:length]
+    (at,) = struct.unpack(order + ("Q" if len(inline) == 8 else "I"), inline)
+    data = read(at, length)
+    return data if len(data) == length else None
+
+
+def _packed(directory: Directory, order: str, offset: int, big: bool = False) -> bytes:
+    """A directory as it stands at ``offset``, its long values behind it."""
+    number, entry, pointer = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
+    size, inline = struct.calcsize("=" + entry), 8 if big else 4
+    at = offset + struct.calcsize("=" + number) + size * len(directory) + inline
+    table, behind = struct.pack(order + number, len(directory)), b""
+    for tag, (kind, count, data) in sorted(directory.items()):
+        value = data
+        if len(data) > inline:
+            value = struct.pack(order + pointer, at + len(behind))
+            behind += data + b"\0" * (len(data) % 2)
+        table += struct.pack(order + entry, tag, kind, count, value)
+    return table + b"\0" * inline + behind
+
+
+def _whole(entry: Entry | None, order: str) -> int | None:
+    if entry is None or entry.kind not in (SHORT, LONG, 13, 16) or not entry.values:
+        return None
+    code = {2: "H", 4: "I", 8: "Q"}[_SIZES[entry.kind]]
+    return int(struct.unpack_from(order + code, entry.data)[0])

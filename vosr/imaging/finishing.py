@@ -1,20 +1,20 @@
 """Restored colours -> the samples of a file: profile, grey, depth and alpha put back, strip by strip."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vosr.imaging.enlarging import enlarged_rows
-from vosr.imaging.exif import LONGEST_IN_JPEG, exif_for
 from vosr.imaging.formats import Format
+from vosr.imaging.metadata import LONGEST_TEXT, Metadata, fitted
+from vosr.imaging.neutral import luma, neutralized
 from vosr.imaging.photo import Photo
 from vosr.imaging.profiles import SRGB, from_srgb
 
 Profile = Literal["input", "srgb"]
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Layout:
         alpha: a last channel of straight (not premultiplied) opacity.
         deep: uint16 instead of uint8.
         profile: ICC profile to embed.
-        exif: EXIF to embed, beginning with its marker.
+        metadata: to embed.
+        lost: what the format cannot hold, in words.
     """
 
     width: int
@@ -37,7 +38,8 @@ class Layout:
     alpha: bool = False
     deep: bool = False
     profile: bytes | None = None
-    exif: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    lost: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -52,30 +54,38 @@ class Layout:
 
 def layout_of(photo: Photo, size: tuple[int, int], form: Format, profile: Profile = "input") -> Layout:
     """The layout in which a restored ``photo`` is written, as far as the format holds what it has."""
-    longest = LONGEST_IN_JPEG if form.name == "jpeg" else None
-    exif = exif_for(photo.exif, *size, longest) if photo.exif and form.metadata else None
+    metadata, lost = fitted(photo.metadata, form, size)
     embedded = photo.profile if profile == "input" or not photo.converted else SRGB
+    if embedded is not None and form.name == "png" and len(embedded) > LONGEST_TEXT:
+        lost = (
+            *lost,
+            f"PNG readers refuse a colour profile of {len(embedded) / 2**20:.1f} MiB: written in sRGB",
+        )
+        embedded = SRGB if photo.converted else None
+    if photo.grey and (embedded is SRGB or not form.grey):
+        embedded = None  # a profile of the other number of channels
     return Layout(
         *size,
         grey=photo.grey and form.grey,
         alpha=photo.alpha is not None and form.alpha,
         deep=photo.deep and form.deep,
-        profile=embedded if form.metadata and (form.grey or not photo.grey) else None,
-        exif=exif,
+        profile=embedded if "icc" in form.holds else None,
+        metadata=metadata,
+        lost=(*_losses(photo, form), *lost),
     )
 
 
-def losses(photo: Photo, form: Format) -> tuple[str, ...]:
-    """What the format cannot hold of the image, in words."""
+def _losses(photo: Photo, form: Format) -> tuple[str, ...]:
+    """What the format cannot hold of the samples, in words."""
     lost = []
     if photo.deep and not form.deep:
         lost.append(f"{form.pillow} holds 8 bits a sample: 16 rounded to 8")
     if photo.alpha is not None and not form.alpha:
         lost.append(f"{form.pillow} holds no transparency: laid over white")
-    if photo.exif and not form.metadata:
-        lost.append(f"{form.pillow} holds no EXIF")
     if photo.grey and not form.grey:
         lost.append(f"{form.pillow} holds no greyscale: three equal channels")
+    if photo.converted and "icc" not in form.holds:
+        lost.append(f"{form.pillow} holds no colour profile: written in sRGB")
     return tuple(lost)
 
 
@@ -95,13 +105,16 @@ def finished(photo: Photo, rows: Iterable[NDArray], layout: Layout) -> Iterator[
 def _colours(photo: Photo, strip: NDArray, layout: Layout, top: int) -> NDArray:
     back = photo.converted and photo.profile is not None and layout.profile == photo.profile
     if not back or photo.profile is None:
-        grey = luma(strip) if layout.grey else strip
-        return _as_depth(grey, layout.dtype)
-    if photo.beyond is None:
-        return from_srgb(strip, photo.profile, layout.dtype)
-    colours = from_srgb(strip, photo.profile, np.uint16).astype(np.float32) / 65535
-    colours += enlarged_rows(photo.beyond, layout.width, layout.height, top, top + len(strip))
-    return _quantised(colours, layout.dtype)
+        colours = _as_depth(luma(strip) if layout.grey else strip, layout.dtype)
+    elif photo.beyond is None:
+        colours = from_srgb(strip, photo.profile, layout.dtype)
+    else:
+        samples = from_srgb(strip, photo.profile, np.uint16).astype(np.float32) / 65535
+        samples += enlarged_rows(photo.beyond, layout.width, layout.height, top, top + len(strip))
+        colours = _quantised(samples, layout.dtype)
+    if (photo.neutral or photo.grey) and colours.shape[2] == 3:
+        return neutralized(colours)
+    return colours
 
 
 def _alpha(alpha: NDArray, layout: Layout, top: int, bottom: int) -> NDArray:
@@ -113,11 +126,6 @@ def _over_white(colours: NDArray, alpha: NDArray) -> NDArray:
     full = np.iinfo(colours.dtype).max
     share = alpha[..., None].astype(np.float32) / full
     return _quantised(colours / full * share + (1 - share), colours.dtype.type)
-
-
-def luma(strip: NDArray) -> NDArray:
-    """(rows, W, 3) -> (rows, W, 1), as Pillow's conversion to L; exact where the channels are equal."""
-    return np.round(strip.astype(np.float32) @ _LUMA).astype(strip.dtype)[..., None]
 
 
 def _as_depth(samples: NDArray, dtype: type[np.generic]) -> NDArray:

@@ -13,12 +13,15 @@ from PIL import Image
 
 from vosr.core.files.atomic import write_atomically
 from vosr.imaging.comparison import Compared
+from vosr.imaging.names import fitting
 from vosr.imaging.side_by_side import side_by_side
 from vosr.imaging.slider import page_url, slider, slider_script, slider_style
 from vosr.imaging.writing import write_image
 
 PER_PAGE = 24
 _BEFORE, _AFTER, _TABLEAU = ".before.webp", ".after.webp", ".png"
+MARKS = len(_BEFORE)
+"""Bytes by which names of files here are longer than those of the results."""
 _QUALITY = 90
 _FIGURE = Template("""<figure>
 $slider
@@ -96,9 +99,9 @@ def _link(number: int, text: str) -> str:
 
 
 def _figure(folder: Path, results: Path, name: str) -> str:
-    with Image.open(folder / (name + _AFTER)) as preview:
+    with Image.open(folder / (name + _AFTER), formats=("WEBP",)) as preview:
         width, height = preview.size
-    result = Path(os.path.relpath(results, folder)) / name
+    result = Path(os.path.relpath(_result(results, Path(name)), folder))
     shown = name.encode("utf-8", "replace").decode()
     return _FIGURE.substitute(
         name=escape(shown),
@@ -111,3 +114,12 @@ def _figure(folder: Path, results: Path, name: str) -> str:
         tableau=page_url(name + _TABLEAU),
         result=page_url(result.as_posix()),
     )
+
+
+def _result(results: Path, name: Path) -> Path:
+    """The result that a comparison shows; where its name had to be shortened, the one whose name becomes that."""
+    found = results / name
+    if "~" in name.name and not found.exists() and found.parent.is_dir():
+        same = (each for each in found.parent.iterdir() if fitting(each.name, MARKS) == name.name)
+        return next(same, found)
+    return found

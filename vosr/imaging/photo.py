@@ -1,8 +1,10 @@
 """An image as read from a file: what the model sees, and what has to be kept beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from numpy.typing import NDArray
+
+from vosr.imaging.metadata import Metadata
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,11 +17,12 @@ class Photo:
         alpha: (H, W) opacity, of the file's depth; None where there is none.
         deep: whether the file has 16 bits a sample.
         grey: whether the file has one channel of colour.
+        neutral: whether the file has three that are equal everywhere.
         profile: ICC profile of the file; None stands for sRGB.
         converted: whether ``pixels`` were converted from ``profile``, so that they go back to it when written.
         beyond: (H, W, 3) what conversion to sRGB clipped, in units of the profile's own samples in [0, 1]; None where
             all colours lie within sRGB.
-        exif: EXIF as Pillow's ``save`` takes it, orientation reset.
+        metadata: what the file says besides its pixels.
         format: Pillow's name of the file's format.
         notes: what was changed in reading, in words.
     """
@@ -28,10 +31,11 @@ class Photo:
     alpha: NDArray | None = None
     deep: bool = False
     grey: bool = False
+    neutral: bool = False
     profile: bytes | None = None
     converted: bool = False
     beyond: NDArray | None = None
-    exif: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
     format: str = "PNG"
     notes: tuple[str, ...] = ()
 

@@ -1,11 +1,12 @@
 """PNG written in strips: 8 or 16 bits a sample, any height in the memory of one strip.
 
-Pillow holds the whole image and no 16-bit colour; the libraries that know either know no ICC profile.
+Own code, as Pillow holds the whole image and writes no 16-bit colour, and imagecodecs writes no ICC profile, no
+metadata and no part of an image.
 """
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import BufferedWriter
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vosr.imaging.finishing import Layout
+from vosr.imaging.iptc import png_text
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KINDS = {1: 0, 2: 4, 3: 2, 4: 6}
 """Channels to PNG's colour types."""
 _LEVEL = 6
+_INCH = 0.0254
 _ROWS = 64
 """Rows filtered at a time, so that they stay in the processor's cache."""
 
@@ -29,10 +32,8 @@ def write_png(path: Path, layout: Layout, strips: Iterable[NDArray]) -> None:
         depth = 16 if layout.deep else 8
         head = struct.pack(">IIBBBBB", layout.width, layout.height, depth, _KINDS[layout.channels], 0, 0, 0)
         _chunk(file, b"IHDR", head)
-        if layout.profile:
-            _chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(layout.profile))
-        if layout.exif:
-            _chunk(file, b"eXIf", layout.exif.removeprefix(b"Exif\0\0"))
+        for kind, content in _described(layout):
+            _chunk(file, kind, content)
         packer = zlib.compressobj(_LEVEL)
         above = np.zeros(layout.width * layout.channels * (depth // 8), np.uint8)
         for strip in strips:
@@ -43,6 +44,29 @@ def write_png(path: Path, layout: Layout, strips: Iterable[NDArray]) -> None:
                 above = part[-1]
         _chunk(file, b"IDAT", packer.flush())
         _chunk(file, b"IEND", b"")
+
+
+def _described(layout: Layout) -> Iterator[tuple[bytes, bytes]]:
+    """Chunks that come before the image."""
+    metadata = layout.metadata
+    if layout.profile:
+        yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(layout.profile)
+    if metadata.resolution:
+        x, y = (min(2**31 - 1, max(1, round(value / _INCH))) for value in metadata.resolution)
+        yield b"pHYs", struct.pack(">IIB", x, y, 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")
+    if metadata.xmp:
+        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp
+    if metadata.iptc:
+        key, value = png_text(metadata.iptc)
+        yield b"zTXt", key.encode() + b"\0\0" + zlib.compress(value.encode())
+    for key, value in metadata.text:
+        name = key.encode("latin-1", "replace")[:79]
+        try:
+            yield b"tEXt", name + b"\0" + value.encode("latin-1")
+        except UnicodeEncodeError:
+            yield b"iTXt", name + b"\0\0\0\0\0" + value.encode()
 
 
 def _chunk(file: BufferedWriter, kind: bytes, data: bytes) -> None:

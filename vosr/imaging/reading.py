@@ -1,33 +1,33 @@
 """Images from files: upright, in sRGB, with everything that has to be kept."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 
-from PIL import Image, ImageSequence, UnidentifiedImageError
-
+from vosr.core.files.regular import open_regular
 from vosr.imaging.formats import format_called, format_of
+from vosr.imaging.limits import Header
+from vosr.imaging.opened import Opened, opened
 from vosr.imaging.photo import Animation, Photo
-from vosr.imaging.pillow_reading import deep_png, from_pillow, is_deep_png
-from vosr.imaging.stored import Stored, to_photo
-from vosr.imaging.tiff_reading import first_page, is_tiff, tiff_pages, tiff_size
+from vosr.imaging.stored import to_photo
 
-MOST = 2**29
-"""Images of more pixels are refused: a small file can claim any size, and this one takes 1.5 GiB."""
-_LIMIT = Lock()
+_WORDS = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}")
 
 
 def read_photo(path: Path) -> Photo:
     """Read one image; of a file that holds several, the first.
 
     Raises:
-        ValueError: not an image, damaged, or unreadable; the message names the file and the reason.
+        ValueError: not an image, damaged, too large, or unreadable; the message names the file and the reason.
     """
-    with _guarded(path):
-        return _named(to_photo(_first_tiff(path) if is_tiff(path) else _first(path)), path)
+    with _open(path) as image:
+        count = image.header.frames
+        photo = _named(to_photo(image.first()), path)
+        first = (f"first of {count} images in the file",) if count > 1 else ()
+        return replace(photo, notes=(*first, *photo.notes))
 
 
 def read_animation(path: Path) -> Animation:
@@ -36,89 +36,69 @@ def read_animation(path: Path) -> Animation:
     Raises:
         ValueError: as :func:`read_photo`.
     """
-    with _guarded(path):
-        if is_tiff(path):
-            pages = list(tiff_pages(path))
-            if None not in pages:
-                return Animation(tuple(to_photo(page) for page in pages if page is not None))
-        with _opened(path) as image:
-            if _count(image) == 1:
-                return Animation((read_photo(path),))
-            frames, durations = [], []
-            for frame in ImageSequence.Iterator(image):
-                frames.append(to_photo(from_pillow(frame)))
-                durations.append(round(frame.info.get("duration", 0)))
-            loops = image.info.get("loop", 1)
-            return Animation(tuple(frames), tuple(durations) if any(durations) else (), loops)
+    with _open(path) as image:
+        photos, durations = [], []
+        for stored, duration in image.frames():
+            photos.append(to_photo(stored))
+            durations.append(duration)
+        return Animation(tuple(photos), tuple(durations) if any(durations) else (), image.loops)
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """Width and height in pixels as stored, from the file's head alone.
+def read_header(path: Path) -> Header:
+    """What decoding a file takes, and how many images it holds, from its head alone.
 
     Raises:
         ValueError: as :func:`read_photo`.
     """
-    with _guarded(path):
-        if is_tiff(path):
-            return tiff_size(path)
-        with _opened(path) as image:
-            return image.size
+    with _open(path) as image:
+        return image.header
+
+
+def reason_of(
+    error: BaseException, otherwise: str = "its data is damaged or of a kind that is not supported"
+) -> str:
+    """What an exception says, in words, without a full stop.
+
+    Args:
+        error: decoders often say nothing but a number or a key.
+        otherwise: what is said where the exception says nothing.
+    """
+    said = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it"
+    told = isinstance(error, ValueError | OSError | SyntaxError | RuntimeError)
+    if told and _WORDS.search(said):
+        return said
+    detail = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return f"{otherwise} ({detail})"
 
 
 @contextmanager
-def _guarded(path: Path) -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Without remarks on size and metadata that no user can act on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Opened]:
     """Whatever a decoder raises becomes a sentence with the file's name."""
     try:
         if path.is_dir():
             raise ValueError("it is a folder")
-        if path.stat().st_size == 0:
-            raise ValueError("the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on size and metadata that no user can act on
-            yield
+        with quiet(), open_regular(path) as file:
+            if path.stat().st_size == 0:
+                raise ValueError("the file is empty")
+            with opened(file) as image:
+                yield image
     except FileNotFoundError as error:
         raise ValueError(f"Cannot read {path}: no such file.") from error
-    except UnidentifiedImageError as error:
-        raise ValueError(f"Cannot read {path}: it is not an image in a known format.") from error
+    except OSError as error:
+        reason = error.strerror if error.filename else None
+        raise ValueError(f"Cannot read {path}: {reason or reason_of(error)}.") from error
     except Exception as error:  # damaged files make decoders raise nearly anything
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise ValueError(f"Cannot read {path}: {reason}.") from error
-
-
-def _opened(path: Path) -> Image.Image:
-    """Opened by Pillow, whose own limit stops at less than a stitched panorama has."""
-    with _LIMIT:
-        limit, Image.MAX_IMAGE_PIXELS = (
-            Image.MAX_IMAGE_PIXELS,
-            MOST // 2,
-        )  # Pillow refuses above twice its limit
-        try:
-            return Image.open(path)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-def _first(path: Path) -> Stored:
-    with _opened(path) as image:
-        count = _count(image)
-        notes = (f"first of {count} images in the file",) if count > 1 else ()
-        return deep_png(image, path, notes) if is_deep_png(path) else from_pillow(image, notes)
-
-
-def _first_tiff(path: Path) -> Stored:
-    width, height = tiff_size(path)
-    if width * height > MOST:
-        raise ValueError(f"{width}x{height} are more than {MOST} pixels")
-    stored, count = first_page(path)
-    if stored is None:
-        return _first(path)
-    notes = (f"first of {count} images in the file",) if count > 1 else ()
-    return replace(stored, notes=(*notes, *stored.notes))
-
-
-def _count(image: Image.Image) -> int:
-    """Images in an opened file. The others of a camera's MPO are previews and gain maps."""
-    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        raise ValueError(f"Cannot read {path}: {reason_of(error)}.") from error
 
 
 def _named(photo: Photo, path: Path) -> Photo:

@@ -1,15 +1,15 @@
-"""Samples as a file stores them -> a photo: turned upright, in sRGB, with transparency put in order."""
+"""Samples as a file stores them -> an image for the model: turned upright, in sRGB, with transparency put in order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from vosr.imaging.exif import kept_exif
+from vosr.imaging.metadata import Metadata
+from vosr.imaging.neutral import is_neutral
 from vosr.imaging.photo import Photo
 from vosr.imaging.profiles import beyond_srgb, is_srgb, space_of, to_srgb
-from vosr.imaging.transparency import fill_hidden
+from vosr.imaging.transparency import fill_hidden, over_white
 
 _SPACES = {1: "gray", 3: "rgb", 4: "cmyk"}
 
@@ -22,44 +22,63 @@ class Stored:
         colours: (H, W, 1, 3 or 4) grey, RGB or CMYK (more is more ink), uint8 or uint16.
         alpha: (H, W) straight opacity.
         orientation: EXIF's, 1 to 8.
-        profile: embedded ICC profile.
-        exif: as loaded by Pillow.
+        profile: ICC profile of the colours.
+        metadata: what is kept beside the pixels.
         format: Pillow's name of the file's format.
         notes: what was changed in decoding, in words.
     """
 
     colours: NDArray
     alpha: NDArray | None
-    orientation: int
-    profile: bytes | None
-    exif: Image.Exif
-    format: str
+    orientation: int = 1
+    profile: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    format: str = "PNG"
     notes: tuple[str, ...] = ()
+
+    def upright(self) -> "Stored":
+        """With the orientation applied to the samples, as views."""
+        alpha = None if self.alpha is None else upright(self.alpha, self.orientation)
+        return replace(self, colours=upright(self.colours, self.orientation), alpha=alpha, orientation=1)
+
+    def cropped(self, left: int, top: int, size: int) -> "Stored":
+        """A square part of the samples, as views."""
+        part = slice(top, top + size), slice(left, left + size)
+        return replace(
+            self, colours=self.colours[part], alpha=None if self.alpha is None else self.alpha[part]
+        )
 
 
 def to_photo(stored: Stored) -> Photo:
-    """Turn upright and convert to sRGB."""
-    colours = upright(stored.colours, stored.orientation)
-    alpha = None if stored.alpha is None else np.ascontiguousarray(upright(stored.alpha, stored.orientation))
-    deep, space, notes = colours.dtype == np.uint16, _SPACES[colours.shape[2]], stored.notes
-    profile, beyond, converted = stored.profile or None, None, False
-    if profile is not None and space_of(profile) != space:
-        profile, notes = None, (*notes, "colour profile left out: it does not fit the image")
-    if profile is not None and not (space == "rgb" and is_srgb(profile)):
-        original, colours, converted = colours, to_srgb(colours, profile), True
-        beyond = beyond_srgb(original, colours, profile) if space == "rgb" else None
-    elif space == "cmyk":
-        colours = _plain_rgb(colours)
+    """Turn upright and convert to sRGB, and keep beside it what is needed to go back."""
+    stored = stored.upright()
+    original, space = stored.colours, _SPACES[stored.colours.shape[2]]
+    colours, profile, converted, notes = _srgb(stored, np.uint16)
+    beyond = beyond_srgb(original, colours, profile) if converted and profile and space == "rgb" else None
+    neutral = space != "gray" and is_neutral(original if space == "rgb" else colours)
     if space == "cmyk":
-        profile, converted, notes = None, False, (*notes, "CMYK converted to sRGB")
+        profile, converted = None, False
     if colours.shape[2] == 1:
         colours = colours.repeat(3, axis=2)
+    alpha = None if stored.alpha is None else np.ascontiguousarray(stored.alpha)
     if alpha is not None:
         colours = fill_hidden(colours, alpha)
     return Photo(
-        np.ascontiguousarray(colours), alpha, deep, space == "gray", profile, converted, beyond, _exif(stored.exif),
-        stored.format, notes,
+        np.ascontiguousarray(colours), alpha, original.dtype == np.uint16, space == "gray", neutral, profile, converted,
+        beyond, stored.metadata, stored.format, notes,
     )  # fmt: skip
+
+
+def to_rgb(stored: Stored) -> NDArray[np.uint8]:
+    """(H, W, 3) upright 8-bit sRGB, transparent parts laid over white."""
+    stored = stored.upright()
+    colours, *_ = _srgb(stored, np.uint8)
+    if colours.dtype != np.uint8:
+        colours = np.round(colours / np.float32(257)).astype(np.uint8)
+    if stored.alpha is not None:
+        alpha = stored.alpha if stored.alpha.dtype == np.uint8 else np.round(stored.alpha / np.float32(257))
+        colours = over_white(colours, alpha.astype(np.uint8))
+    return np.ascontiguousarray(colours if colours.shape[2] == 3 else colours.repeat(3, axis=2))
 
 
 def upright(samples: NDArray, orientation: int) -> NDArray:
@@ -73,15 +92,28 @@ def upright(samples: NDArray, orientation: int) -> NDArray:
     return samples
 
 
+def _srgb(
+    stored: Stored, dtype: type[np.uint8] | type[np.uint16]
+) -> tuple[NDArray, bytes | None, bool, tuple[str, ...]]:
+    """Colours in sRGB (or grey), the profile that holds for them, whether they were converted from it, and notes.
+
+    Colours that are converted come out as ``dtype``, others as they were.
+    """
+    colours, space, notes = stored.colours, _SPACES[stored.colours.shape[2]], stored.notes
+    profile, converted = stored.profile or None, False
+    if profile is not None and space_of(profile) != space:
+        profile, notes = None, (*notes, "colour profile left out: it does not fit the image")
+    if profile is not None and not (space == "rgb" and is_srgb(profile)):
+        colours, converted = to_srgb(colours, profile, dtype), True
+    elif space == "cmyk":
+        colours = _plain_rgb(colours)
+    if space == "cmyk":
+        notes = (*notes, "CMYK converted to sRGB")
+    return colours, profile, converted, notes
+
+
 def _plain_rgb(inks: NDArray) -> NDArray:
     """CMYK (H, W, 4) without a profile: each ink takes its share of the light."""
     full = np.iinfo(inks.dtype).max
     light = (full - inks.astype(np.float32)) / full
     return np.round(light[..., :3] * light[..., 3:] * full).astype(inks.dtype)
-
-
-def _exif(exif: Image.Exif) -> bytes | None:
-    try:
-        return kept_exif(exif)
-    except Exception:  # damaged EXIF must not cost the image, and Pillow raises nearly anything on it
-        return None

@@ -1,117 +1,100 @@
-"""TIFF written in strips, 8 or 16 bits a sample; BigTIFF where 4 GB could be exceeded."""
+"""TIFF through tifffile, in strips, 8 or 16 bits a sample; BigTIFF where 4 GB could be exceeded."""
 
-import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from io import BufferedRandom
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from vosr.imaging.exif import GPS, PHOTO, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Exif, Order
 from vosr.imaging.finishing import Layout
 
 _ROWS = 64
 """Rows a strip of the file."""
 _LEVEL = 6
 _BIG = 4_000_000_000
-_BLOCKS = {ExifTags.IFD.Exif: "ExifTag", ExifTags.IFD.GPSInfo: "GPSTag"}
-_TYPES = {str: 2, bytes: 1, int: 4}
-"""Python's types to TIFF's: ASCII, BYTE and LONG."""
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
+_XMP, _IPTC = 700, 33723
+_BYTE, _UNDEFINED = 1, 7
+_BY_TIFFFILE = {X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, 305, 306}
+"""Tags that have arguments of their own."""
+_INCH = 2
+_POINTERS = {PHOTO: "ExifTag", GPS: "GPSTag"}
+"""tifffile leaves these tags out where they are given by number: it cannot know where they point."""
+Tag = tuple[int | str, int, int | None, Any, bool]
 
 
 def write_tiff(path: Path, layout: Layout, strips: Iterable[NDArray]) -> None:
     """Write strips (rows, W, channels) of ``layout.dtype`` from top to bottom, losslessly compressed."""
-    exif = _loaded(layout.exif)
-    big = layout.height * layout.width * layout.channels * np.dtype(layout.dtype).itemsize > _BIG
-    blocks = {} if big else {block: exif.get_ifd(block) for block in _BLOCKS if exif.get_ifd(block)}
+    write_pages(path, [(layout, strips)])
+
+
+def write_pages(path: Path, pages: Sequence[tuple[Layout, Iterable[NDArray]]]) -> None:
+    """Write several images into one file, each as :func:`write_tiff` does; EXIF is that of the first."""
+    first = pages[0][0]
+    exif = Exif.parse(first.metadata.exif)
+    size = sum(page.height * page.width * page.channels * np.dtype(page.dtype).itemsize for page, _ in pages)
+    with tifffile.TiffWriter(path, bigtiff=size > _BIG, byteorder=exif.order) as file:
+        tags = list(_tags(file, exif, first, size > _BIG))
+        for number, (layout, strips) in enumerate(pages):
+            _write_page(file, layout, strips, exif, [] if number else tags)
+
+
+def _write_page(
+    file: tifffile.TiffWriter, layout: Layout, strips: Iterable[NDArray], exif: Exif, tags: list[Tag]
+) -> None:
     shape = (layout.height, layout.width, layout.channels)
-    with tifffile.TiffWriter(path, bigtiff=big, byteorder="<") as file:
-        file.write(
-            _encoded(_even(strips, _ROWS)),
-            shape=shape[:2] if layout.channels == 1 else shape,
-            dtype=layout.dtype,
-            photometric="minisblack" if layout.grey else "rgb",
-            extrasamples=("unassalpha",) if layout.alpha else None,
-            planarconfig="contig" if layout.channels > 1 else None,
-            rowsperstrip=_ROWS,
-            compression="adobe_deflate",
-            predictor=True,
-            iccprofile=layout.profile,
-            metadata=None,
-            software=False,
-            resolution=_resolution(exif),
-            resolutionunit=exif.get(_RESOLUTION_UNIT, 2) if _resolution(exif) else None,
-            extratags=[*_tags(exif), *((_BLOCKS[block], _TYPES[int], 1, 0, True) for block in blocks)],
-        )
-    if blocks:
-        _append(path, blocks)
+    file.write(
+        _encoded(_even(strips, _ROWS), exif.order),
+        shape=shape[:2] if layout.channels == 1 else shape,
+        dtype=np.dtype(layout.dtype).newbyteorder(exif.order),
+        photometric="minisblack" if layout.grey else "rgb",
+        extrasamples=("unassalpha",) if layout.alpha else None,
+        planarconfig="contig" if layout.channels > 1 else None,
+        rowsperstrip=_ROWS,
+        compression="adobe_deflate",
+        predictor=True,
+        iccprofile=layout.profile,
+        metadata=None,
+        software=(tags and _text(exif, 305)) or False,
+        datetime=(tags and _text(exif, 306)) or None,
+        resolution=layout.metadata.resolution,
+        resolutionunit=_INCH if layout.metadata.resolution else None,
+        extratags=tags,
+    )
 
 
-def _append(path: Path, blocks: dict[ExifTags.IFD, dict[int, Any]]) -> None:
-    """Put EXIF's own directories behind the image and let the first directory point to them."""
-    with path.open("r+b") as file:
-        for block, content in blocks.items():
-            directory = ImageFileDirectory_v2(b"II\x2a\0\x08\0\0\0")
-            for tag, value in content.items():
-                directory[tag] = value
-            end = file.seek(0, 2)
-            end += file.write(b"\0" * (end % 2))
-            file.write(directory.tobytes(end))
-            file.seek(_value_of(file, int(block)))
-            file.write(struct.pack("<I", end))
+def _tags(file: tifffile.TiffWriter, exif: Exif, layout: Layout, big: bool) -> Iterator[Tag]:
+    """What is kept beside the pixels; EXIF's own directories are written first, so that where they lie is known."""
+    at = file.filehandle.seek(0, 2)
+    pointers, blocks = exif.blocks(at, big)
+    file.filehandle.write(blocks)
+    for code, (kind, count, data) in pointers.items():
+        yield _POINTERS[code], kind, count, data, True
+    for code, (kind, count, data) in exif.main.items():
+        if code not in _BY_TIFFFILE:
+            yield code, kind, count, data, True
+    for code, kind, content in (
+        (_XMP, _BYTE, layout.metadata.xmp),
+        (_IPTC, _UNDEFINED, layout.metadata.iptc),
+    ):
+        if content:
+            yield code, kind, len(content), content, True
 
 
-def _value_of(file: BufferedRandom, tag: int) -> int:
-    """Where the value of a tag of the first directory lies; tifffile would follow the pointer that is not set yet."""
-    file.seek(4)
-    (start,) = struct.unpack("<I", file.read(4))
-    file.seek(start)
-    (count,) = struct.unpack("<H", file.read(2))
-    entries = file.read(12 * count)
-    tags = [struct.unpack_from("<H", entries, 12 * i)[0] for i in range(count)]
-    return start + 2 + 12 * tags.index(tag) + 8
+def _text(exif: Exif, code: int) -> str | None:
+    entry = exif.main.get(code)
+    return entry.data.rstrip(b"\0").decode("ascii", "replace") if entry is not None else None
 
 
-def _loaded(exif: bytes | None) -> Image.Exif:
-    loaded = Image.Exif()
-    if exif:
-        loaded.load(exif)
-    return loaded
-
-
-def _tags(exif: Image.Exif) -> Iterator[tuple[int, int, int | None, str | bytes | int, bool]]:
-    """Texts, bytes and numbers of EXIF's first directory (maker, model, author, date ...)."""
-    apart = (*_BLOCKS, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT)
-    for tag, value in exif.items():
-        if tag not in apart and type(value) in _TYPES and value not in ("", b""):
-            content = value.encode() if isinstance(value, str) else value
-            yield (
-                int(tag),
-                _TYPES[type(value)],
-                len(content) if isinstance(content, bytes) else 1,
-                content,
-                True,
-            )
-
-
-def _resolution(exif: Image.Exif) -> tuple[float, float] | None:
-    if _X_RESOLUTION not in exif or _Y_RESOLUTION not in exif:
-        return None
-    return float(exif[_X_RESOLUTION]), float(exif[_Y_RESOLUTION])
-
-
-def _encoded(strips: Iterable[NDArray]) -> Iterator[bytes]:
+def _encoded(strips: Iterable[NDArray], order: Order) -> Iterator[bytes]:
     """Deflate after horizontal differences (predictor 2); tifffile's own encoding wants the whole image."""
     for strip in strips:
-        differences = strip.astype(strip.dtype.newbyteorder("<"))
-        differences[:, 1:] -= strip[:, :-1]
-        yield zlib.compress(differences.tobytes(), _LEVEL)
+        ordered = np.ascontiguousarray(strip, strip.dtype.newbyteorder(order))
+        yield zlib.compress(imagecodecs.delta_encode(ordered, axis=1).tobytes(), _LEVEL)
 
 
 def _even(strips: Iterable[NDArray], rows: int) -> Iterator[NDArray]:

@@ -38,3 +38,9 @@ def _halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
     even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)))
     summed: NDArray[np.float32] = even.reshape(len(even) // 2, 2, even.shape[1] // 2, 2, -1).sum((1, 3)) / 4
     return summed
+
+
+def over_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, C) 8-bit colours seen through their opacity (H, W) on white paper."""
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.round(colours * share + 255 * (1 - share)).astype(np.uint8)

@@ -2,20 +2,22 @@
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from vosr.core.files.atomic import write_atomically
-from vosr.imaging.finishing import Layout, Profile, finished, layout_of, losses
+from vosr.imaging.finishing import Layout, Profile, finished, layout_of
 from vosr.imaging.formats import Format, format_of
+from vosr.imaging.iptc import jpeg_segment, png_text
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.png import write_png
-from vosr.imaging.tiff import write_tiff
+from vosr.imaging.tiff import write_pages, write_tiff
 
 _STREAMED = {"png": write_png, "tiff": write_tiff}
 
@@ -72,9 +74,8 @@ def write_photo(
         write_atomically(path, lambda temporary: _STREAMED[form.name](temporary, layout, strips))
     else:
         image = _image(np.concatenate(list(strips)), layout)
-        options = _options(form, layout, encoding)
-        _write_encoded(path, image, form, options)
-    return losses(photo, form)
+        _write_encoded(path, image, form, _options(form, layout, encoding))
+    return layout.lost
 
 
 def write_animation(
@@ -86,26 +87,41 @@ def write_animation(
         ValueError: a format that holds one image only.
         OSError: the file cannot be written.
     """
-    form, first = _format(path), animation.frames[0]
-    if not form.frames:
-        raise ValueError(
-            f"{form.pillow} holds one image only; choose png, webp, avif or tiff for all frames."
-        )
-    height, width = restored[0].shape[:2]
-    form.check(width, height)
-    layout = layout_of(first, (width, height), form, encoding.profile)
-    layout = Layout(width, height, alpha=layout.alpha, profile=layout.profile, exif=layout.exif)
+    form = _format(path)
+    sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in restored]
+    form.check_frames(set(sizes))
+    for size in set(sizes):
+        form.check(*size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    layouts = [layout_of(frame, size, form, encoding.profile) for frame, size in zip(animation.frames, sizes)]
+    if form.name == "tiff":
+        pages = [
+            (layout, finished(frame, [pixels], layout))
+            for frame, pixels, layout in zip(animation.frames, restored, layouts, strict=True)
+        ]
+        write_atomically(path, lambda temporary: write_pages(temporary, pages))
+        return layouts[0].lost
+    return _write_sequence(animation, restored, path, encoding, layouts[0])
+
+
+def _write_sequence(
+    animation: Animation, restored: Sequence[NDArray], path: Path, encoding: Encoding, first: Layout
+) -> tuple[str, ...]:
+    """Frames of one size through Pillow, 8 bits a sample, with their times."""
+    form = _format(path)
+    layout = replace(first, grey=False, deep=False)
+    if animation.frames[0].grey:
+        layout = replace(layout, profile=None)
     images = [
         _image(np.concatenate(list(finished(frame, [pixels], layout))), layout)
         for frame, pixels in zip(animation.frames, restored, strict=True)
     ]
     options = _options(form, layout, encoding) | {"save_all": True, "append_images": images[1:]}
-    if animation.durations and form.name != "tiff":
+    if animation.durations:
         options |= {"duration": list(animation.durations), "loop": animation.loops}
-    path.parent.mkdir(parents=True, exist_ok=True)
     _write_encoded(path, images[0], form, options)
     deep = ("images of one file are written with 8 bits a sample",) if first.deep else ()
-    return (*deep, *losses(first, form))
+    return (*deep, *first.lost)
 
 
 def write_image(image: Image.Image, path: Path) -> None:
@@ -137,11 +153,29 @@ def _write_encoded(path: Path, image: Image.Image, form: Format, options: dict[s
 
 
 def _options(form: Format, layout: Layout, encoding: Encoding) -> dict[str, Any]:
-    options: dict[str, Any] = {"icc_profile": layout.profile, "exif": layout.exif}
+    metadata = layout.metadata
+    options: dict[str, Any] = {"icc_profile": layout.profile, "exif": metadata.exif, "xmp": metadata.xmp}
     if form.name in ("jpeg", "webp", "avif"):
         options["quality"] = encoding.quality
     if form.name in ("jpeg", "avif"):
         options["subsampling"] = "4:4:4"
+    if form.name in ("jpeg", "bmp"):
+        options["dpi"] = metadata.resolution
+    if form.name == "jpeg":
+        options["comment"] = metadata.comment
+        options["extra"] = jpeg_segment(metadata.iptc) if metadata.iptc else None
+    if form.name == "png":
+        options["pnginfo"], options["dpi"] = _png_texts(layout), metadata.resolution
     if form.name == "webp":
         options |= {"lossless": encoding.quality == 100, "exact": True}
     return {key: value for key, value in options.items() if value is not None}
+
+
+def _png_texts(layout: Layout) -> PngInfo:
+    """Texts of an animated PNG, which Pillow writes."""
+    info, metadata = PngInfo(), layout.metadata
+    if metadata.xmp:
+        info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+    for key, value in (*metadata.text, *((png_text(metadata.iptc),) if metadata.iptc else ())):
+        info.add_text(key, value)
+    return info

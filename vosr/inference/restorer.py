@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vosr.checkpoints import load_model
 from vosr.imaging.convert import Single, as_array, open_image
+from vosr.imaging.neutral import is_neutral, neutralized
 from vosr.inference.engine import Engine
 from vosr.inference.precision import DTypeName, Precision
 from vosr.inference.settings import Semantics, Settings
@@ -172,8 +173,10 @@ class Restorer:
         For images that are better not held whole: memory beyond the strips does not grow with the image but for
         its latents.
         """
+        neutral = is_neutral(image)
         for strip in self.engine.rows([image], size, settings, [seed]):
-            yield as_array(strip[0], image.dtype)
+            rows = as_array(strip[0], image.dtype)
+            yield neutralized(rows) if neutral else rows
 
     def output_size(self, width: int, height: int, scale: float | None = None) -> Size:
         """Width and height of a restored image.
@@ -191,10 +194,12 @@ class Restorer:
     ) -> list[NDArray]:
         dtype = images[0].dtype
         restored = [np.empty((size[1], size[0], 3), dtype) for _ in images]
+        neutral = [is_neutral(image) for image in images]
         top = 0
         for strip in self.engine.rows(images, size, settings, seeds):
-            for whole, part in zip(restored, strip):
-                whole[top : top + part.shape[1]] = as_array(part, dtype)
+            for whole, part, grey in zip(restored, strip, neutral):
+                rows = as_array(part, dtype)
+                whole[top : top + len(rows)] = neutralized(rows) if grey else rows
             top += strip.shape[2]
         return restored
 

@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from vosr.imaging.comparison import Comparison
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_comparison
+from vosr.imaging.limits import Header
 from vosr.imaging.photo import Animation, Photo
-from vosr.imaging.reading import read_animation, read_photo, size_of
+from vosr.imaging.reading import read_animation, read_header, read_photo, reason_of
 from vosr.imaging.writing import Encoding, write_animation, write_photo
+from vosr.jobs.deadline import deadline
 from vosr.jobs.job import Job, OutputError
 
 Frames = Literal["first", "all"]
-LARGE = 2**24
-"""Images of more pixels are read when their turn comes, by the process that restores them: queues stay small."""
+LARGE = 2**24 * 6
+"""Images of more bytes are read when their turn comes, by the process that restores them: queues stay small."""
+_SECONDS, _SPEED = 60.0, 2**22
+"""That reading may take: so many, and one more for each so many bytes."""
 _FATAL = {
     errno.ENOSPC: "no space left on the device",
     errno.EDQUOT: "disk quota exceeded",
@@ -55,17 +59,25 @@ class Read:
 
 
 def read(source: Path, frames: Frames, largest: int = LARGE) -> Read:
-    """Read an image of at most ``largest`` pixels."""
+    """Read an image of at most ``largest`` bytes once decoded.
+
+    Nothing that a file holds may raise here, run for ever or take more memory than its head has been checked for.
+    """
     try:
-        width, height = size_of(source)
-        if width * height > largest:
+        with deadline(_SECONDS):
+            header = read_header(source)
+        several = header.frames if frames == "all" else 1
+        if header.nbytes * several > largest:
             return Read()
-        if frames == "all":
-            animation = read_animation(source)
-            return Read(animation if len(animation.frames) > 1 else animation.frames[0])
-        return Read(read_photo(source))
+        with deadline(_SECONDS + header.nbytes * several / _SPEED):
+            if frames == "all":
+                animation = read_animation(source)
+                return Read(animation if len(animation.frames) > 1 else animation.frames[0])
+            return Read(read_photo(source))
     except ValueError as error:
         return Read(error=str(error))
+    except Exception as error:  # whatever it is, it concerns this file alone
+        return Read(error=f"Cannot read {source}: {reason_of(error)}.")
 
 
 def write(
@@ -99,25 +111,30 @@ def write_frames(
             comparison = Comparison(animation.frames[0], (width, height))
             deque(comparison.watch([restored[0]]), maxlen=0)
             write_comparison(comparison.result(), job.comparison)
-        return (f"all {len(restored)} images of the file", *notes)
+        read = dict.fromkeys(note for frame in animation.frames for note in frame.notes)
+        return (f"all {len(restored)} images of the file", *read, *notes)
     except OSError as error:
         raise _explained(error, job.target) from error
 
 
-def check_target(job: Job, size: tuple[int, int], several: bool) -> None:
-    """Refuse what the format cannot hold, before it is restored.
+def check_target(job: Job, sizes: list[tuple[int, int]]) -> None:
+    """Refuse what the format or the memory cannot hold, before it is restored.
+
+    Args:
+        job: with the file to write.
+        sizes: of the one result, or of all images of a file, which are held together.
 
     Raises:
-        ValueError: too long a side, or a format of one image for several.
+        ValueError: too long a side, a format of one image for several, or too many images.
     """
     form = format_of(job.target)
     if form is None:
         raise ValueError(f"{job.target} does not end as an image's name does.")
-    form.check(*size)
-    if several and not form.frames:
-        raise ValueError(
-            f"{form.pillow} holds one image only; choose png, webp, avif or tiff for all frames."
-        )
+    for size in set(sizes):
+        form.check(*size)
+    if len(sizes) > 1:
+        form.check_frames(set(sizes))
+        Header(*max(sizes)).check(frames=len(sizes))
 
 
 def _explained(error: OSError, target: Path) -> ValueError:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from vosr.imaging.formats import FORMATS, format_of
+from vosr.imaging.names import fitting
 
 SAME = "same"
 
@@ -22,7 +23,7 @@ def output_names(sources: list[Path], form: str) -> list[str]:
     (``a_jpg.png``, ``a_tif.png``), every one of them, so that a name never depends on which was found first. Case is
     ignored, as some file systems do.
     """
-    plain = [source.stem + suffix_for(source, form) for source in sources]
+    plain = [fitting(source.stem + suffix_for(source, form)) for source in sources]
     wanted = Counter(name.casefold() for name in plain)
     taken = {name.casefold() for name in plain if wanted[name.casefold()] == 1}
     names = []
@@ -35,8 +36,8 @@ def output_names(sources: list[Path], form: str) -> list[str]:
 
 
 def _free(stem: str, suffix: str, taken: set[str]) -> str:
-    name, number = stem + suffix, 1
+    name, number = fitting(stem + suffix), 1
     while name.casefold() in taken:
         number += 1
-        name = f"{stem}_{number}{suffix}"
+        name = fitting(f"{stem}_{number}{suffix}")
     return name

@@ -7,8 +7,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from vosr.imaging.photo import Animation, Photo
+from vosr.imaging.reading import reason_of
 from vosr.jobs.batches import Batches
 from vosr.jobs.engine import Engine
 from vosr.jobs.files import Read, Writing, check_target, read, write, write_frames
@@ -20,6 +22,7 @@ HELD = 2**26
 _AHEAD = 2
 """Images per worker that are read ahead, and that wait to be written."""
 _SIZE = tuple[int, int]
+_UNEXPECTED = "an unexpected error"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +87,8 @@ def _read_ahead(
         job, task = waiting.popleft()
         try:
             result = pool.result(task)
-        except ValueError as error:
-            result = Read(error=f"Cannot read {job.source}: {error}.")
+        except Exception as error:  # one file's fault must not end the others
+            result = Read(error=f"Cannot read {job.source}: {reason_of(error)}.")
         if result.error is not None:
             tell(Done(job, error=result.error))
         else:
@@ -109,9 +112,9 @@ class _Restorer:
         """A photo that goes into a batch; None where it was refused, or restored in strips."""
         try:
             size = self._engine.size(*photo.size)
-            check_target(job, size, several=False)
-        except ValueError as error:
-            self._tell(Done(job, error=f"{job.source}: {error}"))
+            check_target(job, [size])
+        except Exception as error:
+            self._tell(Done(job, error=_cannot_restore(job, error)))
             return None
         if size[0] * size[1] <= HELD:
             return _Loaded(job, photo, size)
@@ -123,7 +126,7 @@ class _Restorer:
         start = time.monotonic()
         try:
             results = self._engine.batch([loaded.photo.pixels for loaded in batch])
-        except (ValueError, RuntimeError) as error:
+        except Exception as error:
             if len(batch) == 1:
                 self._tell(Done(batch[0].job, error=_cannot_restore(batch[0].job, error)))
                 return
@@ -162,7 +165,7 @@ class _Restorer:
         except OutputError as error:
             self._tell(Done(job, error=str(error)))
             raise
-        except (ValueError, RuntimeError) as error:
+        except Exception as error:
             self._tell(Done(job, error=_cannot_restore(job, error)))
         else:
             self._tell(Done(job, time.monotonic() - start, size=size, notes=notes))
@@ -170,13 +173,13 @@ class _Restorer:
     def _restore_frames(self, job: Job, animation: Animation) -> None:
         start = time.monotonic()
         try:
-            size = self._engine.size(*animation.frames[0].size)
-            check_target(job, size, several=True)
+            sizes = [self._engine.size(*frame.size) for frame in animation.frames]
+            check_target(job, sizes)
             restored = [self._engine.batch([frame.pixels])[0] for frame in animation.frames]
-        except (ValueError, RuntimeError) as error:
+        except Exception as error:
             self._tell(Done(job, error=_cannot_restore(job, error)))
             return
-        done = Done(job, time.monotonic() - start, size=size)
+        done = Done(job, time.monotonic() - start, size=sizes[0])
         self._writer.add(done, write_frames, animation, restored, self._writing.encoding)
 
 
@@ -204,11 +207,17 @@ class _Writer:
         except OutputError as error:
             self._tell(replace(done, error=str(error)))
             raise
-        except ValueError as error:
-            self._tell(replace(done, error=str(error)))
+        except Exception as error:
+            self._tell(
+                replace(done, error=f"Cannot write {done.job.target}: {_reason(error, done.job.target)}.")
+            )
         else:
             self._tell(replace(done, notes=notes))
 
 
 def _cannot_restore(job: Job, error: Exception) -> str:
-    return f"Cannot restore {job.source}: {' '.join(str(error).split()).rstrip('.')}."
+    return f"Cannot restore {job.source}: {reason_of(error, 'an unexpected error')}."
+
+
+def _reason(error: Exception, target: Path) -> str:
+    return reason_of(error, _UNEXPECTED).removeprefix(f"Cannot write {target}: ")

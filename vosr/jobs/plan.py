@@ -9,6 +9,8 @@ from pathlib import Path
 
 from vosr.core.files.listing import Complain
 from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
+from vosr.imaging.gallery import MARKS
+from vosr.imaging.names import fitting
 from vosr.jobs.find import images_below
 from vosr.jobs.job import Done, Job, Skipped, Tell
 from vosr.jobs.leftovers import remove_leftovers
@@ -124,7 +126,9 @@ class Plan:
         """Jobs in a fixed order; what is left out or cannot be listed is told."""
         if self.single:
             target = self._target_of_single()
-            comparison = self.folder / COMPARISONS / f"{target.name}.png" if self.compare else None
+            comparison = (
+                self.folder / COMPARISONS / f"{fitting(target.name, MARKS)}.png" if self.compare else None
+            )
             if self.shard.holds(target.name):
                 yield Job(self.sources[0], target, comparison)
             return
@@ -156,7 +160,7 @@ class Plan:
     def _target_of_single(self) -> Path:
         if self.to_file:
             return self.output
-        return self.output / (self.sources[0].stem + suffix_for(self.sources[0], self.form))
+        return self.output / fitting(self.sources[0].stem + suffix_for(self.sources[0], self.form))
 
     def _groups(self, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
         """Output folders relative to the output, each with the images that go there."""
@@ -169,9 +173,8 @@ class Plan:
                 yield place / below, images
 
     def _job(self, source: Path, relative: Path) -> Job:
-        comparison = (
-            self.output / COMPARISONS / relative.parent / f"{relative.name}.png" if self.compare else None
-        )
+        name = f"{fitting(relative.name, MARKS)}.png"
+        comparison = self.output / COMPARISONS / relative.parent / name if self.compare else None
         return Job(source, self.output / relative, comparison)
 
     def _unfinished(self, jobs: list[Job], below: Path) -> list[Job]:

@@ -4,12 +4,18 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+PATIENCE = 900.0
+"""Seconds that a call may take; calls end themselves well before, where they can."""
+GRACE = 30.0
+"""Seconds that calls get to come to their end when the pool is closed."""
 
 
 class Task(Generic[T]):
@@ -52,25 +58,57 @@ class Pool:
             ValueError: the process died of it.
         """
         try:
-            return task.future.result()
+            return task.future.result(PATIENCE)
+        except FutureTimeout:
+            if task.future.done():
+                raise
+            _kill(
+                self._processes
+            )  # which breaks what the other processes do; they are tried again like this call
         except BrokenProcessPool:
-            with self._started(1) as alone:
-                try:
-                    return alone.submit(task.call, *task.arguments).result()
-                except BrokenProcessPool as error:
-                    raise ValueError(
-                        "the process that worked on it died (a crash, or out of memory)"
-                    ) from error
+            pass
+        return self._alone(task)
 
     def close(self) -> None:
-        """Let calls that run come to their end, drop those that wait."""
-        if self._processes is not None:
-            self._processes.shutdown(wait=True, cancel_futures=True)
+        """Let calls that run come to their end, but for ones that hang; drop those that wait."""
+        if self._processes is None:
+            return
+        running = _processes_of(self._processes)
+        self._processes.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + GRACE
+        for process in running:
+            process.join(max(0.0, until - time.monotonic()))
+        for process in running:
+            if process.is_alive():
+                process.kill()
+
+    def _alone(self, task: Task[T]) -> T:
+        """Run a call once more in a process of its own."""
+        alone = self._started(1)
+        try:
+            return alone.submit(task.call, *task.arguments).result(PATIENCE)
+        except FutureTimeout as error:
+            raise ValueError(f"the process that worked on it hung for {PATIENCE:.0f} seconds") from error
+        except BrokenProcessPool as error:
+            raise ValueError("the process that worked on it died (a crash, or out of memory)") from error
+        finally:
+            _kill(alone)
+            alone.shutdown(wait=False)
 
     @staticmethod
     def _started(workers: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")  # forked children inherit locks of torch's threads
         return ProcessPoolExecutor(workers, context, begin_worker)
+
+
+def _processes_of(pool: ProcessPoolExecutor) -> list[Any]:
+    return list((pool._processes or {}).values())  # public from Python 3.14 on, as kill_workers
+
+
+def _kill(pool: ProcessPoolExecutor | None) -> None:
+    if pool is not None:
+        for process in _processes_of(pool):
+            process.kill()
 
 
 def begin_worker() -> None:

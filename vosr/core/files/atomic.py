@@ -6,10 +6,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+_BEGIN = 200
+"""Bytes of a file's name with which its temporary name begins."""
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it; nothing stays behind on failure."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    begin = path.name
+    while len(os.fsencode(begin)) > _BEGIN:  # names have 255 bytes at most, and this one gets some more
+        begin = begin[:-1]
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{begin}.", suffix=".tmp")
     os.close(handle)
     temporary = Path(name)
     try:

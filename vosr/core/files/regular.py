@@ -28,7 +28,7 @@ def open_regular(path: str | Path) -> BinaryIO:
         kind = stat.S_IFMT(os.fstat(handle).st_mode)
         if kind != stat.S_IFREG:
             raise OSError(f"{os.fspath(path)} is {_KINDS.get(kind, 'no file')}, not a regular file")
-        return os.fdopen(handle, "rb")
+        return open(path, "rb", opener=lambda *_: handle)
     except BaseException:
         os.close(handle)
         raise
