@@ -1,14 +1,12 @@
-"""The model behind ``restore``: its options, and how it is opened on a device."""
+"""Options of the model and its settings, shared by ``restore`` and ``video``."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
-from numpy.typing import NDArray
 
 from vosr.inference import DTypeName, Precision, Semantics, Settings
-from vosr.inference.restorer import Restorer
+from vosr.jobs.recipe import Recipe
 from vosr.model import ColorFix
 
 DEFAULT_MODEL = "vosr_small_student"
@@ -65,89 +63,15 @@ def _add_work_arguments(parser: ArgumentParser) -> None:
     work.add_argument("--compile", action="store_true", help="Run the backbone through torch.compile.")
 
 
-@dataclass(frozen=True)
-class EngineRecipe:
-    """The options as plain values, which processes can be handed; opened, an engine."""
+def recipe_of(options: Namespace) -> Recipe:
+    """The parsed options of the command line as plain values.
 
-    model: str = DEFAULT_MODEL
-    companions: Path | None = None
-    scale: float | None = None
-    size: tuple[int, int] | None = None
-    steps: int | None = None
-    guidance_scale: float | None = None
-    partial_strength: float | None = None
-    seed: int | None = None
-    tile: int | None = None
-    color_fix: ColorFix | None = None
-    semantics: Semantics = "tile"
-    memory: float | None = None
-    dtype: DTypeName = "auto"
-    encoder_dtype: DTypeName = "auto"
-    autoencoder_dtype: DTypeName = "auto"
-    compile: bool = False
-
-    @classmethod
-    def of(cls, options: Namespace) -> "EngineRecipe":
-        """From the parsed options of the command line.
-
-        Raises:
-            ValueError: scale and size at once.
-        """
-        values = {field.name: options[field.name] for field in fields(cls)}
-        if values["size"] is not None:
-            if values["scale"] is not None:
-                raise ValueError("Give --scale or --size, not both.")
-            values["size"] = tuple(values["size"])
-        return cls(**values)
-
-    def open(self, device: str) -> "RestorerEngine":
-        """Load the model.
-
-        Raises:
-            ValueError: no such model or device, or settings that the model does not have.
-        """
-        precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
-        restorer = Restorer.from_pretrained(self.model, device, precision, self.companions, self.compile)
-        settings = Settings(
-            steps=self.steps,
-            guidance_scale=self.guidance_scale,
-            partial_strength=self.partial_strength,
-            tile=self.tile,
-            color_fix=self.color_fix,
-            semantics=self.semantics,
-            memory=self.memory,
-        )
-        settings.check(restorer.model)
-        restorer.output_size(1, 1, self.scale)
-        return RestorerEngine(restorer, settings, self)
-
-
-class RestorerEngine:
-    """A :class:`vosr.Restorer` as the pipeline takes it (:class:`vosr.jobs.engine.Engine`)."""
-
-    def __init__(self, restorer: Restorer, settings: Settings, recipe: EngineRecipe) -> None:
-        self._restorer, self._settings, self._recipe = restorer, settings, recipe
-
-    @property
-    def settings(self) -> dict[str, object]:
-        given = asdict(self._recipe)
-        scale = self._recipe.scale or self._restorer.model.card.scale
-        return given | {
-            "companions": None if self._recipe.companions is None else str(self._recipe.companions),
-            "scale": scale if self._recipe.size is None else None,
-        }
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        if self._recipe.size is not None:
-            return self._recipe.size
-        return self._restorer.output_size(width, height, self._recipe.scale)
-
-    def batch(self, images: Sequence[NDArray]) -> list[NDArray]:
-        sizes = [self.size(image.shape[1], image.shape[0]) for image in images]
-        return self._restorer.restore_batch(
-            list(images), sizes, self._settings, [self._recipe.seed] * len(sizes)
-        )
-
-    def rows(self, image: NDArray) -> Iterator[NDArray]:
-        size = self.size(image.shape[1], image.shape[0])
-        return self._restorer.restore_rows(image, size, self._settings, self._recipe.seed)
+    Raises:
+        ValueError: scale and size at once, or a scale below 1.
+    """
+    given = {field.name: options[field.name] for field in fields(Settings)}
+    given["size"] = None if given["size"] is None else tuple(given["size"])
+    settings = Settings(**given)
+    settings.check_size()
+    precision = Precision(options.dtype, options.encoder_dtype, options.autoencoder_dtype)
+    return Recipe(options.model, settings, precision, options.companions, options.compile)

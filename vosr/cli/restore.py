@@ -10,7 +10,7 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from vosr.cli.engine import EngineRecipe, add_engine_arguments
+from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.imaging.finishing import Profile
@@ -87,9 +87,7 @@ def run(options: Namespace) -> int:
     plan, devices = _plan(options), options.device.split(",")
     encoding = Encoding(options.profile, options.quality)
     workers = _workers(plan, len(devices)) if options.workers is None else options.workers
-    work = Work(
-        EngineRecipe.of(options), plan, Writing(encoding, options.frames), options.batch_size, workers
-    )
+    work = Work(recipe_of(options), plan, Writing(encoding, options.frames), options.batch_size, workers)
     plan.check()
     work.check()
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
@@ -137,9 +135,9 @@ def _run(
     if len(devices) > 1:
         run_on_devices(work, devices, tell, opened)
         return
-    engine = work.recipe.open(devices[0])
-    opened(engine.settings)
-    work.run(engine, tell)
+    restorer = work.recipe.open(devices[0])
+    opened(work.recipe.record(restorer))
+    work.run(restorer, tell)
 
 
 def _plan(options: Namespace) -> Plan:

@@ -7,7 +7,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vosr.cli.engine import EngineRecipe, add_engine_arguments
+from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.imaging.formats import SUFFIXES as IMAGES
 from vosr.jobs.video import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
@@ -39,7 +39,8 @@ def run(options: Namespace) -> int:
     if not 0 <= options.crf <= 63:
         raise ValueError(f"crf must be within 0 to 63, not {options.crf}.")
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
-    engine = EngineRecipe.of(options).open(options.device)
+    recipe = recipe_of(options)
+    restorer = recipe.open(options.device)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -53,7 +54,9 @@ def run(options: Namespace) -> int:
             progress.update(task, description=f"{count} images", completed=share or 0.0, total=total)
 
         try:
-            notes = restore_film(source, target, engine, Encoding(options.codec, options.crf), advance)
+            notes = restore_film(
+                source, target, restorer, recipe.settings, Encoding(options.codec, options.crf), advance
+            )
         except KeyboardInterrupt:
             fail(f"Interrupted after {done} images; nothing was kept.", 130)
     out = Console(soft_wrap=True, highlight=False)
