@@ -133,7 +133,7 @@ def stream(paths: list[Path], rounds: int) -> dict[str, float]:
         augmentation=Augmentation(),
     )  # fmt: skip
     loader = module.train_dataloader()
-    next(iter(loader))  # fills the window
+    next(iter(loader))
 
     def streamed() -> int:
         return sum(len(batch.key) for batch in loader)

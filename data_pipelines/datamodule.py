@@ -1,4 +1,4 @@
-"""The Lightning data module: streams training batches, and walks fixed validation images."""
+"""The Lightning data module: training batches by position, and fixed validation images."""
 
 import logging
 from datetime import timedelta
@@ -10,51 +10,70 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from data_pipelines.crop import Augmentation
+from data_pipelines.epochs import batch_layout, epoch_length, said_of
 from data_pipelines.failures import Tally
 from data_pipelines.folders import ImageFolder
 from data_pipelines.images import ImageSet, collate
-from data_pipelines.stream import Plan, TrainLoader
-from data_pipelines.stream.arrange import Found, epoch_length, find_source, lengths, source_plans
-from data_pipelines.stream.turning import turned
+from data_pipelines.loader import TrainLoader
+from data_pipelines.sources import Source, find_source
+from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.synthetic import SyntheticData
+from data_pipelines.training_data import Plan
+from data_pipelines.turning import turned
 
 log = logging.getLogger(__name__)
 
 SYNTHETIC = "synthetic"
 TALK_TIMEOUT = timedelta(minutes=10)
-"""How long ranks wait for each other when they compare shards or positions."""
+"""How long ranks wait for the first to look at the sources."""
 
 
 class ShardDataModule(LightningDataModule):
-    """Training images streamed from shards or folders, and a fixed validation set.
+    """Training images from shards or folders, and a fixed validation set.
 
     Args:
         train: a source, a list that is read as one, or sources with weights ({faces.tar: 1, /data/shards:
             3}). A source is "synthetic" (images drawn on this machine), a folder of tar shards or of
             images, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
             pipe:, s3:, gs:, hf:).
-        validation: an image set, or a folder of photographs; null validates nothing.
+        validation: an image set, or a source of photographs; null validates nothing.
+        hq: member of a sample that is the clean image: hq takes 0001.hq.png, png takes 0001.png; by default the
+            first of hq, gt and the image without a name of its own.
+        lq: member that is the degraded image, which makes training pairs of its own (no degradation is applied);
+            or a folder whose images have the names of those of the folder data.train.
+        key: what forms a sample in an archive: "sample", the consecutive files whose names agree up to the first dot,
+            or "file", each image.
         crop_size: height and width of the training crops in pixels. Smaller images are enlarged.
-        batch_size: training images per rank and step.
+        batch_size: training images per device and step; 32 unless global_batch_size says otherwise.
+        global_batch_size: training images per optimizer step on all devices; batch_size or the accumulated
+            batches follow from it.
         num_workers: reading processes per rank; 0 reads in the training process.
-        shuffle: samples in each reader's shuffle window; they are kept compressed.
+        shuffle: 0 keeps the order of names; otherwise the whole of each source is shuffled. Of an archive that can
+            only be read from its beginning, so many samples are shuffled at a time, kept compressed.
+        shuffle_block: samples of shards that are shuffled among themselves, where reading should stay within few shards
+            at a time; 0 shuffles each source as a whole.
         augmentation: how crops are taken.
         seed: another seed gives another order and other crops.
         batches_per_epoch: batches per rank and epoch; by default one pass over the training images.
         max_bad_share: share of unusable samples above which the run stops with a report.
         synthetic: settings of the "synthetic" images.
         worker_timeout: seconds that training waits for a reading process before the run ends with a message; 0 waits
-            for ever. Filling the first shuffle window from far away takes long.
+            for ever.
     """
 
     def __init__(
         self,
         train: str | list[str] | dict[str, float] = SYNTHETIC,
         validation: ImageSet | str | None = None,
+        hq: str | None = None,
+        lq: str | None = None,
+        key: KeyRule = "sample",
         crop_size: int = 256,
-        batch_size: int = 32,
+        batch_size: int | None = None,
+        global_batch_size: int | None = None,
         num_workers: int = 1,
         shuffle: int = 1000,
+        shuffle_block: int = 0,
         augmentation: Augmentation = Augmentation(),  # noqa: B008 (frozen)
         seed: int = 0,
         batches_per_epoch: int | None = None,
@@ -63,17 +82,23 @@ class ShardDataModule(LightningDataModule):
         worker_timeout: float = 1800.0,
     ) -> None:
         super().__init__()
-        for name, value in {"crop_size": crop_size, "batch_size": batch_size, "shuffle": shuffle}.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
-        if num_workers < 0 or (batches_per_epoch is not None and batches_per_epoch < 1):
-            raise ValueError("num_workers must be at least 0 and batches_per_epoch at least 1.")
+        at_least_1 = {"crop_size": crop_size, "batch_size": batch_size, "global_batch_size": global_batch_size,
+                      "batches_per_epoch": batches_per_epoch}  # fmt: skip
+        for least, values in ((1, at_least_1), (0, {"num_workers": num_workers, "shuffle": shuffle,
+                                                    "shuffle_block": shuffle_block})):  # fmt: skip
+            for name, value in values.items():
+                if value is not None and value < least:
+                    raise ValueError(f"{name} must be at least {least}, not {value}.")
         self.train = _weights(train)
+        self.fields = Fields(hq, lq)
+        self.key: KeyRule = key
         self.validation = ImageFolder(validation) if isinstance(validation, str) else validation
         self.crop_size = crop_size
         self.batch_size = batch_size
+        self.global_batch_size = global_batch_size
         self.num_workers = num_workers
         self.shuffle = shuffle
+        self.shuffle_block = shuffle_block
         self.augmentation = augmentation
         self.seed = seed
         self.batches_per_epoch = batches_per_epoch
@@ -81,7 +106,6 @@ class ShardDataModule(LightningDataModule):
         self.synthetic = synthetic
         self.worker_timeout = worker_timeout
         self._loader: TrainLoader | None = None
-        self._sources: dict[tuple[str, ...], Found] = {}
 
     @property
     def tally(self) -> Tally:
@@ -106,25 +130,33 @@ class ShardDataModule(LightningDataModule):
             self.synthetic.prepare()
 
     def train_dataloader(self) -> TrainLoader:
-        """The endless training stream; its position is part of Lightning's checkpoints.
+        """The training data; the position is part of Lightning's checkpoints.
 
         Raises:
-            ValueError: a source is not there or holds nothing.
+            ValueError: a source is not there or holds nothing, or the batches cannot be divided as asked for.
         """
         together = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-        group: Any = dist.new_group(backend="gloo", timeout=TALK_TIMEOUT) if together else None
-        plan = self._plan(group)
-        batches, said = epoch_length(plan, self.batches_per_epoch)
-        if plan.rank == 0:
-            for line in said:
-                log.info(line)
+        ranks, rank = (dist.get_world_size(), dist.get_rank()) if together else (1, 0)
+        batch_size, accumulated = batch_layout(self.batch_size, self.global_batch_size, ranks, self._trainer)
+        plan = Plan(
+            tuple(self._found(together)), self.crop_size, batch_size, self.shuffle, self.shuffle_block,
+            self.augmentation, self.seed,
+        )  # fmt: skip
+        batches, said = epoch_length(plan, ranks, accumulated, self.batches_per_epoch)
+        for line in said + said_of(plan) if rank == 0 else []:
+            log.info(line)
         self.teardown("fit")
+        overfit = getattr(self._trainer, "overfit_batches", 0)
         self._loader = TrainLoader(
             plan,
             batches,
             self.num_workers,
             self.max_bad_share,
-            group,
+            ranks,
+            rank,
+            repeat=max(1, round(overfit * batches))
+            if isinstance(overfit, float) and overfit
+            else int(overfit),
             unused=self._in_step,
             timeout=self.worker_timeout,
         )
@@ -163,52 +195,40 @@ class ShardDataModule(LightningDataModule):
         Raises:
             ValueError: a source is not there or holds nothing.
         """
-        train = [
-            {"name": name, "weight": weight, "samples": lengths(shards)}
-            for name, weight, shards in self._found_here
-        ]
+        train = [{"name": s.name, "weight": s.weight, "samples": s.counts()} for s in self._found_here]
         return {"train": train, "validation": self.validation.names() if self.validation else []}
 
     @cached_property
-    def _found_here(self) -> list[Found]:
-        """Shards as this rank sees them."""
+    def _found_here(self) -> list[Source]:
+        """Sources as this rank sees them."""
         return [self._find(names, weight) for names, weight in self.train]
 
-    def _find(self, names: list[str], weight: float) -> Found:
-        """Shards of one source; looked for once."""
+    @cached_property
+    def _sources(self) -> dict[tuple[str, ...], Source]:
+        return {}
+
+    def _find(self, names: list[str], weight: float) -> Source:
+        """One source; looked for once."""
         if tuple(names) not in self._sources:
             folder = str(self.synthetic.folder)
             places = [folder if name == SYNTHETIC else name for name in names]
-            self._sources[tuple(names)] = find_source(places, weight)
+            self._sources[tuple(names)] = find_source(places, weight, self.fields, self.key)
         return self._sources[tuple(names)]
+
+    @property
+    def _trainer(self) -> Any:
+        return self.__dict__.get("trainer")
 
     def _in_step(self) -> bool:
         """Whether a training step has its batch and is not done with it."""
-        if self.trainer is None or not self.trainer.training:
+        if self._trainer is None or not self._trainer.training:
             return False
-        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        progress: Any = self._trainer.fit_loop.epoch_loop.batch_progress.current
         return bool(progress.ready > progress.processed)
 
-    def _plan(self, group: dist.ProcessGroup | None) -> Plan:
-        ranks = dist.get_world_size() if group is not None else 1
-        rank = dist.get_rank() if group is not None else 0
-        found = self._found(group)
-        workers = max(1, self.num_workers)
-        return Plan(
-            sources=source_plans(found, ranks * workers, self.seed),
-            crop_size=self.crop_size,
-            batch_size=self.batch_size,
-            shuffle=self.shuffle,
-            augmentation=self.augmentation,
-            seed=self.seed,
-            ranks=ranks,
-            rank=rank,
-            workers=workers,
-        )
-
-    def _found(self, group: dist.ProcessGroup | None) -> list[Found]:
-        """Shards as rank 0 sees them: every rank must read the same, whatever its own view of the disk."""
-        if group is None:
+    def _found(self, together: bool) -> list[Source]:
+        """Sources as rank 0 sees them: every rank must read the same, whatever its own view of the disk."""
+        if not together:
             return self._found_here
         news: list[Any] = [None]
         if dist.get_rank() == 0:
@@ -216,10 +236,11 @@ class ShardDataModule(LightningDataModule):
                 news = [self._found_here]
             except ValueError as error:
                 news = [error]  # for all: a rank that fails alone leaves the others waiting
+        group: Any = dist.new_group(backend="gloo", timeout=TALK_TIMEOUT)
         dist.broadcast_object_list(news, src=0, group=group)
         if isinstance(news[0], ValueError):
             raise news[0]
-        found: list[Found] = news[0]
+        found: list[Source] = news[0]
         return found
 
 

@@ -45,12 +45,11 @@ def decode_crop(encoded: bytes, crop: Crop, size: int, shrink_to: int | None = N
         if min(width, height) * MAX_ENLARGEMENT < size:
             raise ImageError(Reason.TOO_NARROW, f"{width}x{height} pixels for a crop of {size}")
         scale = working_scale(width, height, size, shrink_to)
+        plain = image.plain()
         if scale != 1:
-            return _resized_crop(image, crop, size, scale)
-        whole = _plain_jpeg(encoded) if image.plain_jpeg else None
-        if whole is not None:
-            left, top = crop.corner(whole.shape[1], whole.shape[0], size)
-            return whole[top : top + size, left : left + size]
+            return _resized_crop(image, plain, crop, size, scale)
+        if plain is not None:
+            return _plain_crop(encoded, plain, crop, size)
         stored = image.first().upright()
         left, top = crop.corner(stored.colours.shape[1], stored.colours.shape[0], size)
         return to_rgb(stored.cropped(left, top, size))  # only the crop's colours are converted
@@ -82,22 +81,30 @@ def _open(encoded: bytes) -> Iterator[Opened]:
         raise ImageError(reason, reason_of(error)) from error
 
 
-def _plain_jpeg(encoded: bytes) -> NDArray[np.uint8] | None:
-    try:
-        return np.asarray(_JPEG.decode(encoded))
-    except Exception:  # the binding raises nothing more specific; Pillow decides what is damaged
-        return None
+def _plain_crop(encoded: bytes, plain: Image.Image, crop: Crop, size: int) -> NDArray[np.uint8]:
+    left, top = crop.corner(plain.width, plain.height, size)
+    if plain.format in ("JPEG", "MPO"):
+        try:
+            return np.asarray(_JPEG.decode(encoded))[top : top + size, left : left + size]
+        except Exception:  # the binding raises nothing more specific; Pillow decides what is damaged
+            pass
+    return np.asarray(plain.crop((left, top, left + size, top + size)))
 
 
-def _resized_crop(image: Opened, crop: Crop, size: int, scale: float) -> NDArray[np.uint8]:
+def _resized_crop(
+    image: Opened, plain: Image.Image | None, crop: Crop, size: int, scale: float
+) -> NDArray[np.uint8]:
     width, height = image.header.width, image.header.height
-    reduced = (round(width * scale), round(height * scale)) if scale < 1 else None  # JPEG: decode smaller
-    stored = image.first(reduced)
-    if stored.orientation >= 5:
-        width, height = height, width
+    reduced = (round(width * scale), round(height * scale))
+    if plain is None:
+        stored = image.first(reduced if scale < 1 else None)
+        if stored.orientation >= 5:
+            width, height = height, width
+        plain = Image.fromarray(to_rgb(stored))
+    elif scale < 1:
+        plain.draft(None, reduced)  # JPEG: decode smaller
     full = [max(size, round(side * scale)) for side in (width, height)]
-    pixels = to_rgb(stored)
     left, top = crop.corner(full[0], full[1], size)
-    x, y = pixels.shape[1] / full[0], pixels.shape[0] / full[1]
+    x, y = plain.width / full[0], plain.height / full[1]
     box = (left * x, top * y, (left + size) * x, (top + size) * y)
-    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC, box=box))
+    return np.asarray(plain.resize((size, size), Image.Resampling.BICUBIC, box=box))

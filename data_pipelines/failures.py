@@ -15,6 +15,7 @@ class Reason(str, Enum):
     TOO_LARGE = "too_many_pixels"
     TOO_NARROW = "too_narrow"
     NO_IMAGE = "no_image_in_sample"
+    UNEQUAL_PAIR = "unequal_pair"
     UNREADABLE_FILE = "unreadable_file"
     SHARD_MISSING = "shard_missing"
     SHARD_DAMAGED = "shard_damaged"

@@ -1,61 +1,106 @@
-"""Validation images from folders: clean ones alone, or real pairs of degraded and clean."""
+"""Validation images from folders and shards: clean ones alone, or real pairs of degraded and clean."""
 
 import logging
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from data_pipelines.crop import Crop
 from data_pipelines.decode import decode, decode_crop
 from data_pipelines.failures import ImageError
 from data_pipelines.images import ImageSet, Sample
-from data_pipelines.sources.shard import IMAGE_SUFFIXES, suffix_of
+from data_pipelines.pairs import decode_pair
+from data_pipelines.sources import Source, SourceError, find_source
+from data_pipelines.sources.fields import Fields
+from data_pipelines.sources.files import paired_shard
 
 log = logging.getLogger(__name__)
 
 
 class ImageFolder(ImageSet):
-    """Clean photographs of a folder, searched recursively; the module degrades them, fixed by their names.
+    """Photographs of a folder (searched recursively) or of shards; the module degrades them, fixed by their names.
 
     Args:
-        folder: where they lie.
+        folder: where they are: whatever data.train takes and can be counted.
         crop_size: height and width of the crop from the middle of each, in pixels; smaller photographs are
-            enlarged to it.
+            enlarged to it. Null takes whole images, which then have to be of one size if batch_size is above 1.
         batch_size: images per validation batch.
+        hq: member of a sample that is the clean image, as in data.hq.
+        lq: member that is the degraded one, as in data.lq; null lets the module degrade the clean one.
     """
 
-    def __init__(self, folder: str, crop_size: int = 512, batch_size: int = 4) -> None:
+    def __init__(
+        self,
+        folder: str,
+        crop_size: int | None = 512,
+        batch_size: int = 4,
+        hq: str | None = None,
+        lq: str | None = None,
+    ) -> None:
         super().__init__(batch_size)
-        self.folder = Path(folder)
+        self.folder = folder
         self.crop_size = crop_size
+        self.fields = Fields(hq, lq)
 
     @cached_property
-    def paths(self) -> list[Path]:
-        """Readable images, by name."""
-        return _readable(_images(self.folder), self._crop)
+    def source(self) -> Source:
+        """Where the images are read from."""
+        try:
+            found = find_source([self.folder], fields=self.fields)
+        except ValueError as error:
+            raise ValueError(f"{error} This is the validation set (data.validation).") from error
+        if found.samples is None:
+            raise ValueError(f"{self.folder} cannot be counted, and validation takes a fixed set of images.")
+        return found
+
+    @cached_property
+    def _readable(self) -> dict[str, int]:
+        """Numbers of those that can be read, by name; every rank must have the same, so this is found out first."""
+        good: dict[str, int] = {}
+        for number in range(self.source.samples or 0):
+            name = f"sample {number}"
+            try:
+                name = self.source.read(number).key
+                self._decoded(number)
+                good[self._name(name)] = number
+            except (ImageError, SourceError) as error:
+                log.warning("Left out of validation: %s (%s)", name, error)
+        if not good:
+            raise ValueError(
+                f"None of the {self.source.samples} validation images in {self.folder} can be read."
+            )
+        return good
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self._readable)
 
     def __getitem__(self, index: int) -> Sample:
-        return Sample(self.names()[index], self._crop(self.paths[index].read_bytes()))
+        name = self.names()[index]
+        image = self._decoded(self._readable[name])
+        return Sample(name, image.hq, image.lq)
 
     def names(self) -> list[str]:
-        return [path.relative_to(self.folder).as_posix() for path in self.paths]
+        return list(self._readable)
 
-    def _crop(self, encoded: bytes) -> NDArray[np.uint8]:
-        return decode_crop(encoded, Crop(), self.crop_size)
+    def _decoded(self, number: int) -> Sample:
+        raw = self.source.read(number)
+        clean, degraded = self.source.fields.pick(raw.members)
+        if degraded is not None:
+            return Sample(
+                raw.key, *decode_pair(raw.members[clean], raw.members[degraded], Crop(), self.crop_size)
+            )
+        if self.crop_size is None:
+            return Sample(raw.key, decode(raw.members[clean]))
+        return Sample(raw.key, decode_crop(raw.members[clean], Crop(), self.crop_size))
+
+    def _name(self, key: str) -> str:
+        return key
 
 
-class PairedFolders(ImageSet):
+class PairedFolders(ImageFolder):
     """Real pairs: two folders in which a degraded and a clean image have the same file name, less its type.
 
     Args:
-        lq: folder of the degraded images; those smaller than their partner are enlarged to it, bicubic.
+        lq: folder of the degraded images; those of another size than their partner are resized to it, bicubic.
         hq: folder of the clean images.
         crop_size: height and width of the crop from the middle of each clean image; null takes whole
             images, which then have to be of one size if batch_size is above 1.
@@ -63,86 +108,13 @@ class PairedFolders(ImageSet):
     """
 
     def __init__(self, lq: str, hq: str, crop_size: int | None = None, batch_size: int = 1) -> None:
-        super().__init__(batch_size)
-        self.lq = Path(lq)
-        self.hq = Path(hq)
-        self.crop_size = crop_size
+        super().__init__(hq, crop_size, batch_size, lq=lq)
 
     @cached_property
-    def pairs(self) -> dict[str, tuple[Path, Path]]:
-        """Degraded and clean file of every readable pair, by name without type."""
-        low, high = _by_stem(self.lq), _by_stem(self.hq)
-        both, alone = sorted(low.keys() & high.keys()), sorted(low.keys() ^ high.keys())
-        if not both:
-            raise ValueError(f"No file of {self.lq} has the name, without type, of one in {self.hq}.")
-        if alone:
-            log.warning(
-                "%d images have no partner and are left out: %s ...", len(alone), ", ".join(alone[:3])
-            )
-        good = {
-            *_readable([low[stem] for stem in both], decode),
-            *_readable([high[stem] for stem in both], decode),
-        }
-        return {stem: (low[stem], high[stem]) for stem in both if low[stem] in good and high[stem] in good}
+    def source(self) -> Source:
+        """Where the images are read from."""
+        pairs = paired_shard(Path(self.folder).expanduser(), Path(str(self.fields.lq)).expanduser())
+        return Source(self.folder, 1.0, (pairs,), (), Fields(None, "lq"))
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> Sample:
-        stem = self.names()[index]
-        low, high = (decode(path.read_bytes()) for path in self.pairs[stem])
-        height, width, _ = high.shape
-        if low.shape != high.shape:
-            low = np.asarray(Image.fromarray(low).resize((width, height), Image.Resampling.BICUBIC))
-        if self.crop_size is not None:
-            low, high = (_middle(each, self.crop_size, stem) for each in (low, high))
-        return Sample(stem, high, low)
-
-    def names(self) -> list[str]:
-        return list(self.pairs)
-
-
-def _images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise ValueError(
-            f"No folder {folder}; validation takes a folder, RealPhotographs, ImageFolder or PairedFolders."
-        )
-    paths = sorted(path for path in folder.rglob("*") if suffix_of(path.name) in IMAGE_SUFFIXES)
-    if not paths:
-        raise ValueError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}).")
-    return paths
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    paths = _images(folder)
-    named = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
-    if len(named) < len(paths):
-        twice = next(path for path in paths if path not in named.values())
-        raise ValueError(
-            f"{twice} has the name, without type, of another file; pairs are found by that name."
-        )
-    return named
-
-
-def _readable(paths: list[Path], read: Callable[[bytes], object]) -> list[Path]:
-    """Those that can be read; every rank must have the same set, so this is found out before the first step."""
-    good = []
-    for path in paths:
-        try:
-            read(path.read_bytes())
-            good.append(path)
-        except (ImageError, OSError) as error:
-            log.warning("Left out of validation: %s (%s)", path, error)
-    if not good:
-        raise ValueError(f"None of {len(paths)} validation images can be read; the first is {paths[0]}.")
-    return good
-
-
-def _middle(image: NDArray[np.uint8], size: int, name: str) -> NDArray[np.uint8]:
-    height, width, _ = image.shape
-    if min(height, width) < size:
-        raise ValueError(
-            f"The pair {name} is {width}x{height}, smaller than crop_size {size}; choose a smaller one."
-        )
-    left, top = Crop().corner(width, height, size)
-    return np.ascontiguousarray(image[top : top + size, left : left + size])
+    def _name(self, key: str) -> str:
+        return key.rpartition(".")[0]

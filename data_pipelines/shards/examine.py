@@ -14,7 +14,7 @@ from data_pipelines.failures import ImageError
 from data_pipelines.shards.inputs import Input
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
 from data_pipelines.shards.options import Encoding, Options
-from data_pipelines.sources.shard import IMAGE_SUFFIXES
+from data_pipelines.sources.fields import AmbiguousError, Fields, is_image
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,13 @@ def examine(one: Input, options: Options) -> list[Product]:
         return [Product(dropped=one.problem)]
     try:
         members = one.load()
-        kind, encoded = next((k, members[k]) for k in IMAGE_SUFFIXES if k in members)
+        kind, _ = Fields(options.hq).pick(members)
+        if sum(map(is_image, members)) > 1 and (options.tile or options.encode):
+            return [Product(dropped="several_images", detail="--tile and --encode take samples of one")]
+        encoded = members[kind]
         image = decode(encoded)
-    except StopIteration:
-        return [Product(dropped="no_image_in_sample")]
+    except AmbiguousError as error:
+        return [Product(dropped="several_images", detail=str(error))]
     except ImageError as error:
         return [Product(dropped=error.reason.value, detail=str(error))]
     except OSError as error:

@@ -6,22 +6,31 @@ from pathlib import Path
 
 import numpy as np
 
-from data_pipelines.sources import Shard, ShardFault, locate, read_shard
-from data_pipelines.sources.shard import split_key, suffix_of
+from data_pipelines.failures import Fault
+from data_pipelines.sources import Shard, SourceError, locate
+from data_pipelines.sources.fields import Fields, KeyRule, suffix_of
+from data_pipelines.sources.shard import FileShard
+from data_pipelines.sources.source import look_at_members
+from data_pipelines.sources.stream import stream_samples
+
+Item = tuple[Shard | str, int | None]
+"""A shard and the number of a file in it, or None for all samples of an archive; or the URL of a stream."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """One image to be packed.
+    """One sample to be packed.
 
     Attributes:
-        name: key within its source.
+        name: where it is from, for the list of what was left out.
+        key: its name in a shard.
         path: file that holds it; None where the bytes are at hand.
         members: encoded members by type, of a sample from an archive.
         problem: why it cannot be read, where that is known already.
     """
 
     name: str
+    key: str = ""
     path: Path | None = None
     members: dict[str, bytes] | None = None
     problem: str = ""
@@ -37,41 +46,57 @@ class Input:
         return {suffix_of(self.path.name): self.path.read_bytes()}
 
 
-def find_items(sources: list[str], shuffle_seed: int | None) -> list[Shard]:
-    """Files (as shards of one) and archives of the sources, all shuffled together.
+def find_items(sources: list[str], shuffle_seed: int | None, fields: Fields, rule: KeyRule) -> list[Item]:
+    """Files, archives and streams of the sources, all shuffled together.
 
     Raises:
-        ValueError: a source is not there.
+        ValueError: a source is not there, or no rule says which of a sample's images is meant.
     """
-    items: list[Shard] = []
+    items: list[Item] = []
     for source in sources:
-        for shard in locate(source):
-            items += [Shard(shard.url, 1, (name,)) for name in shard.files] if shard.files else [shard]
+        found = locate(source, rule)
+        look_at_members(source, found.shards, fields)
+        for shard in found.shards:
+            items += (
+                [(shard, i) for i in range(len(shard))] if isinstance(shard, FileShard) else [(shard, None)]
+            )
+        items += [(url, None) for url in found.streams]
     if shuffle_seed is None:
         return items
     return [items[i] for i in np.random.default_rng(shuffle_seed).permutation(len(items))]
 
 
-def known_total(items: list[Shard]) -> int | None:
+def known_total(items: list[Item]) -> int | None:
     """Number of inputs, None where an archive is of unknown length."""
-    counts = [item.samples for item in items]
-    return None if None in counts else sum(count for count in counts if count is not None)
+    if any(isinstance(shard, str) for shard, _ in items):
+        return None
+    return sum(len(shard) if number is None else 1 for shard, number in items if not isinstance(shard, str))
 
 
-def inputs_of(items: list[Shard]) -> Iterator[Input]:
-    """Every image; archives are read from first to last."""
-    for item in items:
-        yield from _inputs(item)
+def inputs_of(items: list[Item], rule: KeyRule) -> Iterator[Input]:
+    """Every sample; archives are read from first to last."""
+    for shard, number in items:
+        if isinstance(shard, str):
+            yield from _streamed(shard, rule)
+        elif isinstance(shard, FileShard) and number is not None:
+            path = Path(shard.url, shard.name(number))
+            yield Input(str(path), path.stem, path)
+        else:
+            for each in range(len(shard)):
+                yield _read(shard, each)
 
 
-def _inputs(shard: Shard) -> Iterator[Input]:
-    if shard.files:
-        yield Input(split_key(shard.files[0])[0], path=Path(shard.url, shard.files[0]))
-        return
+def _read(shard: Shard, number: int) -> Input:
     try:
-        for _, sample in read_shard(shard):
-            yield Input(
-                sample.key, members=sample.members, problem=sample.problem.value if sample.problem else ""
-            )
-    except ShardFault as fault:
-        yield Input(shard.url, problem=fault.reason.value)
+        sample = shard.read(number)
+    except SourceError as error:
+        return Input(f"{shard.url}, sample {number}", problem=error.reason.value)
+    return Input(sample.key, sample.key.rpartition("/")[2], members=sample.members)
+
+
+def _streamed(url: str, rule: KeyRule) -> Iterator[Input]:
+    faults: list[Fault] = []
+    for sample in stream_samples(url, rule, faults.append):
+        yield Input(sample.key, sample.key.rpartition("/")[2], members=sample.members)
+    for fault in faults:
+        yield Input(url, problem=fault.reason.value)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from data_pipelines.sources.fields import KeyRule
+
 Encoding = Literal["png", "webp", "jpeg"]
 
 
@@ -20,6 +22,8 @@ class Options:
     keep_duplicates: bool
     near_duplicates: int | None
     shuffle_seed: int | None
+    hq: str | None = None
+    key: KeyRule = "sample"
 
     def __post_init__(self) -> None:
         self._check(self.max_samples >= 1, "max_samples must be at least 1", self.max_samples)

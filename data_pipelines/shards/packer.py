@@ -1,17 +1,16 @@
 """Writes archives one after the other, and a journal from which an interrupted run goes on."""
 
-import hashlib
-import io
 import json
 import os
-import tarfile
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from webdataset import TarWriter
 
 from data_pipelines.shards.options import Options
-from data_pipelines.sources.index import IndexEntry
+from data_pipelines.sources.index import IndexEntry, entry_of
 
 JOURNAL_NAME = "journal.jsonl"
 
@@ -46,7 +45,8 @@ class Packer:
         self.out = out
         self.options = options
         self.number = finished
-        self._archive: tarfile.TarFile | None = None
+        self._file: BinaryIO | None = None
+        self._archive: TarWriter | None = None
         self._samples = 0
         self._bytes = 0
         self._pixels = 0
@@ -54,12 +54,11 @@ class Packer:
     def add(self, key: str, members: dict[str, bytes], pixels: int) -> None:
         """Append one sample to the shard that is open."""
         if self._archive is None:
-            self._archive = tarfile.open(self._unfinished, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
-        for kind, content in members.items():
-            member = tarfile.TarInfo(f"{key}.{kind}")
-            member.size = len(content)
-            self._archive.addfile(member, io.BytesIO(content))
-            self._bytes += len(content)
+            self._file = self._unfinished.open("wb")
+            self._archive = TarWriter(self._file, encoder=False, mtime=0)  # the same bytes whenever it runs
+        self._bytes += self._archive.write(
+            {"__key__": key, **{kind or "bin": each for kind, each in members.items()}}
+        )
         self._samples += 1
         self._pixels += pixels
 
@@ -73,11 +72,11 @@ class Packer:
         if self._archive is None:
             return None
         self._archive.close()
+        if self._file is not None:
+            self._file.close()
         path = self.out / f"shard-{self.number:06d}.tar"
-        entry = IndexEntry(
-            path.name, self._samples, self._unfinished.stat().st_size, _sha256(self._unfinished), self._pixels
-        )
         self._unfinished.replace(path)
+        entry = entry_of(path, self._pixels)
         self.number += 1
         self._archive, self._samples, self._bytes, self._pixels = None, 0, 0, 0
         return entry
@@ -142,8 +141,3 @@ def _chapter(content: dict[str, Any]) -> Chapter:
     shard = IndexEntry(**content["shard"]) if content["shard"] else None
     marks = [(checksum, fingerprint) for checksum, fingerprint in content["marks"]]
     return Chapter(content["inputs"], shard, marks, [(n, r, d) for n, r, d in content["dropped"]])
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,10 +16,10 @@ from rich.table import Table
 
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import Product, examine
-from data_pipelines.shards.inputs import Input, find_items, inputs_of, known_total
+from data_pipelines.shards.inputs import Input, Item, find_items, inputs_of, known_total
 from data_pipelines.shards.options import Encoding, Options
 from data_pipelines.shards.packer import JOURNAL_NAME, Chapter, Journal, Packer
-from data_pipelines.sources import Shard
+from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.sources.index import INDEX_NAME, read_index, write_index
 
 KEY_BYTES = 60
@@ -41,6 +41,8 @@ def write_shards(
     keep_duplicates: bool = False,
     near_duplicates: int | None = None,
     shuffle_seed: int | None = 0,
+    hq: str | None = None,
+    key: KeyRule = "sample",
     processes: int | None = None,
 ) -> int:
     """Pack images into WebDataset shards with an index, leaving out what is not fit for training.
@@ -65,6 +67,8 @@ def write_shards(
         near_duplicates: leave out those whose perceptual hash differs from an earlier one's in at most this
             many of 64 bits; 4 finds recompressed and resized copies.
         shuffle_seed: shuffles files and archives; null keeps the order of names.
+        hq: member of a sample that is judged, as in data.hq; all members are packed.
+        key: what forms a sample in an archive: "sample", the files whose names agree up to the first dot, or "file".
         processes: processes that decode; all cores by default.
 
     Returns:
@@ -75,7 +79,7 @@ def write_shards(
     """
     options = Options(
         max_samples, max_megabytes, tile, encode, min_side, min_gradient, min_entropy, keep_duplicates,
-        near_duplicates, shuffle_seed,
+        near_duplicates, shuffle_seed, hq, key,
     )  # fmt: skip
     folder = Path(out)
     settings: dict[str, object] = {"sources": sources, "options": asdict(options)}
@@ -84,14 +88,16 @@ def write_shards(
         return 0
     if processes is not None and processes < 1:
         raise ValueError(f"processes must be at least 1, not {processes}.")
-    items = find_items(sources, options.shuffle_seed)  # before the folder is made: a source may be wrong
+    items = find_items(
+        sources, options.shuffle_seed, Fields(hq), key
+    )  # before the folder is made: a source may be wrong
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder, settings)
     _pack(items, folder, options, journal, processes or os.cpu_count() or 1)
     return _conclude(folder, journal, settings)
 
 
-def _pack(items: list[Shard], out: Path, options: Options, journal: Journal, processes: int) -> None:
+def _pack(items: list[Item], out: Path, options: Options, journal: Journal, processes: int) -> None:
     memory = Duplicates(not options.keep_duplicates, options.near_duplicates)
     for chapter in journal.chapters:
         for checksum, fingerprint in chapter.marks:
@@ -103,7 +109,7 @@ def _pack(items: list[Shard], out: Path, options: Options, journal: Journal, pro
     with _started(processes) as pool, _progress() as progress:
         task = progress.add_task("Packing", total=known_total(items), completed=done, shards=packer.number)
         for one, products in _examined(
-            itertools.islice(inputs_of(items), done, None), options, pool, processes
+            itertools.islice(inputs_of(items, options.key), done, None), options, pool, processes
         ):
             chapter.inputs += 1
             for product in products:
@@ -152,7 +158,7 @@ def _place(one: Input, product: Product, chapter: Chapter, memory: Duplicates, p
         return
     memory.remember(product.checksum, product.fingerprint)
     chapter.marks.append((product.checksum, product.fingerprint))
-    stem = name.rpartition("/")[2].replace(".", "_").encode()[:KEY_BYTES].decode(errors="ignore")
+    stem = (one.key + product.suffix).replace(".", "_").encode()[:KEY_BYTES].decode(errors="ignore")
     packer.add(f"{chapter.inputs:09d}-{stem}", members, product.pixels)
 
 

@@ -1,13 +1,27 @@
-"""The index beside shards: how many samples each holds, its size and checksum."""
+"""The index beside shards (``index.json``), and the cache of what was found in archives without one."""
 
+import hashlib
 import json
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vosr.core.files.shown import reason
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from data_pipelines.safety.places import local_place
+from data_pipelines.sources.fields import KeyRule
+from data_pipelines.sources.shard import TarShard, scan
+from data_pipelines.sources.tar import BLOCK
+from data_pipelines.synthetic.prepare import cache_root
+
+log = logging.getLogger(__name__)
 
 INDEX_NAME = "index.json"
 _FORMAT = "vosr-shards-1"
+_SCANNED_SILENTLY = 8
 
 
 @dataclass(frozen=True)
@@ -20,6 +34,9 @@ class IndexEntry:
         bytes: size of the archive.
         sha256: checksum of the archive.
         pixels: pixels of all its images, 0 where they were not looked at.
+        blocks: length of each sample in blocks of 512 bytes, from the beginning of the archive on; None in an index
+            of version 0.1.
+        kinds: as :class:`data_pipelines.sources.shard.Shard` has them.
     """
 
     name: str
@@ -27,6 +44,32 @@ class IndexEntry:
     bytes: int
     sha256: str
     pixels: int = 0
+    blocks: Sequence[int] | None = None
+    kinds: Sequence[tuple[Sequence[str], int, str]] = ()
+
+    def __post_init__(self) -> None:
+        if self.samples < 0 or (self.blocks is not None and len(self.blocks) != self.samples):
+            raise ValueError(f"{self.name} has {self.samples} samples")
+        if self.blocks is not None and (
+            min(self.blocks, default=1) < 1 or sum(self.blocks) * BLOCK > self.bytes
+        ):
+            raise ValueError(f"the samples of {self.name} end behind it")
+
+    def shard(self, url: str) -> TarShard:
+        """The archive at ``url``; the index has to have ``blocks``."""
+        ends = np.cumsum([0, *(self.blocks or ())], dtype=np.int64) * BLOCK
+        kinds = {tuple(kinds): (count, example) for kinds, count, example in self.kinds}
+        return TarShard(url, np.stack([ends[:-1], ends[1:]], axis=1), kinds)
+
+
+def entry_of(path: Path, pixels: int = 0) -> IndexEntry:
+    """Index entry of an archive that was just written."""
+    shard = scan(path, "sample")
+    with path.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    lengths = (np.diff(shard.places, axis=1)[:, 0] // BLOCK).tolist()
+    kinds = [(list(kinds), count, example) for kinds, (count, example) in shard.kinds.items()]
+    return IndexEntry(path.name, len(shard), path.stat().st_size, checksum, pixels, lengths, kinds)
 
 
 def read_index(text: str, where: str) -> list[IndexEntry]:
@@ -38,21 +81,12 @@ def read_index(text: str, where: str) -> list[IndexEntry]:
     try:
         content = json.loads(text)
         if content["format"] != _FORMAT:
-            raise ValueError(f"it is of the format {content['format']!r:.40}")
-        return [_checked(IndexEntry(**entry)) for entry in content["shards"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(content["format"])
+        return [IndexEntry(**entry) for entry in content["shards"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(
-            f"{where} is no {_FORMAT!r} index ({reason(error)}); delete it, or write the shards again."
+            f"{where} is no {_FORMAT!r} index ({error}); delete it, or write the shards again."
         ) from error
-
-
-def _checked(entry: IndexEntry) -> IndexEntry:
-    if not (isinstance(entry.name, str) and isinstance(entry.sha256, str)):
-        raise ValueError("a name or checksum is no text")
-    for count in (entry.samples, entry.bytes, entry.pixels):
-        if type(count) is not int or not 0 <= count < 2**60:
-            raise ValueError(f"{count!r:.40} counts nothing")
-    return entry
 
 
 def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path:
@@ -66,6 +100,61 @@ def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path
     }
     path = folder / INDEX_NAME
     unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n")
+    unfinished.write_text(json.dumps(content) + "\n")
     unfinished.replace(path)
     return path
+
+
+def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
+    """Local archives with the places of their samples, from the cache where they have not changed."""
+    found = {path: _cached(path, rule) for path in paths}
+    new = [path for path, shard in found.items() if shard is None]
+    if len(new) > _SCANNED_SILENTLY:
+        log.info(
+            "Looking for samples in %d archives (once; `shards` writes archives with an index).", len(new)
+        )
+    for path in track(new, "Indexing archives", disable=len(new) <= _SCANNED_SILENTLY):
+        try:
+            found[path] = scan(path, rule)
+        except OSError as error:
+            raise ValueError(f"Cannot read {path}: {error.strerror or error}.") from error
+        _keep(path, rule, found[path])
+    return [shard for shard in found.values() if shard is not None]
+
+
+def _cache_file(path: Path, rule: KeyRule) -> Path:
+    status = path.stat()
+    identity = f"1 {path.resolve()} {status.st_size} {status.st_mtime_ns} {rule}"
+    return (
+        cache_root()
+        / "index"
+        / f"{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
+    )
+
+
+def _cached(path: Path, rule: KeyRule) -> TarShard | None:
+    try:
+        with np.load(_cache_file(path, rule), allow_pickle=False) as stored:
+            rest = json.loads(str(stored["rest"]))
+            places: NDArray[np.int64] = stored["places"]
+    except (OSError, ValueError, KeyError):
+        return None
+    kinds = {tuple(kinds): (count, example) for kinds, count, example in rest["kinds"]}
+    return TarShard(local_place(path), places, kinds, rule, tuple(rest["damage"]))
+
+
+def _keep(path: Path, rule: KeyRule, shard: TarShard | None) -> None:
+    if shard is None:
+        return
+    rest = {
+        "kinds": [(k, count, example) for k, (count, example) in shard.kinds.items()],
+        "damage": shard.damage,
+    }
+    try:
+        file = _cache_file(path, rule)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{id(shard)}.npz")
+        np.savez(unfinished, places=shard.places, rest=np.array(json.dumps(rest)))
+        unfinished.replace(file)
+    except OSError as error:
+        log.debug("The index of %s is not kept: %s", path, error)

@@ -1,124 +1,184 @@
-"""From what a user types to a list of shards."""
+"""From what a user types to shards that can be counted, and streams that cannot."""
 
 import difflib
 import glob
 import logging
 import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from braceexpand import braceexpand
 
 from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
-from data_pipelines.sources.index import INDEX_NAME, IndexEntry, read_index
-from data_pipelines.sources.shard import IMAGE_SUFFIXES, Shard, suffix_of
-from data_pipelines.sources.transport import open_url
-from vosr.core.files.listing import walk
+from data_pipelines.sources.fetch import gives_ranges, local_path, open_stream
+from data_pipelines.sources.fields import IMAGE_TYPES, KeyRule
+from data_pipelines.sources.files import folder_shard, is_image_file, listed_files
+from data_pipelines.sources.index import INDEX_NAME, read_index, scanned
+from data_pipelines.sources.shard import Shard
+from vosr.core.files.listing import SIDE_NAMES
 from vosr.core.files.regular import read_regular
 
 log = logging.getLogger(__name__)
 
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MOST_INDEX = 2**28
-"""Bytes of an index that are read."""
-FILES_PER_SHARD = 64
-"""Plain files are read in groups of this size, which then are shuffled like shards."""
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ARCHIVES = (".tar", *COMPRESSED)
+_LARGEST_INDEX = 1 << 30
 
 
-def locate(source: str) -> list[Shard]:
-    """Shards of one source.
+@dataclass
+class Located:
+    """What one name stands for.
+
+    Attributes:
+        shards: can be counted and read by number.
+        streams: archives that are only read from their beginning: paths, URLs or pipes.
+        samples: of the streams, as far as an index says.
+    """
+
+    shards: list[Shard] = field(default_factory=list)
+    streams: list[str] = field(default_factory=list)
+
+    def add(self, other: "Located") -> None:
+        """Take in another name's."""
+        self.shards += other.shards
+        self.streams += other.streams
+
+
+def locate(source: str, rule: KeyRule = "sample") -> Located:
+    """Shards and streams of one name.
 
     Args:
         source: folder of tar shards (with or without ``index.json``), folder of images (searched
             recursively), tar archive, image, text file that lists either, ``*`` or ``{000..127}`` pattern,
             or a URL (``http:``, ``https:``, ``pipe:``, ``s3:``, ``gs:``, ``hf:`` ...) of an archive or index.
+        rule: what forms a sample of an archive.
 
     Raises:
         ValueError: nothing is there.
     """
-    shards: list[Shard] = []
+    found = Located()
     for one in [source] if source.startswith("pipe:") and "{" not in source else braceexpand(source):
-        shards += _locate_remote(one) if is_remote(one) else _locate_local(one)
-    return shards
+        found.add(_locate_remote(one, rule) if is_remote(one) else _locate_local(one, rule))
+    return found
 
 
-def _locate_remote(url: str) -> list[Shard]:
+def _locate_remote(url: str, rule: KeyRule) -> Located:
     if url.endswith("/"):
         url += INDEX_NAME
     if not url.endswith(INDEX_NAME) or url.startswith("pipe:"):
-        return [Shard(url)]
+        return Located(streams=[url])
+    folder = posixpath.dirname(url)
     try:
-        with open_url(url) as stream:
-            text = stream.read(MOST_INDEX).decode(errors="surrogateescape")
-    except OSError as error:
-        example = f"{posixpath.dirname(url)}/{{000..127}}.tar"
+        with open_stream(url) as stream:
+            text = stream.read(_LARGEST_INDEX).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        example = f"{folder}/{{000..127}}.tar"
         raise ValueError(f"No shard index at {url} ({error}); name the shards, such as {example}.") from error
-    return [_shard(entry, posixpath.dirname(url)) for entry in read_index(text, url)]
+    entries = [entry for entry in read_index(text, url) if entry.samples]
+    places = [indexed_place(entry.name, folder) for entry in entries]
+    if rule == "sample" and entries and all(e.blocks is not None for e in entries) and _ranges(places[0]):
+        return Located([entry.shard(place) for entry, place in zip(entries, places)])
+    return Located(streams=places)
 
 
-def _locate_local(source: str) -> list[Shard]:
-    path = Path(source.removeprefix("file://")).expanduser()
+def _ranges(place: str) -> bool:
+    try:
+        return gives_ranges(place)
+    except OSError as error:
+        log.warning("%s: %s", place, error)
+        return True  # that shard may be lost; each is judged when it is read
+
+
+def _locate_local(source: str, rule: KeyRule) -> Located:
+    path = local_path(source)
     if path.is_dir():
-        return _locate_folder(path)
+        return _locate_folder(path, rule)
     if path.name == INDEX_NAME and path.is_file():
-        return _indexed(path)
+        return _indexed(path, rule)
     if path.is_file():
-        return _locate_listed(path) if path.suffix == ".txt" else _from_paths([path], path.parent, source)
+        return (
+            _locate_listed(path, rule)
+            if path.suffix == ".txt"
+            else _from_paths([path], path.parent, source, rule)
+        )
     matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207
-    if matches:
-        return [
-            shard for match in matches if match.is_dir() for shard in _locate_folder(match)
-        ] + _from_paths([match for match in matches if match.is_file()], Path(), source, empty_is_fine=True)
-    raise ValueError(_not_found(source, path))
+    if not matches:
+        raise ValueError(_not_found(source, path))
+    found = Located()
+    for match in matches:
+        if match.is_dir():
+            found.add(_locate_folder(match, rule))
+    files = [match for match in matches if not match.is_dir()]
+    if files:
+        found.add(_from_paths(files, Path(), source, rule))
+    return found
 
 
-def _locate_folder(folder: Path) -> list[Shard]:
+def _locate_folder(folder: Path, rule: KeyRule) -> Located:
     if (folder / INDEX_NAME).is_file():
-        return _indexed(folder / INDEX_NAME)
-    files = [below / name for below, names in walk(folder, _passed_over) for name in names]
-    archives = sorted(path for path in files if path.name.endswith(ARCHIVES))
+        return _indexed(folder / INDEX_NAME, rule)
+    archives = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.name.endswith(ARCHIVES)
+        and not any(part.startswith(SIDE_NAMES) for part in path.relative_to(folder).parts)
+        and not path.is_dir()
+    )
     if archives:
-        return [Shard(local_place(path)) for path in archives]
-    images = sorted(path for path in files if suffix_of(path.name) in IMAGE_SUFFIXES)
-    return _from_paths(images, folder, str(folder))
+        return _archives(archives, rule)
+    return Located([folder_shard(folder)])
 
 
-def _passed_over(path: Path, why: str) -> None:
-    log.warning("Passed over %s: %s.", path, why)
-
-
-def _locate_listed(path: Path) -> list[Shard]:
-    text = read_regular(path).decode(errors="surrogateescape")
-    lines = [line.strip() for line in text.splitlines()]
+def _locate_listed(path: Path, rule: KeyRule) -> Located:
+    """Lines of a list file are paths or URLs, never commands."""
+    lines = [line.strip() for line in read_regular(path).decode(errors="surrogateescape").splitlines()]
     places = [listed_place(line, path.parent) for line in lines if line and not line.startswith("#")]
-    remote = [Shard(place) for place in places if is_remote(place)]
     local = [Path(place) for place in places if not is_remote(place)]
-    return remote + _from_paths(local, path.parent, str(path), empty_is_fine=bool(remote))
+    remote = [place for place in places if is_remote(place)]
+    found = _from_paths(local, path.parent, str(path), rule) if local or not remote else Located()
+    found.streams += remote
+    return found
 
 
-def _from_paths(paths: list[Path], root: Path, source: str, empty_is_fine: bool = False) -> list[Shard]:
-    archives = [Shard(local_place(path)) for path in paths if path.name.endswith(ARCHIVES)]
-    images = [_relative(path, root) for path in paths if suffix_of(path.name) in IMAGE_SUFFIXES]
-    if not archives and not images and not empty_is_fine:
+def _from_paths(paths: Sequence[Path], root: Path, source: str, rule: KeyRule) -> Located:
+    found = _archives([path for path in paths if path.name.endswith(ARCHIVES)], rule)
+    images = [path for path in paths if is_image_file(path)]
+    if images:
+        found.shards.append(listed_files(images, root))
+    if not found.shards and not found.streams:
         raise ValueError(
-            f"{source} holds neither tar shards nor images ({', '.join(IMAGE_SUFFIXES)}); "
+            f"{source} holds neither tar shards nor images ({', '.join(sorted(IMAGE_TYPES))}); "
             "give a folder, a tar, a list (.txt), a pattern or a URL."
         )
-    groups = [tuple(images[i : i + FILES_PER_SHARD]) for i in range(0, len(images), FILES_PER_SHARD)]
-    return archives + [Shard(str(root), len(group), group) for group in groups]
+    return found
 
 
-def _indexed(path: Path) -> list[Shard]:
-    text = read_regular(path).decode(errors="surrogateescape")
-    return [_shard(entry, str(path.parent)) for entry in read_index(text, str(path))]
+def _archives(paths: Sequence[Path], rule: KeyRule) -> Located:
+    """Plain archives are indexed; compressed ones can only be read from their beginning."""
+    plain = [path for path in paths if not path.name.endswith(COMPRESSED)]
+    shards: list[Shard] = [*scanned(plain, rule)]
+    return Located(shards, [local_place(path) for path in paths if path.name.endswith(COMPRESSED)])
 
 
-def _shard(entry: IndexEntry, folder: str) -> Shard:
-    promised = (entry.bytes, entry.sha256)
-    return Shard(indexed_place(entry.name, folder), entry.samples, promised=promised)
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+def _indexed(path: Path, rule: KeyRule) -> Located:
+    try:
+        text = read_regular(path).decode()
+        entries = [entry for entry in read_index(text, str(path)) if entry.samples]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"Cannot read {path}: {error}.") from error
+    found: list[Shard] = []
+    for entry in entries:
+        archive = Path(indexed_place(entry.name, str(path.parent)))
+        whole = archive.is_file() and archive.stat().st_size == entry.bytes
+        if entry.blocks is not None and rule == "sample" and (whole or not archive.is_file()):
+            found.append(entry.shard(local_place(archive)))
+            continue
+        (shard,) = scanned([archive], rule)
+        if len(shard) != entry.samples and rule == "sample":
+            log.warning("%s: %d samples where %s has %d.", archive, len(shard), path.name, entry.samples)
+        found.append(shard)
+    return Located(found)
 
 
 def _not_found(source: str, path: Path) -> str:

@@ -1,43 +1,25 @@
-"""A shard: a tar archive in the WebDataset convention, or a handful of image files that act as one."""
+"""Countable parts of a source: an archive with the place of each of its samples, or the files of a folder."""
 
-import contextlib
-import tarfile
-from collections.abc import Iterator
+import io
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data_pipelines.failures import Reason
-from data_pipelines.safety.index import check_archive, check_count
-from data_pipelines.safety.places import is_remote
-from data_pipelines.sources.archive import Archive
-from vosr.core.files.regular import read_regular
+from data_pipelines.safety.places import local_place
+from data_pipelines.sources.fetch import SourceError, read_range
+from data_pipelines.sources.fields import KeyRule, is_image, suffix_of
+from data_pipelines.sources.tar import Bytes, TarSample, samples
+from vosr.core.files.regular import open_regular, read_regular
 from vosr.core.files.shown import reason
 
-IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "avif", "jp2", "gif", "ppm")
-"""File types taken for images, in the order in which a sample's members are preferred."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Some samples that are read one after the other.
-
-    Attributes:
-        url: path or URL of the tar archive; for plain files, their common folder.
-        samples: how many there are, None where nobody counted.
-        files: image files relative to ``url``; empty for an archive.
-        promised: size and SHA-256 by the index; compared when this process first reads the archive.
-    """
-
-    url: str
-    samples: int | None = None
-    files: tuple[str, ...] = ()
-    promised: tuple[int, str] | None = field(default=None, compare=False)
-
-    @cached_property
-    def name(self) -> str:
-        """Short name for keys and messages: stem of the archive; nothing for plain files."""
-        return "" if self.files else PurePosixPath(self.url.split("?")[0].rstrip(" '\"")).name.split(".")[0]
+Kinds = tuple[str, ...]
+_KINDS_AT_MOST = 8
 
 
 @dataclass(frozen=True)
@@ -45,122 +27,185 @@ class RawSample:
     """Members of one sample, still encoded.
 
     Attributes:
-        key: name within the data set, unique.
-        members: bytes by file type ("jpg", "json" ...).
-        problem: why there is no image, where there is none.
+        key: name within the data set.
+        members: bytes by type ("png", "hq.png", "json" ...).
     """
 
     key: str
     members: dict[str, bytes]
-    problem: Reason | None = None
-
-    @property
-    def image(self) -> tuple[str, bytes] | None:
-        """File type and bytes of the image."""
-        return next(((kind, self.members[kind]) for kind in IMAGE_SUFFIXES if kind in self.members), None)
 
 
-class ShardFault(OSError):
-    """A shard cannot be read, or not to its end."""
+class Shard(ABC):
+    """Samples that can be counted and read by number.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+    Attributes:
+        url: path or URL of the archive, or the folder of the files.
+        kinds: which image types the samples have, with the number of such samples and the key of one.
+    """
+
+    url: str
+    kinds: dict[Kinds, tuple[int, str]]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    @abstractmethod
+    def read(self, number: int) -> RawSample:
+        """Sample ``number``.
+
+        Raises:
+            SourceError: it cannot be had.
+        """
+
+    @abstractmethod
+    def identity(self) -> str:
+        """What sets it apart from other shards, wherever it lies."""
 
 
-def read_shard(shard: Shard, wanted: range | None = None) -> Iterator[tuple[int, RawSample]]:
-    """Samples of a shard with their number within it.
+@dataclass(frozen=True)
+class TarShard(Shard):
+    """A tar archive.
+
+    Attributes:
+        url: its path or URL.
+        places: first byte of each sample and first byte behind it, (n, 2).
+        kinds: as in :class:`Shard`.
+        rule: what forms a sample.
+        damage: what is wrong with it, as far as the index knows.
+    """
+
+    url: str
+    places: NDArray[np.int64]
+    kinds: dict[Kinds, tuple[int, str]]
+    rule: KeyRule = "sample"
+    damage: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def read(self, number: int) -> RawSample:
+        start, stop = self.places[number].tolist()
+        problems: list[str] = []
+        data = Bytes(io.BytesIO(read_range(self.url, start, stop)))
+        found = list(samples(data, problems.append, self.rule, load=True, part=True))
+        if problems or len(found) != 1:
+            what = "; ".join(problems) or f"{len(found)} samples where the index has one"
+            raise SourceError(Reason.SHARD_DAMAGED, self.url, f"{self.url}, bytes {start} to {stop}: {what}")
+        return RawSample(f"{shard_name(self.url)}/{found[0].key}", found[0].members)
+
+    def identity(self) -> str:
+        return f"{shard_name(self.url)} {len(self)}"
+
+
+class Names:
+    """Many strings in one block of memory, so that processes share it.
 
     Args:
-        shard: what to read.
-        wanted: numbers to give, all by default; the rest is passed over, without reading where that is
-            possible.
+        names: the strings.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        encoded = [name.encode("utf-8", "surrogateescape") for name in names]
+        self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+        self._text = np.frombuffer(b"".join(encoded), np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, number: int) -> str:
+        start = int(self._ends[number - 1]) if number else 0
+        return self._text[start : int(self._ends[number])].tobytes().decode("utf-8", "surrogateescape")
+
+
+class FileShard(Shard):
+    """Image files, alone or with degraded partners.
+
+    Args:
+        folder: common folder.
+        names: files relative to it.
+        partner: folder of the degraded files.
+        partners: files relative to ``partner``, one for each of ``names``; their types begin with "lq.".
+    """
+
+    def __init__(
+        self, folder: str, names: list[str], partner: str | None = None, partners: Iterable[str] = ()
+    ) -> None:
+        self.url = folder
+        self.partner = partner
+        self._names = Names(names)
+        self._partners = Names(partners)
+        kind = names[0] if names else ""
+        self.kinds = {_image_kinds(self._kinds(kind, kind)): (len(names), kind)} if names else {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def name(self, number: int) -> str:
+        """File ``number``, relative to the folder."""
+        return self._names[number]
+
+    def read(self, number: int) -> RawSample:
+        name = self._names[number]
+        members = {suffix_of(name): _contents(Path(self.url, name), name)}
+        if self.partner is not None:
+            low = self._partners[number]
+            members[f"lq.{suffix_of(low)}"] = _contents(Path(self.partner, low), name)
+        return RawSample(name, members)
+
+    def identity(self) -> str:
+        return "\n".join(self._names[i] for i in range(len(self)))
+
+    def _kinds(self, name: str, low: str) -> list[str]:
+        return [suffix_of(name)] + ([f"lq.{suffix_of(low)}"] if self.partner is not None else [])
+
+
+@dataclass
+class KindCount:
+    """Counts which image types samples have, as they are listed."""
+
+    found: dict[Kinds, tuple[int, str]] = field(default_factory=dict)
+
+    def add(self, sample: TarSample) -> None:
+        """Count one sample."""
+        kinds = _image_kinds(sample.members)
+        count, example = self.found.get(kinds, (0, sample.key))
+        self.found[kinds] = count + 1, example
+
+
+def scan(path: Path, rule: KeyRule) -> TarShard:
+    """Find the samples of a local archive, by its headers.
 
     Raises:
-        ShardFault: missing, truncated or unreachable; what could be read has been given before.
+        OSError: it cannot be opened.
     """
-    if shard.files:
-        yield from _read_files(shard, wanted)
-    else:
-        yield from _read_archive(shard, wanted)
+    places, kinds, damage = [], KindCount(), Counter[str]()
+    with open_regular(path) as file:
+        length = path.stat().st_size
+        for sample in samples(
+            Bytes(file, seekable=True), lambda what: damage.update([what]), rule, False, length
+        ):
+            places.append((sample.start, sample.stop))
+            kinds.add(sample)
+    table = np.array(places, np.int64).reshape(-1, 2)
+    return TarShard(local_place(path), table, kinds.found, rule, tuple(damage)[:_KINDS_AT_MOST])
 
 
-def count_samples(shard: Shard) -> int:
-    """Number of samples in a local archive, by its headers; what cannot be read counts as absent."""
-    keys, last = 0, None
-    with contextlib.suppress(OSError, tarfile.TarError, ValueError, EOFError), Archive(shard.url) as archive:
-        for member in archive:
-            key, _ = split_key(member.name)
-            keys, last = keys + (key != last), key
-    return keys
+def shard_name(url: str) -> str:
+    """Short name for keys: the archive's, up to the first dot."""
+    return PurePosixPath(url.split("?")[0].rstrip(" '\"")).name.split(".")[0]
 
 
-def _read_files(shard: Shard, wanted: range | None) -> Iterator[tuple[int, RawSample]]:
-    for number in wanted if wanted is not None else range(len(shard.files)):
-        if number >= len(shard.files):
-            return
-        name = PurePosixPath(shard.files[number])
-        key = str(name)
-        try:
-            yield number, RawSample(key, {suffix_of(key): read_regular(Path(shard.url, name))})
-        except (OSError, ValueError):  # the latter: a name that no file can have
-            yield number, RawSample(key, {}, Reason.UNREADABLE_FILE)
+def _image_kinds(kinds: Iterable[str]) -> Kinds:
+    """Image types of one sample; a single type that says nothing counts as any other."""
+    images = sorted(kind for kind in kinds if is_image(kind))
+    if len(images) == 1 and "." in images[0] and not images[0].startswith(("hq.", "gt.", "lq.")):
+        return (images[0],) if len(images[0]) < 16 else (f"*.{suffix_of(images[0])}",)
+    return tuple(images)
 
 
-def _read_archive(shard: Shard, wanted: range | None) -> Iterator[tuple[int, RawSample]]:
+def _contents(path: Path, key: str) -> bytes:
     try:
-        if shard.promised is not None and not is_remote(shard.url):
-            _check_once(shard.url, *shard.promised)
-        with Archive(shard.url) as archive:
-            yield from _grouped(shard, archive, wanted)
-    except FileNotFoundError as error:
-        raise ShardFault(Reason.SHARD_MISSING, f"{shard.url} is not there") from error
-    except (tarfile.TarError, ValueError) as error:
-        raise ShardFault(Reason.SHARD_DAMAGED, f"{shard.url}: {error}") from error
-    except OSError as error:
-        raise ShardFault(Reason.SHARD_UNREACHABLE, str(error)) from error
-    except Exception as error:  # whatever a damaged archive makes of a decompressor
-        raise ShardFault(Reason.SHARD_DAMAGED, f"{shard.url}: {reason(error)}") from error
-
-
-@cache
-def _check_once(url: str, size: int, sha256: str) -> None:
-    check_archive(url, size, sha256)
-
-
-def _grouped(shard: Shard, archive: Archive, wanted: range | None) -> Iterator[tuple[int, RawSample]]:
-    """Collect consecutive members with one key into samples."""
-    number, last, members = -1, None, dict[str, bytes]()
-    for member in archive:
-        key, kind = split_key(member.name)
-        if key != last:
-            if members and last is not None:
-                yield number, _sample(shard, last, members)
-            number, last, members = number + 1, key, {}
-            if wanted is not None and number >= wanted.stop:
-                return
-        if wanted is None or number in wanted:
-            members[kind] = archive.read(member)
-    if members and last is not None:
-        yield number, _sample(shard, last, members)
-    check_count(number + 1, shard.samples)
-
-
-def _sample(shard: Shard, key: str, members: dict[str, bytes]) -> RawSample:
-    sample = RawSample(f"{shard.name}/{key}", members)
-    return sample if sample.image else RawSample(sample.key, members, Reason.NO_IMAGE)
-
-
-def split_key(name: str) -> tuple[str, str]:
-    """WebDataset's convention: the key ends at the first dot of the file name, the rest is the type.
-
-    A type of several parts counts by its last: ``0001.hq.png`` is the ``png`` of sample ``0001``.
-    """
-    folder, slash, base = name.rpartition("/")
-    stem, _, suffix = base.partition(".")
-    return folder + slash + stem, suffix.lower().rpartition(".")[2]
-
-
-def suffix_of(name: str) -> str:
-    """Lower-case file type of a path."""
-    return PurePosixPath(name).suffix[1:].lower()
+        return read_regular(path)
+    except (OSError, ValueError) as error:  # the latter: a name that no file can have
+        raise SourceError(Reason.UNREADABLE_FILE, key, reason(error)) from error

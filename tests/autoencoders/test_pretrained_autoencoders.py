@@ -212,7 +212,7 @@ def test_missing_and_unfit_weights(name, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise FileNotFoundError
 
-    monkeypatch.setattr("vosr.core.weights.hf_hub_download", refuse)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=f"CSWRY/VOSR and put it at {tmp_path}"):

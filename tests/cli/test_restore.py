@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -192,8 +193,10 @@ def test_a_read_only_file_system_is_refused_before_anything_is_restored(here, sm
     assert (status, err) == (2, f"error: No permission to write in {small_disk}; choose another output.\n")
 
 
-def test_sigterm_is_an_interrupt(here, capfd, monkeypatch):
-    """Schedulers stop a job by it; what was restored stays, and a rerun does the rest."""
+@pytest.mark.parametrize("sigint", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_is_an_interrupt(here, capfd, monkeypatch, sigint):
+    """Schedulers stop a job by it, also one that a script started with & (which ignores SIGINT); the rest is left."""
+    monkeypatch.setattr(signal, "default_int_handler", signal.signal(signal.SIGINT, sigint))
     for i in range(5):
         save_noise(here / f"in/{i}.png", seed=i)
 
@@ -209,6 +212,7 @@ def test_sigterm_is_an_interrupt(here, capfd, monkeypatch):
         130,
         "error: Interrupted after 2 images; run the same command again to go on.\n",
     )
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     assert files(here / "out") == ["0.png", "1.png", "manifest.jsonl"]
     monkeypatch.setattr(Recipe, "open", lambda recipe, device: Doubler())
     status, out, _ = restore("in", "-o", "out", capfd=capfd)
@@ -228,3 +232,23 @@ def test_compare(here, capfd):
     assert "Skipped 2" in restore("in", "-o", "out", "--compare", capfd=capfd)[1]
     restore("in/a.png", "-o", "x.png", "--compare", capfd=capfd)
     assert (here / "comparison/x.png.png").is_file()
+
+
+def test_names_are_shown_as_text(here, capfd):
+    """Markup, emoji codes, escape sequences and bytes that are no UTF-8, in messages and after the work."""
+    for i, name in enumerate(("[red]a[/red][/].png", ":smile:.png", os.fsdecode(b"\xff\xe9.png"))):
+        save_noise(here / "in" / name, seed=i)
+    (here / "in/\x1b[31m.png").write_bytes(b"no image")
+    status, out, err = restore("in", "-o", "[bold]:cat: o", capfd=capfd)
+    assert status == 1
+    assert "Restored 3 of 4" in out
+    assert "[bold]:cat: o" in out
+    assert "Cannot read in/\\x1b[31m.png" in err
+    assert "\x1b" not in out + err
+    assert len(files(here / "[bold]:cat: o")) == 4
+    lines = (here / "[bold]:cat: o/manifest.jsonl").read_text().splitlines()
+    assert any(json.loads(line)["input"] == str(here / "in" / os.fsdecode(b"\xff\xe9.png")) for line in lines)
+    name = os.fsdecode(b"in/\xff\xe9.png")
+    status, out, err = restore(name, "-o", os.fsdecode(b"\xfe.png"), capfd=capfd)
+    assert (status, err) == (0, "")
+    assert out.endswith(": \\xfe.png\n")

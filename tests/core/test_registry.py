@@ -80,3 +80,8 @@ def test_plugins_come_by_entry_point(monkeypatch):
         "vosr.core.registry.entry_points", lambda group: [Point] if group == "vosr.shape" else []
     )
     assert Registry("shape", Shape).get("square") is Square
+
+
+def test_registries_are_found_under_their_kinds():
+    assert all(registry.kind == kind for kind, registry in REGISTRIES.items())
+    assert len(REGISTRIES) == len(list(REGISTRIES))

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from vosr.registry import class_path
 
-from vosr import renamed
 from vosr.checkpoints import load_model
 from vosr.checkpoints.open import SHIPPED
 from vosr.cli.names import expand_arguments, expand_config
+from vosr.core import renamed
+from vosr.core.registry import class_path
 from vosr.guidance import RestorationGuidance
 from vosr.model import ModelCard, Sampling
 from vosr.objectives import FidelitySharpness

@@ -40,7 +40,7 @@ def hub(monkeypatch):
             raise FileNotFoundError
         return hub.files[repo, file]
 
-    monkeypatch.setattr("vosr.core.weights.hf_hub_download", download)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: hub.answers)
     return hub
 

@@ -1,8 +1,18 @@
 """Fixtures of the data tests."""
 
+import os
+
 import pytest
 
-from data_pipelines.stream import Plan, TrainLoader
+from data_pipelines.loader import TrainLoader
+from data_pipelines.training_data import Plan
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Indexes of archives are not kept in the user's own cache."""
+    if "VOSR_CACHE" not in os.environ:
+        monkeypatch.setenv("VOSR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture

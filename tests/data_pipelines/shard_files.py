@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from data_pipelines.crop import Augmentation
-from data_pipelines.stream import Plan
-from data_pipelines.stream.arrange import find_source, source_plans
-from data_pipelines.stream.reader import Reader
+from data_pipelines.sources import find_source
+from data_pipelines.sources.fields import Fields
+from data_pipelines.training_data import Plan, TrainingData
 
 
 def clean_processes():
@@ -54,19 +54,31 @@ def all_keys(counts: list[int]) -> set[str]:
 
 
 def make_plan(
-    *sources, weights=None, ranks=1, rank=0, workers=1, batch_size=1, shuffle=8, seed=0, crop_size=8
+    *sources,
+    weights=None,
+    batch_size=1,
+    shuffle=8,
+    block=0,
+    seed=0,
+    crop_size=8,
+    hq=None,
+    lq=None,
+    key="sample",
 ):
     """Plan over folders, tars or shards."""
     found = [
-        find_source([str(source)], weight) for source, weight in zip(sources, weights or [1.0] * len(sources))
+        find_source([str(source)], weight, Fields(hq, lq), key)
+        for source, weight in zip(sources, weights or [1.0] * len(sources))
     ]
-    return Plan(
-        source_plans(found, ranks * workers, seed), crop_size, batch_size, shuffle, Augmentation(), seed,
-        ranks, rank, workers,
-    )  # fmt: skip
+    return Plan(tuple(found), crop_size, batch_size, shuffle, block, Augmentation(), seed)
 
 
-def deliveries(plan: Plan, count: int, reader: int = 0, state=None):
-    """The next ``count`` deliveries of one reader."""
-    stream = iter(Reader(plan, reader, state))
-    return [next(stream) for _ in range(count)]
+def deliveries(plan: Plan, count: int, first: int = 0):
+    """``count`` deliveries from position ``first`` on."""
+    data = TrainingData(plan)
+    return [data[first + i * plan.batch_size] for i in range(count)]
+
+
+def keys_of(given):
+    """Keys of all samples of some deliveries."""
+    return [key for delivery in given for key in delivery.batch.key]

@@ -168,7 +168,7 @@ def test_check_finds_what_is_not_there_before_anything_is_prepared(tmp_path):
     write_shards_of(tmp_path / "shards", [3])
     with pytest.raises(ValueError, match="No data at"):
         ShardDataModule({"synthetic": 1.0, str(tmp_path / "nothing"): 1.0}).check()
-    with pytest.raises(ValueError, match="No folder"):
+    with pytest.raises(ValueError, match=r"No data at .* This is the validation set"):
         ShardDataModule(str(tmp_path / "shards"), validation=str(tmp_path / "nothing")).check()
     synthetic = SyntheticData(images=4, seed=77)
     module = ShardDataModule({"synthetic": 1.0, str(tmp_path / "shards"): 1.0}, synthetic=synthetic)

@@ -101,8 +101,9 @@ def test_every_rank_gets_the_same_number_of_batches(tmp_path, counts, ranks, wor
         for epoch in epochs:
             seen.update(key for batch in epoch for key in batch)
     assert set(seen) <= all_keys(counts)
-    # two epochs are about two passes: nothing may be hogged
-    assert max(seen.values()) <= 4
+    assert max(seen.values()) <= -(
+        -2 * expected * 2 * ranks // sum(counts)
+    )  # no sample more often than passes
 
 
 def failing(folder):
@@ -116,14 +117,3 @@ def failing(folder):
 def test_a_missing_source_is_reported_on_every_rank(tmp_path):
     for message in on_ranks(2, failing, tmp_path / "nothing"):
         assert "No data at" in message
-
-
-def test_what_repeats_is_said_once(tmp_path, caplog):
-    caplog.set_level("INFO")
-    module = ShardDataModule(
-        str(write_shards_of(tmp_path, [3, 4])), batch_size=2, batches_per_epoch=7, num_workers=0
-    )
-    module.train_dataloader()
-    text = " ".join(record.message for record in caplog.records)
-    assert "7 batches of 2 on 1 ranks: 14 of 7 images" in text
-    assert text.count("Images repeat within an epoch, 2.0 times on average") == 1

@@ -5,8 +5,8 @@ import pytest
 
 from data_pipelines import RealPhotographs, SyntheticData
 from data_pipelines.decode import decode
-from data_pipelines.sources import Shard, read_shard
-from data_pipelines.stream.arrange import find_source
+from data_pipelines.sources import find_source
+from data_pipelines.sources.shard import scan
 from data_pipelines.synthetic import DeadLeaves, Graphics, Patterns
 from data_pipelines.synthetic.leaves import outlines
 from data_pipelines.synthetic.textures import texture_bank
@@ -80,14 +80,15 @@ def small(tmp_path, monkeypatch):
 
 
 def content(data):
-    return [(s.key, decode(s.image[1])) for path in data.shards() for _, s in read_shard(Shard(str(path)))]
+    shards = [scan(path, "sample") for path in data.shards()]
+    samples = [shard.read(number) for shard in shards for number in range(len(shard))]
+    return [(sample.key, decode(sample.members["webp"])) for sample in samples]
 
 
 def test_shards_hold_the_images(small):
     folder = small.prepare(processes=1)
     assert [path.name for path in small.shards()] == ["synthetic-00000.tar", "synthetic-00001.tar"]
-    _, _, shards = find_source([str(folder)], 1.0)
-    assert [shard.samples for shard in shards] == [64, 6]
+    assert [len(shard) for shard in find_source([str(folder)]).shards] == [64, 6]
     for index, (key, image) in enumerate(content(small)):
         assert key.endswith(f"{index:07d}")
         assert np.array_equal(image, small(index))

@@ -5,18 +5,19 @@ import itertools
 import numpy as np
 import torch
 
-from data_pipelines.stream.turning import UnturnedBatch, turned
+from data_pipelines.turning import UnturnedBatch, turned
 from vosr.core.types import Batch
 
 
 def test_every_turn_is_that_of_numpy():
     turns = tuple(itertools.product((False, True), range(4)))
     images = np.random.default_rng(0).integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
-    batch = UnturnedBatch(torch.from_numpy(images).permute(0, 3, 1, 2), None, list("abcdefgh"), turns)
+    batch = UnturnedBatch(*[torch.from_numpy(images).permute(0, 3, 1, 2)] * 2, list("abcdefgh"), turns)
     out = batch.to("cpu").turned()
     assert type(out) is Batch
     assert out.key == batch.key
     assert out.hq.is_contiguous()
+    assert torch.equal(out.lq, out.hq)  # partners are turned alike
     for image, (mirror, quarters), got in zip(images, turns, out.hq):
         expected = np.rot90(image[:, ::-1] if mirror else image, quarters)
         assert np.array_equal(got.permute(1, 2, 0).numpy(), expected)

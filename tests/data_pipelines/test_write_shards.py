@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from shard_files import encoded_image, write_tar
 from data_pipelines.shards import write_shards
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
-from data_pipelines.sources import locate, read_shard
+from data_pipelines.sources import locate
 
 
 def smooth(seed, side=64):
@@ -39,7 +40,9 @@ def photographs(tmp_path):
 
 def packed(out):
     return {
-        sample.key.split("-", 2)[-1]: sample for shard in locate(str(out)) for _, sample in read_shard(shard)
+        sample.key.split("-", 2)[-1]: sample
+        for shard in locate(str(out)).shards
+        for sample in (shard.read(i) for i in range(len(shard)))
     }
 
 
@@ -60,7 +63,7 @@ def test_original_bytes_index_and_names(photographs, tmp_path):
     samples = packed(out)
     assert sorted(samples) == [str(i) for i in range(10)]
     for i in range(10):
-        assert samples[str(i)].image == ("png", (photographs / f"holiday/{i}.png").read_bytes())
+        assert samples[str(i)].members == {"png": (photographs / f"holiday/{i}.png").read_bytes()}
     content = index(out)
     assert (content["samples"], content["inputs"], content["dropped"]) == (10, 10, {})
     assert [entry["samples"] for entry in content["shards"]] == [4, 4, 2]
@@ -68,6 +71,8 @@ def test_original_bytes_index_and_names(photographs, tmp_path):
         archive = (out / entry["name"]).read_bytes()
         assert (entry["bytes"], entry["sha256"]) == (len(archive), hashlib.sha256(archive).hexdigest())
         assert entry["pixels"] == entry["samples"] * 64 * 64
+        assert len(entry["blocks"]) == entry["samples"]
+        assert sum(entry["blocks"]) * 512 < entry["bytes"]
         with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
             assert len(opened.getnames()) == entry["samples"]
 
@@ -108,11 +113,11 @@ def test_filters_and_their_report(photographs, tmp_path):
         [str(photographs)], str(out), min_side=32, min_gradient=0.5, min_entropy=3, near_duplicates=6,
         processes=1, shuffle_seed=None,
     )  # fmt: skip
-    reasons = dict(dropped(out))
-    assert reasons.pop("broken") in ("not_an_image", "damaged_image")
+    reasons = {str(Path(name).relative_to(photographs)): reason for name, reason in dropped(out)}
+    assert reasons.pop("broken.jpg") in ("not_an_image", "damaged_image")
     assert reasons == {
-        "tiny": "below_min_side", "flat": "below_min_gradient", "stripes": "below_min_entropy",
-        "holiday/3": "duplicate", "resized": "near_duplicate",
+        "tiny.png": "below_min_side", "flat.png": "below_min_gradient", "stripes.png": "below_min_entropy",
+        "holiday/3.png": "duplicate", "resized.jpg": "near_duplicate",
     }  # fmt: skip
     assert index(out)["dropped"]["near_duplicate"] == 1
     assert index(out)["samples"] == 10
@@ -131,10 +136,10 @@ def test_large_images_are_cut_into_tiles(tmp_path):
     write_shards([str(tmp_path / "in")], str(tmp_path / "out"), tile=32, processes=1)
     samples = packed(tmp_path / "out")
     assert sorted(samples) == ["single", *sorted(f"wide-x{x}-y{y}" for x in (7, 39, 71) for y in (3, 35))]
-    kind, encoded = samples["wide-x39-y35"].image
+    ((kind, encoded),) = samples["wide-x39-y35"].members.items()
     assert kind == "webp"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(encoded))), noise[35:67, 39:71])
-    assert samples["single"].image[0] == "png"
+    assert list(samples["single"].members) == ["png"]
 
 
 def test_shards_are_packed_anew_with_all_members(tmp_path):
@@ -144,6 +149,17 @@ def test_shards_are_packed_anew_with_all_members(tmp_path):
     (sample,) = packed(tmp_path / "out").values()
     assert sample.members == {"png": members["1.png"], "json": members["1.json"]}
     assert dropped(tmp_path / "out") == [["old/2", "no_image_in_sample"], ["old/3", "empty_file"]]
+
+
+def test_pairs_are_packed_whole_and_not_torn_apart(tmp_path):
+    members = {f"{i}.{kind}.png": encoded_image(i, 40) for i in range(2) for kind in ("hq", "lq")}
+    source = str(write_tar(tmp_path / "old.tar", members))
+    write_shards([source], str(tmp_path / "out"), processes=1, keep_duplicates=True)
+    assert {k: sorted(s.members) for k, s in packed(tmp_path / "out").items()} == {
+        "0": ["hq.png", "lq.png"], "1": ["hq.png", "lq.png"],
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="2 several_images"):
+        write_shards([source], str(tmp_path / "tiles"), tile=16, processes=1)
 
 
 def test_interrupted_run_goes_on_and_ends_the_same(photographs, tmp_path, monkeypatch):

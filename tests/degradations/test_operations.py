@@ -1,4 +1,5 @@
 import io
+import math
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vosr.degradations.canvas import MODES, edge_repeated, filter2d, resize, whole
+from vosr.degradations.draws import Draws
 from vosr.degradations.jpeg import jpeg
 from vosr.degradations.kernels import FAMILIES, LARGEST, blur_kernels, sinc_kernels
 from vosr.degradations.noise import mixed_noise, poisson_counts
@@ -89,6 +91,49 @@ def test_resize_is_torchs(mode, height, width, in_height, in_width):
     torch.testing.assert_close(canvas.image[:1, :, :height, :width], expected, atol=2e-5, rtol=0)
     repeated = edge_repeated(canvas.image, canvas.height, canvas.width)
     torch.testing.assert_close(canvas.image, repeated, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("mode", ["area", "bilinear", "bicubic"])
+@pytest.mark.parametrize("factor", [0.153, 0.77, 1.0, 1.004, 1.021, 1.49])
+def test_resize_by_a_factor_is_torchs(mode, factor):
+    """Two images of one factor take torch's way, of two factors the matrices'; both step by 1 / factor."""
+    image = torch.rand(2, 3, 50, 41, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.interpolate(image, scale_factor=factor, mode=mode)
+    for other in (factor, 0.5):
+        factors = torch.tensor([factor, other], dtype=torch.float64)
+        height, width = ((side * factors).long() for side in (50, 41))
+        resized = resize(whole(image), height, width, torch.full((2,), MODES.index(mode)), factors)
+        first = resized.image[0, :, : int(height[0]), : int(width[0])]
+        torch.testing.assert_close(first, expected[0], atol=5e-6, rtol=0)
+
+
+def test_exponents_are_drawn_half_below_one_and_half_above():
+    """Distribution function against its closed form: uniform on either side of 1, with half of the draws each."""
+    draws = Draws(40000, torch.Generator().manual_seed(0))
+    beta = draws.exponent((0.5, 4.0))
+    for at, share in ((0.5, 0), (0.75, 0.25), (1.0, 0.5), (2.5, 0.75), (4.0, 1)):
+        assert float((beta <= at).float().mean()) == pytest.approx(share, abs=0.01)
+    plateau = draws.exponent((1.0, 2.0))
+    assert float((plateau == 1).float().mean()) == pytest.approx(0.5, abs=0.01)
+    assert float((plateau <= 1.5).float().mean()) == pytest.approx(0.75, abs=0.01)
+    above = draws.exponent((2.0, 4.0))  # a range without 1 is uniform
+    assert float((above <= 3).float().mean()) == pytest.approx(0.5, abs=0.01)
+    assert float(above.min()) >= 2
+
+
+def test_cutoffs_of_sinc_kernels():
+    """A kernel's cut-off is read back from its centre and its neighbour, whose ratio falls with it."""
+    draws = Draws(4000, torch.Generator().manual_seed(0))
+    assert cutoffs(draws.final_sinc()).min() > math.pi / 3 - 0.02
+    low = (cutoffs(draws.sinc()) < math.pi / 3 - 0.02).mean()  # five sizes of eight from 13 on, U(pi / 5, pi)
+    assert low == pytest.approx(5 / 8 * (1 / 3 - 1 / 5) / (1 - 1 / 5), abs=0.02)
+
+
+def cutoffs(kernels):
+    centre, beside = kernels[:, 10, 10].double(), kernels[:, 10, 11].double()
+    grid = torch.linspace(0.5, math.pi, 4000, dtype=torch.float64)
+    ratio = (torch.special.bessel_j1(grid) / (2 * math.pi)) / (grid / (4 * math.pi))
+    return np.interp((beside / centre).numpy(), ratio.flip(0).numpy(), grid.flip(0).numpy())
 
 
 def test_fields_are_normal_independent_and_local():

@@ -97,7 +97,7 @@ def test_weights_must_fit(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="timm cannot build resnet18"):
         TimmEncoder("resnet18", weights=other)
     monkeypatch.setattr(
-        "vosr.core.weights.hf_hub_download", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError())
+        "huggingface_hub.hf_hub_download", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError())
     )
     monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))

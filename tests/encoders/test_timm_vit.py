@@ -56,7 +56,7 @@ def no_hub(monkeypatch, tmp_path):
     def refuse(*args, **kwargs):
         raise FileNotFoundError
 
-    monkeypatch.setattr("vosr.core.weights.hf_hub_download", refuse)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     return tmp_path

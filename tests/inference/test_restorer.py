@@ -122,7 +122,7 @@ def test_options_have_effect_on_a_teacher():
         ({"steps": 0}, "at least 1"),
         ({"scale": 0.5}, "scale must be at least 1"),
         ({"tile": 3}, "tile must be 0"),
-        ({"color_fix": "sepia"}, "adain, wavelet or none"),
+        ({"color_fix": "sepia"}, "adain, wavelet, atrous or none"),
         ({"semantics": "none"}, "tile, image or both"),
         ({"memory": 0}, "above 0 GiB"),
         ({"scale": float("nan")}, "scale must be at least 1"),
@@ -146,3 +146,18 @@ def test_devices():
 def test_a_path_is_no_image(wrong):
     with pytest.raises(ValueError, match=r"not (str|NoneType); PIL\.Image\.open opens files"):
         Restorer(tiny_model())(wrong)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_black_and_white_in_three_channels_stays_so(dtype):
+    """A model with weights of its own colours noise; grey that is stored as RGB comes out grey, in every way in."""
+    grey = np.asarray(photo(mode="L"))[..., None].repeat(3, -1)
+    scale = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
+    image = (grey * np.float64(scale)).astype(dtype)
+    restorer = Restorer(tiny_model())
+    assert not np.ptp(restorer(image), axis=-1).any()
+    rows = np.concatenate(list(restorer.restore_rows(image, (40, 28), Settings())))
+    assert not np.ptp(rows, axis=-1).any()
+    coloured = image.copy()
+    coloured[0, 0, 0] = coloured[0, 0, 0] + 2 * scale if coloured[0, 0, 0] < 100 * scale else 0
+    assert np.ptp(restorer(coloured), axis=-1).any()

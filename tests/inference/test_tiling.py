@@ -86,3 +86,18 @@ def test_padded_side_is_the_next_multiple(side, multiple, least):
 def test_reflection_repeats_no_edge_and_goes_back_and_forth():
     assert reflected(3, 8).tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
     assert reflected(1, 3).tolist() == [0, 0, 0]
+
+
+def test_the_window_blends_more_smoothly_than_the_references(monkeypatch):
+    """Largest step between two cells where two tiles of 64 that share 16 disagree by 1; the docstring's figures."""
+    from vosr.inference import tiling
+
+    def step():
+        latent, parts = torch.zeros(1, 1, 64, 112), tiles(64, 112, 64, 16)
+        values = lambda group: [torch.full((1, 1, 64, 64), float(parts.index(group[0])))]  # noqa: E731
+        return float(blend(latent, parts, values)[0, 0, 8].diff().max())
+
+    assert step() == pytest.approx(0.10, abs=0.005)
+    axis = torch.exp(-0.5 * (((torch.arange(64) + 0.5) / 64 - 0.5) / 0.1).square())
+    monkeypatch.setattr(tiling, "window", lambda *_: axis[:, None] * axis)
+    assert step() == pytest.approx(0.28, abs=0.01)

@@ -46,6 +46,7 @@ STUDENT = {
             "objective": "rcgm",
             "degradation": "doubles.Dim",
             "teacher_steps": 2,
+            "trust_remote_code": True,  # the doubles are no registered parts
             "optimizer": {"class_path": "torch.optim.AdamW", "init_args": {"lr": 1e-4}},
         },
     },
@@ -188,7 +189,13 @@ def test_restore_with_the_trained_teacher(project):
     for name in ("a.jpg", "a.png", "sub/b.png"):
         Image.effect_noise((20, 14), 60).convert("RGB").save(folder / "photos" / name)
     (folder / "photos/broken.png").write_bytes(b"not an image")
-    options = ("--model", "runs/teacher/001", "--scale", "4")  # this model's own scale is 1
+    options = (
+        "--model",
+        "runs/teacher/001",
+        "--trust_remote_code",
+        "--scale",
+        "4",
+    )  # this model's own scale is 1
     status, out, err = run("restore", "photos", "-o", "out", *options, folder=folder)
     assert status == 1
     assert "error: Cannot read photos/broken.png" in err
@@ -204,10 +211,13 @@ def test_restore_with_the_trained_teacher(project):
         (["restore", "nowhere.jpg"], "No file or folder nowhere.jpg"),
         (["restore", "empty"], "No images in empty"),
         (["restore", "teacher.yaml", "--model", "no_such_model"], "No model 'no_such_model'"),
-        (["restore", "teacher.yaml", "--model", "runs/teacher/001"], "Cannot read teacher.yaml"),
+        (
+            ["restore", "teacher.yaml", "--model", "runs/teacher/001", "--trust_remote_code"],
+            "Cannot read teacher.yaml",
+        ),
         (["restore", "teacher.yaml", "--scal", "2"], "Did you mean 'scale'?"),
         (
-            ["restore", "photo.png", "--scale", "0.5", "--model", "runs/teacher/001"],
+            ["restore", "photo.png", "--scale", "0.5", "--model", "runs/teacher/001", "--trust_remote_code"],
             "scale must be at least 1",
         ),
         (["restor"], "Did you mean 'restore'?"),

@@ -20,6 +20,7 @@ from jobs import (
 from safetensors.torch import load_file
 from shard_files import write_shards_of
 
+from vosr.checkpoints import load_model
 from vosr.cli import main
 
 COUNTS = [9, 4, 14, 6, 11]
@@ -260,7 +261,9 @@ def test_auto_begins_a_run_and_continues_none_that_is_older(project):
 def test_export_puts_a_sharded_run_together(undisturbed, tmp_path):
     run = undisturbed(2) / "runs/run/001"
     assert not (run / "model/model.safetensors").exists()
-    assert main(["export", "--model", str(run), "-o", str(tmp_path / "out")]) == 0
+    with pytest.raises(FileNotFoundError, match=r"python main\.py export"):
+        load_model(run, trust_remote_code=True)
+    assert main(["export", "--model", str(run), "-o", str(tmp_path / "out"), "--trust_remote_code"]) == 0
     exported = load_file(tmp_path / "out/model.safetensors")
     expected = contents(undisturbed(2) / LAST)["state_dict"]
     assert {f"average.{name}" for name in exported} == {n for n in expected if n.startswith("average.")}

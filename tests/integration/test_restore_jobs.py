@@ -31,7 +31,7 @@ def model(tmp_path_factory):
 
 
 def start(*arguments, folder):
-    command = [sys.executable, str(ROOT / "main.py"), "restore", *map(str, arguments)]
+    command = [sys.executable, str(ROOT / "main.py"), "restore", "--trust_remote_code", *map(str, arguments)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
 

@@ -3,13 +3,13 @@
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
-from vosr.inference import Settings
+from vosr.inference import Precision, Settings
 from vosr.jobs.files import Writing
 from vosr.jobs.pipeline import restore_all
 from vosr.jobs.recipe import Recipe
@@ -51,6 +51,8 @@ class DoublerRecipe(Recipe):
     """Opens a Doubler; devices called after what happens on them."""
 
     model: str = "doubler"
+    settings: Settings = field(default_factory=Settings)
+    precision: Precision = field(default_factory=Precision)
     seconds: float = 0.0
 
     def open(self, device):

@@ -1,6 +1,7 @@
 """Which files become which: any tree of folders, any names, any shards."""
 
 import os
+import shutil
 import string
 from pathlib import Path
 
@@ -194,3 +195,78 @@ def test_leftovers_of_killed_runs_are_removed_and_fresh_ones_are_not(tmp_path):
     jobs, _ = planned(tmp_path / "in", output=tmp_path / "out")
     assert jobs == {"in/a.png": "a.png"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".b.png.x2.tmp", ".other", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "output"),
+    [(["a", "b"], "."), (["a", "b"], "./b/.."), (["a", "b"], "link"), (["x/a", "b"], "x")],
+)
+def test_results_never_stand_among_the_sources(tmp_path, monkeypatch, sources, output):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a/1.png", "a/sub/1.png", "b/1.png", "x/a/1.png")
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="among the images themselves"):
+        Plan(tuple(map(Path, sources)), Path(output), skip_existing=False).check()
+
+
+def test_an_output_inside_a_source_is_fine(tmp_path):
+    touch(tmp_path, "a/1.png", "b/1.png")
+    plan, events = Plan((tmp_path / "a", tmp_path / "b"), tmp_path / "a/out"), []
+    plan.check()
+    assert [job.source.parent.name for job in plan.jobs(events.append)] == ["a", "b"]
+    assert events == []
+
+
+def test_a_single_result_takes_no_photograph_beside_it(tmp_path):
+    touch(tmp_path, "a.jpg", "a.png", "b.jpg")
+    os.link(tmp_path / "b.jpg", tmp_path / "c.jpg")
+    with pytest.raises(ValueError, match="may be a photograph"):
+        Plan((tmp_path / "a.jpg",), tmp_path).check()
+    Plan((tmp_path / "a.jpg",), tmp_path / "a.png").check()  # named by the user
+    with pytest.raises(ValueError, match="would overwrite itself"):
+        Plan((tmp_path / "b.jpg",), tmp_path / "c.jpg").check()
+
+
+def test_links_in_the_output_lead_to_no_source(tmp_path):
+    touch(tmp_path / "in", "sub/a.png", "b.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/sub").symlink_to(tmp_path / "in/sub")
+    os.link(tmp_path / "in/b.png", tmp_path / "out/b.png")
+    jobs, events = planned_all(tmp_path)
+    assert jobs == []
+    assert "would be overwritten by its result" in events[0].error
+    assert "leads into" in events[1].error
+
+
+def planned_all(tmp_path):
+    events = []
+    plan = Plan((tmp_path / "in",), tmp_path / "out", skip_existing=False)
+    plan.check()
+    return list(plan.jobs(events.append)), events
+
+
+def test_links_to_the_output_are_not_entered(tmp_path):
+    touch(tmp_path, "in/a.png", "out/deep/a.png")
+    (tmp_path / "in/link").symlink_to(tmp_path / "out/deep")
+    jobs, events = planned_all(tmp_path)
+    assert ([job.source.name for job in jobs], events) == (["a.png"], [])
+
+
+def test_results_of_an_earlier_run_are_no_sources(tmp_path, caplog):
+    touch(tmp_path, "in/a.png", "in/restored/a.png", "in/restored/manifest.jsonl")
+    jobs, _ = planned_all(tmp_path)
+    assert [job.source.parent.name for job in jobs] == ["in"]
+    assert "holds results of restore" in caplog.text
+
+
+def test_a_folder_that_vanishes_and_a_link_to_itself_end_nothing(tmp_path):
+    touch(tmp_path, "in/a/1.png", "in/b/2.png", "in/c/3.png")
+    (tmp_path / "in/a/loop.png").symlink_to("loop.png")
+    events, found = [], []
+    for job in Plan((tmp_path / "in",), tmp_path / "out").jobs(events.append):
+        found.append(job.source.name)
+        if found == ["1.png"]:
+            shutil.rmtree(tmp_path / "in/b")
+    assert found == ["1.png", "3.png"]
+    assert len(events) == 2
+    assert all(event.error.startswith("Cannot list") for event in events)

@@ -12,6 +12,7 @@ import pytest
 from engines import MARK, Doubler, restore_here, save_noise
 from PIL import Image
 
+from vosr.core.pool import Pool
 from vosr.imaging.writing import Encoding
 from vosr.inference import Settings
 from vosr.jobs import files, pipeline
@@ -19,7 +20,6 @@ from vosr.jobs.batches import Batches
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Done, Job, OutputError
 from vosr.jobs.manifest import Manifest
-from vosr.jobs.pool import Pool
 
 
 def jobs_for(folder, *names, suffix=".png"):
@@ -219,6 +219,24 @@ def test_manifest(tmp_path):
     Manifest(None).add(done)
 
 
+def test_the_manifest_tells_of_what_a_killed_run_had_written(tmp_path):
+    path = tmp_path / "out/manifest.jsonl"
+    jobs = [Job(tmp_path / f"{name}.png", tmp_path / f"out/{name}.png") for name in "abc"]
+    with Manifest(path) as manifest:
+        manifest.begin({"scale": 2})
+        manifest.found(jobs)  # a first run knows nothing of what was there before
+        assert not path.exists()
+        manifest.add(Done(jobs[0]))
+    with Manifest(path) as manifest:
+        manifest.begin({"scale": 4})
+        for _ in range(2):
+            manifest.found(jobs[:2])
+    first, second = (json.loads(line) for line in path.read_text().splitlines())
+    assert (first["output"], second["output"]) == (str(jobs[0].target), str(jobs[1].target))
+    assert (second["status"], second["settings"]) == ("restored", {"scale": 2})
+    assert "there already" in second["notes"][0]
+
+
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     save_noise(tmp_path / "a.png", size=(200, 150))
 
@@ -242,5 +260,5 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
 
 def test_workers_need_no_torch():
     """It would cost each of them seconds and hundreds of megabytes."""
-    code = "import sys, vosr.jobs.files, vosr.jobs.pool; sys.exit('torch' in sys.modules)"
+    code = "import sys, vosr.jobs.files, vosr.core.pool; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

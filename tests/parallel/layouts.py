@@ -40,13 +40,14 @@ def teacher(init_from=None, parallel=DEFAULT):
     return TeacherModule(
         ShuffleAutoencoder(), MeanEncoder(), backbone, RestorationGuidance(), FlowMatching(), Dim(),
         Sampling(steps=2), 16, optimizer=optimizer, ema_decay=0.9, init_from=init_from, parallel=parallel,
+        trust_remote_code=True,
     )  # fmt: skip
 
 
 def student(folder, objective, parallel=DEFAULT):
     return DistillationModule(
         folder, RestorationGuidance(), OBJECTIVES[objective](), Dim(), optimizer=optimizer, ema_decay=0.9,
-        teacher_steps=2, parallel=parallel,
+        teacher_steps=2, parallel=parallel, trust_remote_code=True,
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def teacher_folder(tmp_path_factory):
 
 
 def student(folder, objective):
-    return DistillationModule(folder, RestorationGuidance(), objective, Dim())
+    return DistillationModule(folder, RestorationGuidance(), objective, Dim(), trust_remote_code=True)
 
 
 def counted(module):

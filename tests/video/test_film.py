@@ -238,3 +238,26 @@ def test_the_command_restores_and_warns(tmp_path, capfd):
             main(arguments)
         assert stopped.value.code == 2
         assert said in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_the_last_image_is_shown_as_long_as_in_the_source(tmp_path, suffix):
+    """A varying rate: the last image stands for three steps, which only the packet itself says."""
+    shots = images(4)
+    with av.open(str(tmp_path / "in.mp4"), "w") as out:
+        video = out.add_stream("libx264", rate=25, options={"crf": "1", "bf": "0"})
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 25)
+        for time, shot in zip((0, 1, 2, 5), shots):
+            frame = av.VideoFrame.from_ndarray(shot, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 25)
+            out.mux(video.encode(frame))
+        packets = video.encode(None)
+        packets[-1].duration = 3
+        out.mux(packets)
+    restore(tmp_path / "in.mp4", tmp_path / f"out{suffix}")
+    for name in ("in.mp4", f"out{suffix}"):
+        with av.open(str(tmp_path / name)) as film:
+            packets = [packet for packet in film.demux(video=0) if packet.pts is not None]
+            last = max(packets, key=lambda packet: packet.pts)
+            assert float(last.duration * last.time_base) == pytest.approx(3 / 25, abs=0.002), name

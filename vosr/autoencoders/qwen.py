@@ -104,7 +104,9 @@ class QwenVAE(FrozenModule, Autoencoder):
 
 
 def drop_time(state: State) -> State:
-    """State dict of the 2-D network from that of the 3-D one (METHOD section 9); a 2-D one passes unchanged.
+    """State dict of the 2-D network from that of the 3-D one; a 2-D one passes unchanged.
+
+    See docs/method.md#released-checkpoints.
 
     A causal kernel sees a single image, after its zero padding in the past, with its last temporal slice.
     """

@@ -149,7 +149,7 @@ class Block(nn.Module):
         self.cross_attn = CrossAttention(width, heads)
         self.norm2 = nn.RMSNorm(width, eps=EPS)
         self.mlp = SwiGLU(width, mlp_ratio)
-        self.scale_shift_table = nn.Parameter(torch.randn(6, width) / width**0.5)
+        self.scale_shift_table = nn.Parameter(torch.empty(6, width))  # filled by reset_parameters
 
     def forward(self, x: Tensor, modulation: Tensor, contexts: Sequence[Context], turn: Tensor) -> Tensor:
         """X (B, N, D), modulation (B, 6, D), contexts by segment of the batch, turn complex (N, head_dim / 2)."""

@@ -1,4 +1,4 @@
-"""LightningDiT with cross-attention to frozen semantics (METHOD section 2)."""
+"""LightningDiT with cross-attention to frozen semantics (docs/method.md#backbone)."""
 
 from typing import Literal, cast
 
@@ -84,7 +84,8 @@ class LightningDiT(Backbone):
         self.mlp_ca = SemanticProjection(semantic_dim, width, semantic_ratio)
         self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio) for _ in range(depth))
         self.final_layer = FinalLayer(width, patch_size**2 * latent_channels)
-        self.reset_parameters()
+        if not self.layer_norm.weight.is_meta:  # there is nothing to fill, and it would take seconds
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Initialise as the paper: xavier-uniform linears, small time networks, a final layer that gives zero."""

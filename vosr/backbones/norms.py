@@ -70,7 +70,7 @@ class _Norm(torch.autograd.Function):
         return (h.mul_(gain) if shift is None else torch.addcmul(shift, h, gain)).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         x, inverse, gain = ctx.saved_tensors
         h = x * inverse
         gh = g * h
@@ -90,7 +90,7 @@ class _RotatedNorm(torch.autograd.Function):
         return torch.view_as_real(pairs).flatten(-2).to(qk.dtype)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, None]:
         qk, inverse, gain, turn = ctx.saved_tensors
         g = torch.view_as_real(_pairs(g.float().contiguous()) * turn.conj()).flatten(-2)
         h = qk * inverse

@@ -1,4 +1,4 @@
-"""Two-dimensional rotary position embedding, EVA style (METHOD section 2)."""
+"""Two-dimensional rotary position embedding, EVA style (docs/method.md#backbone)."""
 
 import torch
 from torch import Tensor

@@ -41,7 +41,7 @@ def model_card(model: RestorationModel, source: str, name: str) -> str:
             *rows,
             "",
             "```bash",
-            f"python main.py restore photo.jpg -o restored --model {name}",
+            f"python main.py restore photo.jpg -o restored --model ./{name}",
             "```",
             "",
         ]

@@ -6,20 +6,17 @@ Inference rebuilds the model from the folder alone. Frozen parts are named in th
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from vosr.checkpoints.training_state import averaged_weights, newest
+from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.core.files.atomic import write_atomically
 from vosr.core.registries import describe, rebuild
-from vosr.core.renamed import rename
 from vosr.core.weights import State, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 
-FORMAT = "vosr/1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
@@ -51,47 +48,67 @@ def save_record(model: RestorationModel, folder: Path) -> None:
     write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
 
 
-def load_folder(folder: Path, dtype: torch.dtype | None = torch.float32) -> RestorationModel:
+def names_code(model: RestorationModel) -> bool:
+    """Whether the record of ``model`` names a class by a dotted path, so that opening it takes trust."""
+    parts = (model.backbone, model.conditioner.autoencoder, model.conditioner.encoder, model.guidance)
+    return any("." in describe(part)["name"] for part in parts)
+
+
+def load_folder(
+    folder: Path,
+    dtype: torch.dtype | None = torch.float32,
+    trust_remote_code: bool = False,
+    checkpoints: bool = False,
+) -> RestorationModel:
     """Read what :func:`save_model` wrote; on the CPU, eval mode. Under ``torch.device("meta")``, without weights.
 
     Args:
-        folder: to be read. If it has no weights, those of the newest training checkpoint beside it are taken.
+        folder: to be read.
         dtype: of the backbone's weights; None keeps what the file has.
+        trust_remote_code: whether ``config.json`` may name classes by dotted paths, which are imported.
+        checkpoints: whether the weights of a folder that has none are taken from the newest training checkpoint
+            beside it, which must be one's own.
 
     Raises:
         ValueError: the folder is of another format, or the weights do not fit the record.
-        FileNotFoundError: there are no weights, here or in checkpoints.
+        UntrustedCodeError: it names code and is not trusted.
+        FileNotFoundError: there are no weights.
     """
-    record = _read_record(folder / CONFIG)
-    backbone = empty_module(lambda: rebuild("backbone", record["backbone"]))
-    if not on_meta():
-        load_strictly(backbone, *_weights(folder), dtype)
-    model = RestorationModel(
-        Conditioner(rebuild("autoencoder", record["autoencoder"]), rebuild("encoder", record["encoder"])),
-        backbone,
-        rebuild("guidance", record["guidance"]),
-        Sampling(**record["sampling"]),
-        ModelCard(**record["card"]),
-    )
+    path = folder / CONFIG
+    record = read_record(path)
+    state, source = ({}, path) if on_meta() else _weights(folder, checkpoints)
+    with explained(path):
+        depth = record["backbone"]["args"].get("depth")
+        if isinstance(depth, int) and not on_meta() and depth > len(state):
+            raise ValueError(f"{path} says depth {depth}, but {source} has {len(state)} tensors in all.")
+        backbone = empty_module(lambda: rebuild("backbone", record["backbone"], trust_remote_code))
+        if not on_meta():
+            load_strictly(backbone, state, source, dtype)
+        autoencoder, encoder, guidance = (
+            rebuild(kind, record[kind], trust_remote_code) for kind in ("autoencoder", "encoder", "guidance")
+        )
+        model = RestorationModel(
+            Conditioner(autoencoder, encoder),
+            backbone,
+            guidance,
+            built(path, "sampling", Sampling, record.get("sampling")),
+            built(path, "card", ModelCard, record.get("card")),
+        )
     return model.eval()
 
 
-def _weights(folder: Path) -> tuple[State, Path]:
+def _weights(folder: Path, checkpoints: bool) -> tuple[State, Path]:
     """Tensors, and where they are from."""
     if (folder / WEIGHTS).is_file():
         return read_tensors(folder / WEIGHTS), folder / WEIGHTS
-    checkpoint = newest((folder.parent / "checkpoints").glob("*.ckpt"))
-    if checkpoint is None:
+    from vosr.checkpoints.training_state import averaged_weights, newest  # brings torch.distributed: slow
+
+    checkpoint = newest((folder.parent / "checkpoints").glob("*.ckpt")) if checkpoints else None
+    if checkpoint is not None:
+        return averaged_weights(checkpoint), checkpoint
+    if checkpoints:
         raise FileNotFoundError(f"{folder} has no {WEIGHTS} yet, and its run has no checkpoint.")
-    return averaged_weights(checkpoint), checkpoint
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from error
-    if record.get("format") != FORMAT:
-        raise ValueError(f"{path} has format {record.get('format')!r}; this version reads {FORMAT!r}.")
-    renamed: dict[str, Any] = rename(record)
-    return renamed
+    raise FileNotFoundError(
+        f"{folder} has no {WEIGHTS}. If it is of a sharded run of your own, put its weights together first: "
+        f"python main.py export --model {folder.parent} -o FOLDER."
+    )

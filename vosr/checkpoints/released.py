@@ -1,4 +1,7 @@
-"""Layout of the released checkpoints (METHOD section 9): ``args.json``, ``checkpoints/ema_model.safetensors``."""
+"""Layout of the released checkpoints: ``args.json`` and ``checkpoints/ema_model.safetensors``.
+
+See docs/method.md#released-checkpoints.
+"""
 
 import json
 import logging
@@ -12,6 +15,7 @@ from vosr.backbones import LightningDiT
 from vosr.backbones.lightning_dit import ROTARY_THETA
 from vosr.backbones.rope import rotary_angles
 from vosr.checkpoints.companions import build_companions
+from vosr.checkpoints.record import explained
 from vosr.checkpoints.released_args import ENC_TYPES, FILE, ReleasedArgs, read_args
 from vosr.core.files.atomic import write_atomically
 from vosr.core.weights import State, Weights, empty_module, load_strictly, read_tensors
@@ -67,9 +71,10 @@ def load_released(
         ValueError: a key of args.json, or weights, that do not fit.
         MissingWeightsError: weights or companions that are missing.
     """
-    args = read_args(folder / FILE)
-    backbone = load_backbone(folder, args, dtype)
-    autoencoder, encoder = build_companions(args, folder, companions)
+    with explained(folder / FILE):
+        args = read_args(folder / FILE)
+        backbone = load_backbone(folder, args, dtype)
+        autoencoder, encoder = build_companions(args, folder, companions)
     single = args.distill_type == "onestep"
     student = backbone.end_time or single
     model = RestorationModel(
@@ -92,6 +97,10 @@ def load_backbone(
     """The backbone alone; weights stay memory-mapped where the file has ``dtype`` already."""
     path = _weights_file(folder)
     state = _clean(read_tensors(path))
+    if args.depth > len(state):
+        raise ValueError(
+            f"{folder / FILE} says depth {args.depth}, but {path} has {len(state)} tensors in all."
+        )
     end_time = any(key.startswith("r_embedder.") for key in state)
     backbone = empty_module(
         lambda: LightningDiT(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from vosr.core.files.regular import read_regular
+from vosr.core.files.shown import reason
 from vosr.guidance import RestorationGuidance
 
 FILE = "args.json"
@@ -49,7 +51,7 @@ _UNUSED_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class ReleasedArgs:
-    """What args.json says of the model, by the names of METHOD section 9.
+    """What args.json says of the model, by the names of docs/method.md#released-checkpoints.
 
     ``layer``, ``partial_range`` and ``fidelity_logit`` are layer_dinov2b_list, weak_cond_strength_aelq_list and the
     mean of cond_strength_aelq_list.
@@ -138,9 +140,9 @@ def read_args(path: Path) -> ReleasedArgs:
         ValueError: a key that is missing, unknown, or has a value that this version does not have; named.
     """
     try:
-        given: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from error
+        given: dict[str, Any] = json.loads(read_regular(path, 2**22))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid JSON: {reason(error)}.") from error
     if problem := _problem(given):
         raise ValueError(f"{path}: {problem}")
     values = {key: given[key] for key in _PLAIN if given.get(key) is not None}

@@ -16,17 +16,19 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
 from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.checkpoint.storage import WriteResult
 from torch.futures import Future
 
+from vosr.checkpoints.shard_index import INDEX, SafeReader, check_parts, read_index
+from vosr.core.files.shown import reason
+
 log = logging.getLogger(__name__)
 
 PLAIN = "plain.pt"
-INDEX = ".metadata"
 SHARDED = ("state_dict", "optimizer_states")
 """Parts of a checkpoint whose tensors are written as shards."""
 
@@ -77,12 +79,45 @@ def is_complete(path: Path) -> bool:
 
 
 def newest(paths: Iterable[Path]) -> Path | None:
-    """The youngest complete checkpoint among ``paths``; incomplete ones are named in the log."""
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        if is_complete(path):
+    """The youngest sound checkpoint among ``paths``; others on the way to it are named in the log, with the reason."""
+    for _, path in sorted(((_age(path), path) for path in paths), reverse=True):
+        try:
+            check_sound(path)
+        except (OSError, ValueError) as error:
+            log.warning("%s is not sound (%s); an older checkpoint is taken.", path, reason(error))
+        else:
             return path
-        log.warning("%s is incomplete; an older checkpoint is taken.", path)
     return None
+
+
+def check_sound(path: Path) -> None:
+    """Look for damage in a checkpoint: a file is read once, of a folder of shards the index and the sizes.
+
+    Raises:
+        OSError, ValueError: it is incomplete or damaged.
+    """
+    if not is_complete(path):
+        raise ValueError("it is incomplete")
+    _check_zip(path / PLAIN if path.is_dir() else path)
+    if path.is_dir():
+        check_parts(path)
+
+
+def _check_zip(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except Exception as error:  # zipfile raises kinds of its own, and zlib's
+        raise ValueError(reason(error)) from error
+    if damaged is not None:
+        raise ValueError(f"{damaged} in it is damaged")
+
+
+def _age(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # removed meanwhile; it is passed over as incomplete
+        return 0
 
 
 def write_file(checkpoint: dict[str, Any], path: Path) -> None:
@@ -129,14 +164,14 @@ def read_shards(folder: Path, memory: Memory, together: bool = False) -> dict[st
         The checkpoint, with the tensors that ``memory`` gave.
     """
     record = read_file(folder / PLAIN)
-    stored = FileSystemReader(folder).read_metadata().state_dict_metadata
+    stored = read_index(folder).state_dict_metadata
     tensors: dict[str, Tensor] = {}
     for name, keys in record["paths"].items():
         about: Any = stored[name]
         place = memory(tuple(keys), about.size, about.properties.dtype)
         if place is not None:
             tensors[name] = place
-    load(tensors, checkpoint_id=folder, no_dist=not together)
+    load(tensors, storage_reader=SafeReader(folder), no_dist=not together)
     checkpoint: dict[str, Any] = record["plain"]
     for name, tensor in tensors.items():
         _insert(checkpoint, record["paths"][name], tensor)

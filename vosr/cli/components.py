@@ -1,8 +1,9 @@
 """``components``: what can be swapped, by name."""
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
+from rich.text import Text
 
+from vosr.core.console import PlainConsole
 from vosr.core.registries import REGISTRIES
 from vosr.core.registry import summary
 
@@ -13,11 +14,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """List every registered component by kind, with one line each."""
-    console = Console(soft_wrap=True)
+    console = PlainConsole()
     for kind, registry in REGISTRIES.items():
-        console.print(f"[bold]{kind}[/]   --model.{kind}=NAME")
+        console.print(Text.assemble((kind, "bold"), f"   --model.{kind}=NAME"))
         width = max(map(len, registry.names()), default=0)
         for name, cls in registry:
-            console.print(f"  {name:{width}}  {summary(cls)}", highlight=False, markup=False)
+            console.print(f"  {name:{width}}  {summary(cls)}")
         console.print()
     return 0

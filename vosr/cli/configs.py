@@ -7,6 +7,10 @@ from pathlib import Path
 
 import yaml
 
+from vosr.cli.values import load_yaml
+from vosr.core.files.regular import read_regular
+
+MOST_BYTES = 2**24
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -22,7 +26,7 @@ def check_configs(arguments: list[str]) -> None:
                 raise ValueError(f"No config {path}.{_near(path)}")
             continue
         try:
-            content = yaml.safe_load(path.read_text())
+            content = load_yaml(read_regular(path, MOST_BYTES).decode())
         except yaml.MarkedYAMLError as error:
             line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
             raise ValueError(f"{path} is no YAML: {error.problem}{line}.") from error

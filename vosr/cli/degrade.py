@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
+from vosr.core.console import PlainConsole
 from vosr.core.seeds import generator_for
 from vosr.degradations import Degradation
 from vosr.degradations.describe import describe_params
@@ -39,6 +39,8 @@ def run(options: Namespace) -> int:
     if format_of(options.output) is None:
         endings = ", ".join(known.suffixes[0] for known in FORMATS.values())
         raise ValueError(f"{options.output} must end in one of {endings}.")
+    if options.output.exists() and options.output.samefile(options.photo):
+        raise ValueError(f"{options.photo} would overwrite itself; choose another output.")
     degradation: Degradation = options.degradation
     pixels = read_photo(options.photo).pixels
     values = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
@@ -50,7 +52,7 @@ def run(options: Namespace) -> int:
     labels = [["clean"], *(describe_params(params, i) for i in range(count))]
     sheet = contact_sheet(tiles, labels, options.columns)
     write_image(sheet, options.output)
-    Console(soft_wrap=True).print(f"{count} draws of {type(degradation).__name__}: {options.output}")
+    PlainConsole().print(f"{count} draws of {type(degradation).__name__}: {options.output}")
     return 0
 
 

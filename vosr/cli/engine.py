@@ -2,12 +2,14 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
 
-from vosr.inference import DTypeName, Precision, Semantics, Settings
-from vosr.jobs.recipe import Recipe
-from vosr.model import ColorFix
+from vosr.core.options import ColorFix, DTypeName, Semantics
+
+if TYPE_CHECKING:
+    from vosr.jobs.recipe import Recipe
 
 DEFAULT_MODEL = "vosr_small_student"
 
@@ -15,8 +17,9 @@ DEFAULT_MODEL = "vosr_small_student"
 def add_engine_arguments(parser: ArgumentParser) -> None:
     """Options of the model and of how it restores."""
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder, or hub id."
+        "--model", default=DEFAULT_MODEL, help="Shipped name, model or run folder (./NAME), or hub id."
     )
+    add_trust_argument(parser)
     parser.add_argument(
         "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
@@ -38,6 +41,16 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
         "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
     )
     _add_work_arguments(parser)
+
+
+def add_trust_argument(parser: ArgumentParser) -> None:
+    """The option that lets a model folder name code."""
+    parser.add_argument(
+        "--trust_remote_code",
+        "--trust-remote-code",
+        action="store_true",
+        help="Import classes that the model's config.json names by dotted paths.",
+    )
 
 
 def _add_work_arguments(parser: ArgumentParser) -> None:
@@ -63,15 +76,20 @@ def _add_work_arguments(parser: ArgumentParser) -> None:
     work.add_argument("--compile", action="store_true", help="Run the backbone through torch.compile.")
 
 
-def recipe_of(options: Namespace) -> Recipe:
+def recipe_of(options: Namespace) -> "Recipe":
     """The parsed options of the command line as plain values.
 
     Raises:
         ValueError: scale and size at once, or a scale below 1.
     """
+    from vosr.inference import Precision, Settings  # help does without torch
+    from vosr.jobs.recipe import Recipe
+
     given = {field.name: options[field.name] for field in fields(Settings)}
     given["size"] = None if given["size"] is None else tuple(given["size"])
     settings = Settings(**given)
     settings.check_size()
     precision = Precision(options.dtype, options.encoder_dtype, options.autoencoder_dtype)
-    return Recipe(options.model, settings, precision, options.companions, options.compile)
+    return Recipe(
+        options.model, settings, precision, options.companions, options.compile, options.trust_remote_code
+    )

@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
+from vosr.core.files.shown import shown
+
 
 def fail(message: str, status: int = 2) -> NoReturn:
     """Write ``error: message`` to standard error and exit."""
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.stderr.write(f"error: {' '.join(shown(message).split())}\n")
     sys.exit(status)
 
 

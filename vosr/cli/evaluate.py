@@ -8,16 +8,18 @@ from pathlib import Path
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from vosr.cli.engine import add_trust_argument
 from vosr.cli.errors import fail
+from vosr.core.console import PlainConsole
 from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
 from vosr.evaluation.methods import Runtime, open_methods
+from vosr.evaluation.page import write_page
 from vosr.evaluation.protocols import open_benchmarks
 from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
@@ -58,6 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, …")
     parser.add_argument("--dtype", type=DTypeName, default="auto", help="Of the models' backbones.")
+    add_trust_argument(parser)
     parser.add_argument("--seed", type=int | None, help="Of the noise; made from each image if not given.")
     parser.add_argument(
         "--companions", type=Path | None, help="Folder with the VAE and encoder of a released model."
@@ -73,7 +76,7 @@ def run(options: Namespace) -> int:
     """Measure what is not measured yet and write the report; status 1 if some samples could not be read."""
     shard = _shard(options.shard)
     device = pick_device(_of_rank(options.device))
-    runtime = Runtime(str(device), options.dtype, options.companions, options.seed)
+    runtime = Runtime(str(device), options.dtype, options.companions, options.seed, options.trust_remote_code)
     methods, benchmarks = open_methods(options.model, runtime), open_benchmarks(options.data)
     measures = Measures(choose_metrics(options.metrics), device)
     comparison = Comparison(options.output, methods, benchmarks, measures, device)
@@ -117,11 +120,12 @@ def _write(comparison: Comparison, report: Report) -> None:
     write_csv(report, output / "images.csv")
     text = markdown(report)
     write_atomically(output / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+    write_page(comparison, report, output / "index.html")
 
 
 def _conclude(report: Report, output: Path) -> None:
     """Say on standard output what came out."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = PlainConsole()
     for table in report.summary.tables:
         shown = Table(title=heading(table), title_justify="left", box=None, pad_edge=False)
         shown.add_column("")
@@ -140,12 +144,12 @@ def _conclude(report: Report, output: Path) -> None:
         checks = [check for check in report.summary.checks if method in check.passed]
         if checks:
             passed, total = sum(c.passed[method] for c in checks), sum(c.total for c in checks)
-            console.print(f"synthetic_checks: {method} passes {passed} of {total}", markup=False)
+            console.print(f"synthetic_checks: {method} passes {passed} of {total}")
     for note in report.notes:
-        console.print(f"Note: {note}", markup=False)
+        console.print(f"Note: {note}")
     for name, reason in report.unavailable.items():
-        console.print(f"Note: {name} is unavailable: {reason}", markup=False)
-    console.print(f"Report: {output / 'report.md'} (also report.json, images.csv)", markup=False)
+        console.print(f"Note: {name} is unavailable: {reason}")
+    console.print(f"Report: {output / 'index.html'} (also report.md, report.json, images.csv)")
 
 
 class Bar:
@@ -156,7 +160,7 @@ class Bar:
     """
 
     def __init__(self, total: int) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = PlainConsole(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         terminal = self._console.is_terminal
         self._progress = Progress(*columns, console=self._console, transient=True, disable=not terminal)
@@ -178,4 +182,4 @@ class Bar:
         self._progress.update(self._task, advance=count, description=method)
         if self._progress.disable and time.monotonic() - self._said > _EVERY:
             self._said = time.monotonic()
-            self._console.print(f"{method}: {self._done} of {self._total} results", markup=False)
+            self._console.print(f"{method}: {self._done} of {self._total} results")

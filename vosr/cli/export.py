@@ -5,10 +5,12 @@ from typing import Literal
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from vosr.checkpoints import load_model, save_model, save_released
 from vosr.checkpoints.model_card import model_card
+from vosr.checkpoints.open import spelled
+from vosr.cli.engine import add_trust_argument
+from vosr.core.console import PlainConsole
 from vosr.core.files.atomic import write_atomically
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -19,6 +21,7 @@ DType = Literal["stored", "float32", "bfloat16", "float16"]
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--model", required=True, help="Run folder, model folder or shipped name.")
+    add_trust_argument(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, help="Folder to write.")
     parser.add_argument(
         "--layout", type=Layout, default="native", help="native, or vosr: the released checkpoints' layout."
@@ -34,11 +37,11 @@ def run(options: Namespace) -> int:
     output, dtype = options.output, DTYPES[options.dtype]
     if output.is_file():
         raise ValueError(f"{output} is a file; give a folder.")
-    model = load_model(options.model, dtype, options.companions)
+    model = load_model(options.model, dtype, options.companions, options.trust_remote_code, checkpoints=True)
     (save_released if options.layout == "vosr" else save_model)(model, output, dtype)
     text = model_card(model, Path(options.model).name, output.resolve().name)
     write_atomically(output / "README.md", lambda path: path.write_text(text))
     size = sum(path.stat().st_size for path in output.rglob("*.safetensors")) / 1e6
-    Console(soft_wrap=True).print(f"Exported {options.model} ({size:.1f} MB) to {output}")
-    Console(soft_wrap=True).print(f"Next: python main.py restore PHOTO -o restored --model {output}")
+    PlainConsole().print(f"Exported {options.model} ({size:.1f} MB) to {output}")
+    PlainConsole().print(f"Next: python main.py restore PHOTO -o restored --model {spelled(output)}")
     return 0

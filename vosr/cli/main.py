@@ -2,14 +2,19 @@
 
 import importlib
 import logging
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
 from vosr.cli.errors import OneLineParser, explain, fail
+from vosr.core.files.shown import shown
 
 TRAINING = {
     "fit": "Train a teacher or distil a student, as the config says.",
@@ -67,7 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
         if command in PLAN:
             return _plan(rest)
         if command in OTHERS:
-            return _call(command, rest)
+            show_log(logging.WARNING)
+            with _ended_by_sigterm():
+                return _call(command, rest)
     except KeyboardInterrupt:
         fail("Interrupted.", 130)
     except (ValueError, OSError) as error:
@@ -121,24 +128,50 @@ def _plan(arguments: list[str]) -> int:
     return run(arguments)
 
 
-def show_log() -> None:
+def show_log(level: int = logging.INFO) -> None:
     """Show what our own packages log, one line each: above the progress bar on a terminal, else on standard error."""
-    if sys.stdout.isatty():
+    if level == logging.INFO and sys.stdout.isatty():
         handler: logging.Handler = RichHandler(show_time=False, show_level=False, show_path=False)
     else:
         handler = logging.StreamHandler()
+    handler.setFormatter(_Shown("%(message)s"))
     for name in ("vosr", "data_pipelines"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(logging.INFO)
+        logger.setLevel(level)
+
+
+class _Shown(logging.Formatter):
+    """Names of files in messages move no cursor."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, also where a script that started it with & has SIGINT ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _call(command: str, arguments: list[str]) -> int:
     module_name, description = OTHERS[command]
     module = importlib.import_module(module_name)
     from vosr.cli.names import expand_arguments
+    from vosr.cli.values import OPTIONS_MODE
 
-    parser = OneLineParser(prog=f"main.py {command}", description=description)
+    parser = OneLineParser(prog=f"main.py {command}", description=description, parser_mode=OPTIONS_MODE)
     module.add_arguments(parser)
     parsed = parser.parse_args(expand_arguments(arguments))
     return int(module.run(parser.instantiate_classes(parsed)))

@@ -73,7 +73,14 @@ def _expand_value(kind: str, value: str) -> str:
 def _expand_model(model: dict[str, Any]) -> dict[str, Any]:
     if isinstance(model.get("init_args"), dict):
         return {**model, "init_args": _expand_model(model["init_args"])}
-    return {key: _expand(key, value) if key in REGISTRIES else value for key, value in model.items()}
+    return {key: _expand(key, value) if key in REGISTRIES else _inside(value) for key, value in model.items()}
+
+
+def _inside(value: Any) -> Any:
+    """Components among the arguments of a class that is none itself, such as the adversary's discriminator."""
+    if isinstance(value, dict) and isinstance(value.get("init_args"), dict):
+        return {**value, "init_args": _expand_model(value["init_args"])}
+    return value
 
 
 def _expand(kind: str, value: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import LightningArgumentParser
-from rich.console import Console
 
 from vosr.checkpoints.model_folder import save_record
 from vosr.checkpoints.open import shipped_names
@@ -14,6 +13,7 @@ from vosr.cli.names import expand_arguments
 from vosr.cli.plan_job import job_of
 from vosr.cli.plan_report import report
 from vosr.cli.training import TrainingCLI
+from vosr.core.console import PlainConsole
 from vosr.planning import DEVICES, Planner, advise, find_device
 from vosr.training.base import RestorationModule
 
@@ -48,7 +48,8 @@ class PlanCLI(TrainingCLI):
             described = _missing_teacher(config)
             if described is not None:
                 _describe(described, Path(folder))
-                config.model.init_args.teacher = Path(folder)
+                config.model.init_args.teacher = folder
+                config.model.init_args.trust_remote_code = True  # a record of the user's own config
             with torch.device("meta"):
                 self.model = self._get(self.parser.instantiate_classes(self.config), "model")
 
@@ -63,7 +64,7 @@ def run(arguments: list[str]) -> int:
     job, device = job_of(config), find_device(config.device)
     planner = Planner(cli.model, config.utilisation)
     plan = planner.plan(job, device)
-    report(Console(soft_wrap=True), planner, plan, config.device, advise(planner, plan))
+    report(PlainConsole(), planner, plan, config.device, advise(planner, plan))
     return 0
 
 

@@ -2,7 +2,9 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from vosr.core.console import labelled
 from vosr.planning import Job, Plan, Planner
 from vosr.planning.devices import GIB, TERA
 from vosr.planning.parts import count
@@ -20,13 +22,15 @@ def report(console: Console, planner: Planner, plan: Plan, device: str, advice: 
         advice: sentences on what to change.
     """
     job = plan.job
-    console.print(f"[bold]{_layout(job)} on {device}[/], {job.precision}, {_batch(job)}\n")
+    console.print(
+        Text.assemble((f"{_layout(job)} on {device}", "bold"), f", {job.precision}, {_batch(job)}\n")
+    )
     console.print(_parameters(planner))
     console.print(_flops(plan))
     console.print(_memory(plan, device))
     console.print(_time(plan, planner.utilisation))
     for sentence in advice:
-        console.print(f"[bold]To change[/]  {sentence}", highlight=False)
+        console.print(labelled("To change", 11, sentence))
 
 
 def _layout(job: Job) -> str:

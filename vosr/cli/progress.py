@@ -6,9 +6,9 @@ from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vosr.core.console import PlainConsole
 from vosr.jobs.job import Done, Event, Skipped
 from vosr.jobs.manifest import Manifest
 from vosr.jobs.plan import Plan
@@ -61,7 +61,7 @@ class Display:
         self.tally = Tally()
         self.pages: Path | None = None
         self._plan, self._quiet = plan, quiet
-        self._console = Console(stderr=True, soft_wrap=True, highlight=False)
+        self._console = PlainConsole(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(
             *columns, console=self._console, transient=True, disable=quiet or not self._console.is_terminal
@@ -88,7 +88,7 @@ class Display:
         """Take note of an event."""
         self.tally.add(event)
         if isinstance(event, Done) and event.error is not None and self.tally.failed <= MOST_ERRORS:
-            self._console.print(f"error: {event.error}", markup=False)
+            self._console.print(f"error: {event.error}")
         tried = self.tally.restored + self.tally.failed
         left = None if self._total is None else self._total - self.tally.skipped
         self._progress.update(self._task, completed=tried, total=left)
@@ -98,7 +98,7 @@ class Display:
     def complain(self, message: str) -> None:
         """Show an error that is about no single image."""
         self._incomplete = True
-        self._console.print(f"error: {message}", markup=False)
+        self._console.print(f"error: {message}")
 
     @property
     def status(self) -> int:
@@ -111,7 +111,7 @@ class Display:
         self._said = time.monotonic()
         rate = tried / (self._said - self._start)
         rest = f", {(left - tried) / rate / 60:.0f} minutes left" if left is not None and rate else ""
-        self._console.print(f"{tried} of {left or '?'} images, {rate:.2f} a second{rest}", markup=False)
+        self._console.print(f"{tried} of {left or '?'} images, {rate:.2f} a second{rest}")
 
     def _count(self) -> None:
         try:
@@ -124,19 +124,15 @@ class Display:
         tally = self.tally
         if tally.failed > MOST_ERRORS:
             more = f"error: {tally.failed - MOST_ERRORS} more images failed"
-            self._console.print(
-                more + (f"; {manifest.path} names them." if manifest.path else "."), markup=False
-            )
+            self._console.print(more + (f"; {manifest.path} names them." if manifest.path else "."))
         if self._quiet:
             return
-        out = Console(soft_wrap=True, highlight=False)
+        out = PlainConsole()
         tried = tally.restored + tally.failed
         where = tally.last.job.target if tally.last is not None and self._plan.single else self._plan.folder
         if tally.restored:
             spent = time.monotonic() - self._start
-            out.print(
-                f"Restored {tally.restored} of {tried} images in {_clock(spent)}: {where}", markup=False
-            )
+            out.print(f"Restored {tally.restored} of {tried} images in {_clock(spent)}: {where}")
         if tally.skipped:
             other = " with other settings" if manifest.other_settings() else ""
             out.print(
@@ -145,9 +141,9 @@ class Display:
                 markup=False,
             )
         if self.pages is not None:
-            out.print(f"Compare: {self.pages}", markup=False)
+            out.print(f"Compare: {self.pages}")
         for note, count in tally.notes.items():
-            out.print(f"Note: {note}" + (f" ({count} images)" if count > 1 else ""), markup=False)
+            out.print(f"Note: {note}" + (f" ({count} images)" if count > 1 else ""))
 
 
 def _clock(seconds: float) -> str:

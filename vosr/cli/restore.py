@@ -1,7 +1,5 @@
 """``restore``: photographs from files or folders."""
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,6 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
+from vosr.core.pool import cores
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_pages
@@ -20,7 +19,7 @@ from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError
-from vosr.jobs.manifest import Manifest
+from vosr.jobs.manifest import MANIFEST, Manifest
 from vosr.jobs.plan import COMPARISONS, Plan, Shard
 from vosr.jobs.video import SUFFIXES
 
@@ -90,7 +89,6 @@ def run(options: Namespace) -> int:
     work = Work(recipe_of(options), plan, Writing(encoding, options.frames), options.batch_size, workers)
     plan.check()
     work.check()
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
     display = Display(plan, options.quiet)
     with Manifest(options.manifest or _manifest(plan)) as manifest, display, _pages(plan, display):
         try:
@@ -131,6 +129,8 @@ def _run(
         display.add(event)
         if isinstance(event, Done):
             manifest.add(event)
+        else:
+            manifest.found(event.jobs)
 
     if len(devices) > 1:
         run_on_devices(work, devices, tell, opened)
@@ -157,6 +157,10 @@ def _plan(options: Namespace) -> Plan:
         options.compare,
         shard=Shard.parse(options.shard),
     )
+    if options.manifest is not None and format_of(options.manifest) is not None:
+        raise ValueError(
+            f"--manifest {options.manifest} is named as an image, and lines would be added to it."
+        )
     named = format_of(plan.output) if plan.to_file else None
     if named is not None and options.format not in (None, named.name):
         raise ValueError(f"{plan.output} is not named as a {options.format} file; leave out one of the two.")
@@ -168,10 +172,9 @@ def _manifest(plan: Plan) -> Path | None:
     if plan.single:
         return None
     part = f"_{plan.shard.index + 1}_of_{plan.shard.count}" if plan.shard.count > 1 else ""
-    return plan.folder / f"manifest{part}.jsonl"
+    return plan.folder / MANIFEST.replace(".", f"{part}.")
 
 
 def _workers(plan: Plan, devices: int) -> int:
     """Processes for each device: one per core that the devices leave, up to eight; none for a single image."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if plan.single else min(8, max(1, cores // devices - 1))
+    return 0 if plan.single else min(8, max(1, cores() // devices - 1))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,31 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
 
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
+from vosr.checkpoints.model_folder import names_code
+from vosr.checkpoints.open import spelled
 from vosr.checkpoints.training_state import is_complete
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
+from vosr.cli.values import load_yaml
+from vosr.core.console import PlainConsole, labelled
+from vosr.core.files.lock import locked
 from vosr.planning.throughput import Throughput
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
 from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
+from vosr.training.claim import claim_run, give_up
 from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
 from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
 
 PARSER_MODE = "vosr_yaml"
-set_loader(PARSER_MODE, lambda text: expand_config(yaml.safe_load(text)), exceptions=(yaml.YAMLError,))
+set_loader(PARSER_MODE, lambda text: expand_config(load_yaml(text)), exceptions=(yaml.YAMLError,))
 
 
 class TrainingParser(OneLineParser, LightningArgumentParser):
@@ -56,19 +62,25 @@ class TrainingCLI(LightningCLI):
     run: Path
 
     def __init__(self, arguments: list[str]) -> None:
-        super().__init__(
-            RestorationModule,
-            LightningDataModule,
-            save_config_callback=RunRecord,
-            seed_everything_default=0,
-            parser_class=TrainingParser,
-            parser_kwargs={"parser_mode": PARSER_MODE},
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            args=arguments,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-        )
+        self._held = ExitStack()
+        try:
+            super().__init__(
+                RestorationModule,
+                LightningDataModule,
+                save_config_callback=RunRecord,
+                seed_everything_default=0,
+                parser_class=TrainingParser,
+                parser_kwargs={"parser_mode": PARSER_MODE},
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                args=arguments,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+            )
+        finally:
+            self._held.close()
+            if hasattr(self, "run"):
+                give_up(self.run)
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         return super().init_parser(**({"parser_mode": PARSER_MODE} | kwargs))
@@ -106,22 +118,33 @@ class TrainingCLI(LightningCLI):
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
             raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
-        if config.get("ckpt_path") in ("last", "auto"):
-            last = config.ckpt_path == "last"
-            checkpoint = newest_checkpoint(group) if last else checkpoint_to_continue(group)
-            config.ckpt_path = None if checkpoint is None else str(checkpoint)
-            self.run = next_run(group) if checkpoint is None else checkpoint.parent.parent
+        checkpoint = self._checkpoint(config, group)
+        if checkpoint is not None:
+            self.run = checkpoint.parent.parent
         else:
-            if config.get("ckpt_path") and not Path(config.ckpt_path).exists():
-                raise FileNotFoundError(
-                    f"No checkpoint {config.ckpt_path}; give a .ckpt file or folder, 'last' to continue in {group}, "
-                    "or 'auto' to continue where there is something to continue."
-                )
-            if config.get("ckpt_path") and not is_complete(Path(config.ckpt_path)):
-                raise ValueError(
-                    f"{config.ckpt_path} is no whole checkpoint of a training run; give another one."
-                )
-            self.run = next_run(group)
+            self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
+        if self.subcommand == "fit" and self.run.is_dir() and getattr(rank_zero_only, "rank", 0) == 0:
+            self._held.enter_context(locked(self.run))
+
+    def _checkpoint(self, config: Any, group: Path) -> Path | None:
+        """Set ``ckpt_path`` for Lightning; the checkpoint, where its run goes on.
+
+        Raises:
+            ValueError, FileNotFoundError: there is no such checkpoint.
+        """
+        given = config.get("ckpt_path")
+        if given in ("last", "auto"):
+            checkpoint = newest_checkpoint(group) if given == "last" else checkpoint_to_continue(group)
+            config.ckpt_path = None if checkpoint is None else str(checkpoint)
+            return checkpoint
+        if given and not Path(given).exists():
+            raise FileNotFoundError(
+                f"No checkpoint {given}; give a .ckpt file or folder, 'last' to continue in {group}, or 'auto' to "
+                "continue where there is something to continue."
+            )
+        if given and not is_complete(Path(given)):
+            raise ValueError(f"{given} is no whole checkpoint of a training run; give another one.")
+        return None
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
@@ -170,7 +193,7 @@ class TrainingCLI(LightningCLI):
 
     def _show_images(self) -> None:
         if self.trainer.is_global_zero:
-            Console(soft_wrap=True).print(f"[bold]Images[/]      {self.run / 'images'}")
+            PlainConsole().print(labelled("Images", 14, self.run / "images"))
 
     def after_fit(self) -> None:
         if getattr(self.trainer, "fast_dev_run", False) or self.trainer.interrupted:
@@ -179,16 +202,23 @@ class TrainingCLI(LightningCLI):
         self.trainer.save_checkpoint(last, weights_only=False)  # also between two intervals
         if not self.trainer.is_global_zero:
             return
-        console = Console(soft_wrap=True)
-        console.print(f"\n[bold]Run folder[/]    {self.run}")
+        self._tell_of_run(PlainConsole())
+
+    def _tell_of_run(self, console: PlainConsole) -> None:
+        """Where everything is, and the commands that come next."""
+        console.print(labelled("\nRun folder", 15, self.run))
         for part in ("config.yaml", "metrics", "images", "checkpoints", "model"):
             console.print(f"  {part:13} {self.run / part}")
-        following = f"python main.py restore PHOTO -o restored --model {self.run}"
-        console.print(f"[bold]Next[/]          {following}")
+        model = spelled(self.run)
+        if self.model.shards is not None:  # its weights are in checkpoints
+            console.print(labelled("First", 14, f"python main.py export --model {model} -o FOLDER"))
+            model = "FOLDER"
+        code = " --trust_remote_code" if names_code(self.model.released()) else ""
+        console.print(labelled("Next", 14, f"python main.py restore PHOTO -o restored --model {model}{code}"))
         if self.model.card.kind == "teacher":
-            console.print(
-                f"[bold]or distil it[/]  python main.py fit --config configs/distill.yaml --model.teacher {self.run}"
-            )
+            code = " --model.trust_remote_code=true" if code else ""
+            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code}"
+            console.print(labelled("or distil it", 14, command))
 
 
 def _check_folder(option: str, given: Any) -> None:

@@ -1,14 +1,13 @@
 """``video``: films, image by image."""
 
-import signal
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
+from vosr.core.console import PlainConsole
 from vosr.imaging.formats import SUFFIXES as IMAGES
 from vosr.jobs.video import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
 
@@ -38,10 +37,9 @@ def run(options: Namespace) -> int:
         raise ValueError(f"{source} would overwrite itself; choose another output.")
     if not 0 <= options.crf <= 63:
         raise ValueError(f"crf must be within 0 to 63, not {options.crf}.")
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # schedulers stop a job by it
     recipe = recipe_of(options)
     restorer = recipe.open(options.device)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = PlainConsole(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Restoring", total=None)
@@ -59,10 +57,10 @@ def run(options: Namespace) -> int:
             )
         except KeyboardInterrupt:
             fail(f"Interrupted after {done} images; nothing was kept.", 130)
-    out = Console(soft_wrap=True, highlight=False)
-    out.print(f"Restored {done} images: {target}", markup=False)
+    out = PlainConsole()
+    out.print(f"Restored {done} images: {target}")
     for note in ("every image was restored by itself, so fine detail may flicker", *notes):
-        out.print(f"Note: {note}", markup=False)
+        out.print(f"Note: {note}")
     return 0
 
 

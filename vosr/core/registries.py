@@ -17,6 +17,7 @@ _PLACES = {
     "autoencoder": "vosr.autoencoders:AUTOENCODERS",
     "objective": "vosr.objectives:OBJECTIVES",
     "image_loss": "vosr.objectives:IMAGE_LOSSES",
+    "discriminator": "vosr.discriminators:DISCRIMINATORS",
     "metric": "vosr.metrics:METRICS",
 }
 
@@ -48,14 +49,22 @@ def describe(component: Component) -> dict[str, Any]:
     raise ValueError(f"{type(component).__name__} belongs to no registry: {', '.join(REGISTRIES)}.")
 
 
-def rebuild(kind: str, record: dict[str, Any]) -> Any:
+def rebuild(kind: str, record: dict[str, Any], trust_remote_code: bool = False) -> Any:
     """The component of :func:`describe`'s record.
+
+    Args:
+        kind: of the component.
+        record: a name and arguments.
+        trust_remote_code: whether a dotted path is imported; a registered name or a plug-in's needs no trust.
 
     Raises:
         UnknownNameError: the name is not registered here.
+        UntrustedCodeError: the name is a dotted path and ``trust_remote_code`` is false.
         TypeError: an argument that this version's component does not have.
     """
-    return REGISTRIES[kind].build(record["name"], **record["args"])
+    registry = REGISTRIES[kind]
+    cls = registry.get(record["name"]) if trust_remote_code else registry.trusted(record["name"])
+    return cls(**record["args"])
 
 
 def _plain(value: Any) -> Any:

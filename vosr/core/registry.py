@@ -2,17 +2,26 @@
 
 import difflib
 import importlib
+import logging
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from vosr.core.component import Component
+from vosr.core.files.shown import reason, shown
 
 T = TypeVar("T", bound=Component)
 
 
+log = logging.getLogger(__name__)
+
+
 class UnknownNameError(ValueError):
     """A name that no component of the kind has. The message holds the nearest names and all names."""
+
+
+class UntrustedCodeError(ValueError):
+    """A record from outside names a class by a dotted path, which would import code."""
 
 
 class Registry(Generic[T]):
@@ -33,6 +42,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.base = base
         self._entries: dict[str, type[T]] = {}
+        self._broken: dict[str, str] = {}
         self._plugins_loaded = False
 
     def add(self, name: str, cls: type[T]) -> None:
@@ -58,13 +68,35 @@ class Registry(Generic[T]):
             UnknownNameError: no such name, or nothing of this kind at that path.
         """
         self._load_plugins()
+        if "." in name and name not in self._entries:
+            return self._import(name)
+        return self._registered(name)
+
+    def trusted(self, name: str) -> type[T]:
+        """The class registered as ``name``, here or by an installed plug-in; nothing is imported for it.
+
+        Raises:
+            UntrustedCodeError: a dotted path.
+            UnknownNameError: no such name.
+        """
+        self._load_plugins()
+        if "." in name and name not in self._entries:
+            raise UntrustedCodeError(
+                f"The {self.kind} {shown(name)!r} is not a registered one: to build it, the Python module "
+                f"{shown(name.rpartition('.')[0])!r} would be imported and run. If you trust where this comes from, "
+                "give --trust_remote_code (trust_remote_code=True)."
+            )
+        return self._registered(name)
+
+    def _registered(self, name: str) -> type[T]:
         if name in self._entries:
             return self._entries[name]
-        if "." in name:
-            return self._import(name)
         near = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UnknownNameError(f"Unknown {self.kind} {name!r}.{hint} Known: {', '.join(self.names())}.")
+        hint += f" The plug-in of that name failed: {self._broken[name]}." if name in self._broken else ""
+        raise UnknownNameError(
+            f"Unknown {self.kind} {shown(name)!r}.{hint} Known: {', '.join(self.names())}."
+        )
 
     def build(self, name: str, **kwargs: Any) -> T:
         """Construct the component ``name`` with ``kwargs``."""
@@ -98,7 +130,16 @@ class Registry(Generic[T]):
         if not self._plugins_loaded:
             self._plugins_loaded = True
             for point in entry_points(group=f"vosr.{self.kind}"):
-                self.add(point.name, point.load())
+                try:
+                    self.add(point.name, point.load())
+                except (
+                    Exception,
+                    SystemExit,
+                ) as error:  # somebody else's code: it must not stop what needs none of it
+                    self._broken[point.name] = reason(error)
+                    log.warning(
+                        "The plug-in %s (%s) is passed over: %s.", point.name, point.value, reason(error)
+                    )
 
 
 def class_path(cls: type) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from huggingface_hub import constants, get_session, hf_hub_download
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -92,6 +91,8 @@ class Weights:
         return found
 
     def _fetch(self, repo: str, files: tuple[str, ...], cached_only: bool) -> Path | None:
+        from huggingface_hub import hf_hub_download  # an HTTP client, which shipped models do without
+
         for file in files:
             try:
                 path = hf_hub_download(repo, file, local_files_only=cached_only)
@@ -141,7 +142,7 @@ def load_strictly(
     )
 
 
-def check_fit(module: nn.Module, state: State, source: Path) -> None:
+def check_fit(module: nn.Module, state: State, source: str | Path) -> None:
     """Refuse weights that are not those of ``module``, which may be on the meta device.
 
     Args:
@@ -196,6 +197,8 @@ def empty_module(factory: Callable[[], M]) -> M:
 
 def _hub_answers() -> bool:
     """Whether the hub can be reached, asked once and briefly: its own client retries for half a minute."""
+    from huggingface_hub import constants, get_session
+
     if constants.HF_HUB_OFFLINE:
         return False
     try:

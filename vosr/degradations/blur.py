@@ -55,8 +55,8 @@ class GeneralizedBlur(Blur):
     Args:
         sigma: range of the standard deviation in pixels.
         family_probabilities: isotropic, anisotropic, generalised iso and aniso, plateau iso and aniso.
-        generalized_beta: range of the generalised families' exponent.
-        plateau_beta: range of the plateau families' exponent.
+        generalized_beta: range of the generalised families' exponent, half of the time below 1 and half above.
+        plateau_beta: range of the plateau families' exponent, likewise.
     """
 
     def __init__(

@@ -37,25 +37,44 @@ def whole(image: Tensor) -> Canvas:
     return Canvas(image, torch.full((batch,), height), torch.full((batch,), width))
 
 
-def resize(canvas: Canvas, height: Tensor, width: Tensor, mode: Tensor) -> Canvas:
-    """Resize each image as ``torch.nn.functional.interpolate(size=…, align_corners=False)`` would.
+def resize(
+    canvas: Canvas, height: Tensor, width: Tensor, mode: Tensor, factor: Tensor | None = None
+) -> Canvas:
+    """Resize each image as ``torch.nn.functional.interpolate(align_corners=False)`` would.
 
     Args:
         canvas: input.
         height: new heights, (B,).
         width: new widths, (B,).
         mode: index into :data:`MODES`, (B,).
+        factor: new size over old before rounding down, float64 (B,), as ``scale_factor`` would have it: bilinear and
+            bicubic positions are stepped by 1 / factor. By default as ``size`` would: by the ratio of the sizes.
     """
     image = canvas.image
-    if torch.equal(height, canvas.height) and torch.equal(width, canvas.width):
-        return canvas  # every mode is the identity
+    same = (height == canvas.height) & (width == canvas.width)
+    still = True if factor is None else (factor == 1) | (mode != MODES.index("bicubic"))
+    if bool((same & still).all()):
+        return canvas  # at the same size torch's bicubic alone moves, by a fraction of a pixel
     before = canvas.height == image.shape[2], canvas.width == image.shape[3]
-    if all(bool(same.all()) for same in (*before, height == height[0], width == width[0], mode == mode[0])):
-        resized = F.interpolate(image, (int(height[0]), int(width[0])), mode=MODES[int(mode[0])])
-        return Canvas(resized, height, width)
-    rows = resize_matrices(canvas.height, height, mode, image.shape[2]).to(image, non_blocking=True)
-    columns = resize_matrices(canvas.width, width, mode, image.shape[3]).to(image, non_blocking=True)
+    alike = [height == height[0], width == width[0], mode == mode[0]]
+    alike += [] if factor is None else [factor == factor[0]]
+    if all(bool(same.all()) for same in (*before, *alike)):
+        how = MODES[int(mode[0])]
+        size = (int(height[0]), int(width[0]))
+        if factor is None or how == "area":
+            return Canvas(F.interpolate(image, size, mode=how), height, width)
+        return Canvas(_stepped(image, size, float(factor[0]), how), height, width)
+    rows = resize_matrices(canvas.height, height, mode, image.shape[2], factor)
+    columns = resize_matrices(canvas.width, width, mode, image.shape[3], factor)
+    rows, columns = (matrix.to(image, non_blocking=True) for matrix in (rows, columns))
     return Canvas(rows[:, None] @ image @ columns.mT[:, None], height, width)
+
+
+def _stepped(image: Tensor, size: tuple[int, int], factor: float, mode: str) -> Tensor:
+    """Interpolation by a factor; by sizes where a side would have no pixel and gets one."""
+    if min(int(side * factor) for side in image.shape[2:]) < 1:
+        return F.interpolate(image, size, mode=mode)
+    return F.interpolate(image, scale_factor=factor, mode=mode)
 
 
 def filter2d(canvas: Canvas, kernels: Tensor) -> Canvas:
@@ -74,11 +93,16 @@ def filter2d(canvas: Canvas, kernels: Tensor) -> Canvas:
     return Canvas(edge_repeated(filtered, canvas.height, canvas.width), canvas.height, canvas.width)
 
 
-def resize_matrices(before: Tensor, after: Tensor, mode: Tensor, canvas: int) -> Tensor:
+def resize_matrices(
+    before: Tensor, after: Tensor, mode: Tensor, canvas: int, factor: Tensor | None = None
+) -> Tensor:
     """Resampling weights (B, largest new size, canvas); rows past an image's new size repeat its last one."""
     largest = int(after.max())
     position = torch.minimum(torch.arange(largest)[None], after[:, None] - 1).float()
-    ratio = (before / after).float()[:, None]
+    ratio = before / after
+    if factor is not None:  # a side that stays as long is copied, except by bicubic interpolation
+        ratio = torch.where((before != after) | (mode == MODES.index("bicubic")), 1 / factor, ratio)
+    ratio = ratio.float()[:, None]
     last = (before - 1)[:, None]
     centre = (position + 0.5) * ratio - 0.5
     weights = (

@@ -61,12 +61,23 @@ class Draws:
         """Odd, 7 to 21."""
         return 7 + 2 * self.choice((1.0,) * 8)
 
+    def exponent(self, bounds: tuple[float, float]) -> Tensor:
+        """Half of the time below 1 and half above it, where 1 lies within ``bounds``; U(low, high) elsewhere."""
+        low, high = bounds
+        if not low <= 1 <= high:
+            return self.uniform(low, high)
+        return torch.where(self.happens(0.5), self.uniform(low, 1.0), self.uniform(1.0, high))
+
     def sinc(self) -> Tensor:
-        """Ringing kernels (B, 21, 21): small ones keep more, U(pi / 3, pi), large ones U(pi / 5, pi)."""
+        """Ringing kernels (B, 21, 21) of a stage: small ones keep more, U(pi / 3, pi), large ones U(pi / 5, pi)."""
         size = self.kernel_size()
         share = self.uniform()
         lowest = torch.where(size < 13, math.pi / 3, math.pi / 5)
         return sinc_kernels(size, lowest + (math.pi - lowest) * share)
+
+    def final_sinc(self) -> Tensor:
+        """Ringing kernels (B, 21, 21) of the end: U(pi / 3, pi) at every size."""
+        return sinc_kernels(self.kernel_size(), self.uniform(math.pi / 3, math.pi))
 
     def blur(
         self,
@@ -81,7 +92,7 @@ class Draws:
         family, size = self.choice(family_probabilities), self.kernel_size()
         sigma_x, sigma_y, theta = self.uniform(*sigma), self.uniform(*sigma), self.uniform(-math.pi, math.pi)
         round_one = family % 2 == 0
-        beta = torch.where(family < 4, self.uniform(*generalized_beta), self.uniform(*plateau_beta))
+        beta = torch.where(family < 4, self.exponent(generalized_beta), self.exponent(plateau_beta))
         kernels = blur_kernels(
             family,
             size,

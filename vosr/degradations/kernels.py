@@ -1,4 +1,4 @@
-"""Blur kernels of Real-ESRGAN for a whole batch at once (METHOD section 7)."""
+"""Blur kernels of Real-ESRGAN for a whole batch at once (docs/method.md#degradation)."""
 
 import math
 

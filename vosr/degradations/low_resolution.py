@@ -17,8 +17,8 @@ from vosr.degradations.pillow import pillow_bicubic
 class LowResolution(Degradation):
     """Reduces by one of several scales, applies its steps there, and enlarges back as inference does.
 
-    Reducing antialiases, as image programs do. Enlarging is Pillow's bicubic (METHOD section 5). With no steps and
-    scale 1 the image stays as it is.
+    Reducing antialiases, as image programs do. Enlarging is Pillow's bicubic (docs/method.md#sampling). With no steps
+    and scale 1 the image stays as it is.
 
     Args:
         scales: reductions to draw from; 1 keeps the size.

@@ -1,4 +1,4 @@
-"""Gaussian and Poisson noise, colour or grey, chosen per image (METHOD section 7)."""
+"""Gaussian and Poisson noise, colour or grey, chosen per image (docs/method.md#degradation)."""
 
 from collections.abc import Callable
 

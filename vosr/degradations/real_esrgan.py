@@ -1,4 +1,4 @@
-"""Second-order degradation of Real-ESRGAN, drawn per image (METHOD section 7)."""
+"""Second-order degradation of Real-ESRGAN, drawn per image (docs/method.md#degradation)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,8 +29,8 @@ class Stage:
         sinc_probability: of a ringing kernel instead of a blur kernel.
         sigma: range of the blur's standard deviation, pixels.
         family_probabilities: isotropic, anisotropic, generalised iso and aniso, plateau iso and aniso.
-        generalized_beta: range of the generalised families' exponent.
-        plateau_beta: range of the plateau families' exponent.
+        generalized_beta: range of the generalised families' exponent, half of the time below 1 and half above.
+        plateau_beta: range of the plateau families' exponent, likewise.
         resize_probabilities: up, down, keep.
         resize_range: smallest and largest factor.
         gaussian_probability: of Gaussian noise; Poisson else.
@@ -138,7 +138,7 @@ class RealESRGAN(Degradation):
             "first_quality": single.uniform(*self.jpeg_quality),
             "second_quality": single.uniform(*self.jpeg_quality),
             "final_kernel": torch.where(
-                final_sinc.view(-1, 1, 1), shared.sinc(), identity_kernels(batch_size)
+                final_sinc.view(-1, 1, 1), shared.final_sinc(), identity_kernels(batch_size)
             ),
             "final_mode": shared.choice((1.0,) * len(MODES)),
             "jpeg_last": shared.happens(0.5),
@@ -160,7 +160,7 @@ class RealESRGAN(Degradation):
     def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
         canvas = whole(hq)
         full, small = (canvas.height, canvas.width), (canvas.height // self.scale, canvas.width // self.scale)
-        canvas = _apply_stage(canvas, params["first"], full)
+        canvas = _apply_stage(canvas, params["first"], full, by_factor=True)
         canvas = _compressed(canvas, params["first_quality"])
         canvas = _apply_stage(canvas, params["second"], small)
         canvas = _compressed(canvas, params["second_quality"], ~params["jpeg_last"])
@@ -191,11 +191,18 @@ def _draw_stage(stage: Stage, shared: Draws, single: Draws) -> DegradationParams
     }
 
 
-def _apply_stage(canvas: Canvas, params: DegradationParams, relative_to: tuple[Tensor, Tensor]) -> Canvas:
-    """Blur, resize by the drawn factor of the size ``relative_to``, add noise."""
+def _apply_stage(
+    canvas: Canvas, params: DegradationParams, relative_to: tuple[Tensor, Tensor], by_factor: bool = False
+) -> Canvas:
+    """Blur, resize by the drawn factor of the size ``relative_to``, add noise.
+
+    With ``by_factor`` positions are stepped by 1 / factor, not by the ratio of the rounded sizes, as the reference's
+    first stage does.
+    """
     canvas = filter2d(canvas, params["kernel"])
-    height, width = ((size * params["factor"]).long().clamp_min(1) for size in relative_to)
-    canvas = resize(canvas, height, width, params["mode"])
+    factor = params["factor"].double()
+    height, width = ((size * factor).long().clamp_min(1) for size in relative_to)
+    canvas = resize(canvas, height, width, params["mode"], factor if by_factor else None)
     image, gaussian, grey = canvas.image, params["gaussian"], params["grey"]
     seed, sigma, scale = (
         params[name].to(image.device, non_blocking=True) for name in ("seed", "sigma", "poisson_scale")

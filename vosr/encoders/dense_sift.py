@@ -21,7 +21,7 @@ _LOG_MEAN, _LOG_STD = -4.5, 0.9
 class DenseSIFT(Encoder):
     """Dense SIFT descriptors with local colour and contrast: fixed, no download.
 
-    The image is resized to a square (METHOD section 1) and slightly blurred. Per token: 4 x 4 cells, each a
+    The image is resized to a square (docs/method.md#inputs) and slightly blurred. Per token: 4 x 4 cells, each a
     triangle-weighted histogram of gradient directions in 8 bins, normalised together (RootSIFT; flat regions
     give zeros instead of amplified noise), then the mean colour and the log of the mean gradient, which that
     normalisation would lose. Neighbouring tokens share half of their cells. Entries are standardised to about

@@ -81,7 +81,7 @@ def from_dinov2(state: State, grid: int) -> State:
 
 
 def resample_positions(positions: Tensor, grid: int, exact: bool = False) -> Tensor:
-    """Position embedding for another grid (METHOD section 1).
+    """Position embedding for another grid (docs/method.md#inputs).
 
     Args:
         positions: trained embedding of a square grid, (1, n * n, D).

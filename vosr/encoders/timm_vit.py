@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vosr.core.files.shown import shown
 from vosr.core.frozen import FrozenModule
 from vosr.core.weights import (
     State,
@@ -22,6 +23,10 @@ from vosr.encoders.resize import resize_square
 
 RGB = tuple[float, float, float]
 IMAGENET: tuple[RGB, RGB] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+SIZES = {"depth": 128, "embed_dim": 8192, "num_heads": 128, "mlp_ratio": 16, "patch_size": 64}
+"""What ``overrides`` may change, and how far."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class ViTSpec:
 class TimmViT(FrozenModule, Encoder):
     """A frozen vision transformer that gives the patch tokens of one intermediate block.
 
-    The image is resized to a square (METHOD section 1). Class and register tokens are left out. Blocks
+    The image is resized to a square (docs/method.md#inputs). Class and register tokens are left out. Blocks
     after the chosen one are not even loaded.
 
     Args:
@@ -78,7 +83,7 @@ class TimmViT(FrozenModule, Encoder):
         super().__init__()
         self.input_size = input_size
         self.final_norm = final_norm
-        options = {"num_classes": 0, "img_size": input_size, **(overrides or {})}
+        options = {"num_classes": 0, "img_size": input_size, **checked_sizes(overrides or {})}
         path = spec.weights.locate(weights) if pretrained and not on_meta() else None
         make = random_module if path is None else empty_module
         vit = make(lambda: _create(spec.model, options))
@@ -124,9 +129,27 @@ class TimmViT(FrozenModule, Encoder):
         }
 
 
+def checked_sizes(overrides: dict[str, Any]) -> dict[str, float]:
+    """Sizes of a transformer that replace its architecture's own; nothing else gets to timm, which would load files.
+
+    Raises:
+        ValueError: another key, or a value that is no size.
+    """
+    for key, value in overrides.items():
+        if key not in SIZES:
+            raise ValueError(f"overrides may change {', '.join(SIZES)}, not {shown(key)!r}.")
+        if type(value) not in (int, float) or not 0 < value <= SIZES[key]:
+            raise ValueError(
+                f"overrides: {key} must be a number up to {SIZES[key]}, not {shown(repr(value))[:40]}."
+            )
+    return overrides
+
+
 def _create(model: str, options: dict[str, Any]) -> Any:
     import timm  # here, for a quick start of everything else
 
+    if model not in timm.list_models():  # other names make timm fetch a record from elsewhere
+        raise ValueError(f"timm.list_models() does not list {shown(model)!r}.")
     try:
         return timm.create_model(model, **options)
     except TypeError as error:

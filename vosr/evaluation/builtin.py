@@ -83,7 +83,7 @@ def _path(name: str) -> Path | None:
 def _photograph(name: str) -> Pixels:
     path = _path(name)
     assert path is not None
-    with Image.open(path) as photograph:
+    with Image.open(path, formats=("PNG", "JPEG")) as photograph:
         rgb = photograph.convert("RGB")
     return np.asarray(rgb.reduce(2) if path.suffix == ".jpg" else rgb)
 

@@ -63,7 +63,7 @@ def moderate(hq: Pixels, key: str, scale: int) -> Pixels:
     noisy = np.clip(np.round(small + rng.normal(0, NOISE, small.shape)), 0, 255).astype(np.uint8)
     encoded = io.BytesIO()
     Image.fromarray(noisy).save(encoded, "JPEG", quality=QUALITY)
-    return np.asarray(Image.open(encoded).convert("RGB"))
+    return np.asarray(Image.open(encoded, formats=("JPEG",)).convert("RGB"))
 
 
 def _unrepeated(lq: Pixels, scale: int) -> Pixels:

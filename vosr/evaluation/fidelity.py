@@ -1,4 +1,4 @@
-"""Full-reference measures on the luma, as the super-resolution literature reports them (METHOD section 10)."""
+"""Full-reference measures on the luma, as the super-resolution literature reports them (docs/method.md#protocol)."""
 
 import torch
 from torch import Tensor

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vosr.evaluation import words
 from vosr.evaluation.published import COLUMNS, DIGITS, SOURCE, TABLE
-from vosr.evaluation.report import Report
+from vosr.evaluation.report import Report, plain
 from vosr.evaluation.statistics import Estimate
 from vosr.evaluation.summary import CheckRow, Table
 
@@ -92,15 +92,15 @@ def _protocol(report: Report) -> Iterator[str]:
     yield "## Protocol"
     yield ""
     for benchmark, protocol in report.protocols.items():
-        yield f"- **{benchmark}**: {_plain(protocol)}"
+        yield f"- **{benchmark}**: {plain(protocol)}"
     for method, description in report.summary.descriptions.items():
-        yield f"- **{method}**: {_plain(description)}"
+        yield f"- **{method}**: {plain(description)}"
     for name, definition in report.definitions.items():
         yield f"- {words.title(name)}: {definition}"
     for name, reason in report.unavailable.items():
         yield f"- {name}: unavailable. {reason}"
     yield f"- Intervals: {report.intervals}"
-    yield f"- Machine: {_plain(report.environment)}"
+    yield f"- Machine: {plain(report.environment)}"
 
 
 def _published() -> Iterator[str]:
@@ -113,14 +113,6 @@ def _published() -> Iterator[str]:
         for row in TABLE
     ]
     yield from _grid(["published", "steps", *COLUMNS], rows)
-
-
-def _plain(values: dict[str, object]) -> str:
-    shown = {key: value for key, value in values.items() if value not in (None, "", [], (), {})}
-    return "; ".join(
-        f"{key}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}"
-        for key, value in shown.items()
-    )
 
 
 def _grid(columns: list[str], rows: list[list[str]]) -> Iterator[str]:

@@ -91,12 +91,14 @@ class Runtime:
         dtype: of backbone and encoder.
         companions: folder with the VAE and encoder of a released model.
         seed: of the noise; made from each image if not given.
+        trust_remote_code: see :func:`vosr.checkpoints.load_model`.
     """
 
     device: str = "auto"
     dtype: DTypeName = "auto"
     companions: Path | None = None
     seed: int | None = None
+    trust_remote_code: bool = False
 
 
 class Model(Method):
@@ -117,6 +119,7 @@ class Model(Method):
 
     def fingerprint(self) -> str:
         runtime = replace(self._runtime, device=str(pick_device(self._runtime.device)), companions=None)
+        runtime = replace(runtime, trust_remote_code=False)
         return hashlib.blake2b(
             f"{self._files} {self._settings} {runtime}".encode(), digest_size=16
         ).hexdigest()
@@ -124,7 +127,11 @@ class Model(Method):
     def open(self) -> dict[str, object]:
         runtime = self._runtime
         self._restorer = Restorer.from_pretrained(
-            self._name, runtime.device, runtime.dtype, runtime.companions
+            self._name,
+            runtime.device,
+            runtime.dtype,
+            runtime.companions,
+            trust_remote_code=runtime.trust_remote_code,
         )
         model, engine = self._restorer.model, self._restorer.engine
         self._settings.check(model)

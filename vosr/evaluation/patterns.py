@@ -95,7 +95,7 @@ def photograph(size: int) -> Pixels:
     spec = find_spec("skimage")
     assert spec is not None
     assert spec.origin is not None
-    with Image.open(Path(spec.origin).parent / "data/chelsea.png") as image:
+    with Image.open(Path(spec.origin).parent / "data/chelsea.png", formats=("PNG",)) as image:
         return np.asarray(
             image.convert("RGB").crop((90, 0, 390, 300)).resize((size, size), Image.Resampling.BICUBIC)
         )

@@ -61,7 +61,7 @@ def make_report(comparison: Comparison, records: Records, command: str) -> Repor
         summary,
         [method.label for method in comparison.methods],
         {benchmark.name: benchmark.protocol for benchmark in comparison.benchmarks},
-        {name: first_line(METRICS.get(name)) for name in comparison.measures.metrics} | {},
+        {name: first_line(METRICS.get(name)) for name in comparison.measures.metrics},
         comparison.measures.unavailable,
         environment(comparison.device) | {"luma": LUMA},
         notes,
@@ -109,3 +109,15 @@ def write_csv(report: Report, path: Path) -> None:
             + ["; ".join(failed)]
         )
     write_atomically(path, lambda temporary: temporary.write_text(text.getvalue(), encoding="utf-8"))
+
+
+def plain(values: dict[str, object]) -> str:
+    """A record in one line, without what is empty."""
+    shown = {key: value for key, value in values.items() if value not in (None, "", [], (), {})}
+    return "; ".join(f"{key}: {_inline(value)}" for key, value in shown.items())
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_inline(each)}" for key, each in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

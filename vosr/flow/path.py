@@ -1,4 +1,4 @@
-"""The straight path between data and noise (METHOD section 3). t = 1 is noise, t = 0 is data."""
+"""The straight path between data and noise (docs/method.md#flow-matching). t = 1 is noise, t = 0 is data."""
 
 from torch import Tensor
 

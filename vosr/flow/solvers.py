@@ -1,4 +1,4 @@
-"""Fixed-grid integration of a velocity from noise to data (METHOD section 5)."""
+"""Fixed-grid integration of a velocity from noise to data (docs/method.md#sampling)."""
 
 from itertools import pairwise
 from typing import Literal

@@ -1,4 +1,7 @@
-"""Interface of a guidance: how conditions are mixed in training and combined in sampling (METHOD section 4)."""
+"""Interface of a guidance: mixing of conditions in training, their combination in sampling.
+
+See docs/method.md#partial-condition.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Restoration-oriented guidance, the paper's (METHOD section 4)."""
+"""Restoration-oriented guidance, the paper's (docs/method.md#partial-condition)."""
 
 import torch
 

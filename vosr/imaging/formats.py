@@ -83,7 +83,7 @@ FORMATS = {
     if known.name != "avif" or features.check("avif")
 }  # fmt: skip
 """Formats that can be written."""
-READ_ONLY = (".gif", ".mpo")
+READ_ONLY = (".gif", ".mpo", ".jp2", ".ppm", ".pgm")
 SUFFIXES = (*(suffix for known in FORMATS.values() for suffix in known.suffixes), *READ_ONLY)
 """Files that a folder is searched for."""
 PILLOW_READS = (

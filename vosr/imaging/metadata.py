@@ -66,9 +66,10 @@ def gathered(
         notes.append(f"{exif.damaged} damaged EXIF values left out")
     orientation = exif.whole(ORIENTATION) or xmp_orientation(xmp)
     kept, usable = exif.kept(), _usable(resolution) or _usable(_exif_resolution(exif))
-    if X_RESOLUTION in kept.main and _exif_resolution(exif) is None:
+    if X_RESOLUTION in kept.main and _exif_resolution(exif) in (None, (0.0, 0.0)):
+        if _exif_resolution(exif) is None:
+            notes.append("EXIF resolution left out: it is no number")
         kept = kept.without(_RESOLUTIONS)
-        notes.append("EXIF resolution left out: it is no number")
     said = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
     metadata = Metadata(
         None if kept.empty else kept.tobytes(), xmp or None, iptc or None, text, said or None, usable
@@ -85,7 +86,7 @@ def fitted(metadata: Metadata, form: Format, size: tuple[int, int]) -> tuple[Met
     block = None if exif.empty or "exif" not in form.holds else exif.tobytes()
     if form.name == "jpeg" and block is not None and len(block) > LONGEST_IN_JPEG:
         exif, names = exif.shortened(LONGEST_IN_JPEG)
-        block = exif.tobytes()
+        block = None if exif.empty else exif.tobytes()
         lost.append(f"JPEG holds 64 KiB of EXIF: left out {', '.join(names[:8])}")
     text, comment = _texts(metadata, form)
     fit = Metadata(
@@ -96,7 +97,7 @@ def fitted(metadata: Metadata, form: Format, size: tuple[int, int]) -> tuple[Met
         comment,
         metadata.resolution or _usable(_exif_resolution(exif)),
     )
-    if metadata.exif and block is None:
+    if metadata.exif and "exif" not in form.holds:
         lost.append(f"{form.pillow} holds no EXIF")
     missing = [key for key, _ in metadata.text if key not in dict(text)]
     if missing and not (comment and missing == [_COMMENT]):
@@ -109,14 +110,15 @@ def fitted(metadata: Metadata, form: Format, size: tuple[int, int]) -> tuple[Met
 
 
 def without_gain_map(xmp: bytes) -> bytes:
-    """An XMP packet that no longer announces a gain map, which enlarged images do not have."""
+    """An XMP packet that no longer announces a gain map, which restored images do not have."""
     xmp = re.sub(rb"\s+(?:hdrgm|HDRGainMap):\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')", b"", xmp)
+    xmp = re.sub(rb"<((?:hdrgm|HDRGainMap):\w+)\b[^>]*(?:/>|>.*?</\1>)", b"", xmp, flags=re.S)
     return re.sub(rb"<Container:Directory>.*?</Container:Directory>", b"", xmp, flags=re.S)
 
 
 def announces_gain_map(xmp: bytes | None) -> bool:
     """Whether an XMP packet says that the file holds a gain map."""
-    return xmp is not None and (b"hdr-gain-map" in xmp or b"HDRGainMap" in xmp)
+    return re.search(rb"\b(?:hdrgm|HDRGainMap):[A-Z]", xmp or b"") is not None
 
 
 def _kept_bytes(
@@ -149,11 +151,13 @@ def _texts(metadata: Metadata, form: Format) -> tuple[tuple[tuple[str, str], ...
 
 
 def _exif_resolution(exif: Exif) -> tuple[float, float] | None:
-    """Pixels an inch."""
+    """Pixels an inch; zeros where only the shape of a pixel is said, None where nothing is."""
     x, y = exif.ratio(X_RESOLUTION), exif.ratio(Y_RESOLUTION)
     unit = exif.whole(RESOLUTION_UNIT) or _INCH
-    if x is None or y is None or unit not in (_INCH, _CENTIMETRE):
-        return None if x is None or y is None else (0.0, 0.0)
+    if x is None or y is None:
+        return None
+    if unit not in (_INCH, _CENTIMETRE):
+        return 0.0, 0.0
     scale = _PER_INCH if unit == _CENTIMETRE else 1.0
     return x * scale, y * scale
 

@@ -32,9 +32,8 @@ class Opened(Protocol):
     def header(self) -> Header:
         """What decoding the first image takes, and how many there are."""
 
-    @property
-    def plain_jpeg(self) -> bool:
-        """Whether it is a JPEG in upright sRGB: any decoder gives its colours."""
+    def plain(self) -> Image.Image | None:
+        """The first image, not decoded yet, where it is nothing but upright RGB of 8 bits in sRGB; else None."""
 
     def first(self, reduce_to: tuple[int, int] | None = None) -> Stored:
         """Decode the first image. Raises what decoders do.
@@ -89,7 +88,6 @@ def opened(file: BinaryIO) -> Iterator[Opened]:
 class _Tiff:
     """A TIFF: pages that tifffile decodes, but for rare kinds of colours that Pillow does."""
 
-    plain_jpeg = False
     loops = 0
 
     def __init__(self, file: BinaryIO, pages: list[TiffPage]) -> None:
@@ -98,6 +96,9 @@ class _Tiff:
     @property
     def header(self) -> Header:
         return replace(self._pages[0].header, frames=len(self._pages))
+
+    def plain(self) -> Image.Image | None:
+        return None
 
     def first(self, reduce_to: tuple[int, int] | None = None) -> Stored:
         return self._decoded(self._pages[0])
@@ -138,17 +139,19 @@ class _Other:
         count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         return Header(*image.size, len(image.getbands()), itemsize, count)
 
-    @property
-    def plain_jpeg(self) -> bool:
-        image, info = self._image, self._image.info
-        if image.format not in ("JPEG", "MPO") or image.mode != "RGB":
-            return False
-        profile = info.get("icc_profile")
+    def plain(self) -> Image.Image | None:
+        image, info, parts = self._image, self._image.info, self._parts
+        if image.mode != "RGB" or "transparency" in info or image.format == "AVIF":
+            return None
+        if parts is not None and parts.depth == 16:
+            return None
+        profile = info.get("icc_profile") if parts is None else parts.profile
+        exif = Exif.parse(info.get("exif")) if parts is None else parts.exif
+        xmp = info.get("xmp") if parts is None else parts.xmp
         if profile and not (space_of(profile) == "rgb" and is_srgb(profile)):
-            return False
-        exif = Exif.parse(info.get("exif"))
-        orientation = exif.whole(ORIENTATION) or xmp_orientation(info.get("xmp"))
-        return orientation == 1 and not (exif.adobe_rgb and not profile)
+            return None
+        upright = (exif.whole(ORIENTATION) or xmp_orientation(xmp)) == 1
+        return image if upright and (profile or not exif.adobe_rgb) else None
 
     def first(self, reduce_to: tuple[int, int] | None = None) -> Stored:
         self.header.check()

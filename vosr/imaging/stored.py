@@ -104,7 +104,8 @@ def _srgb(
     if profile is not None and space_of(profile) != space:
         profile, notes = None, (*notes, "colour profile left out: it does not fit the image")
     if profile is not None and not (space == "rgb" and is_srgb(profile)):
-        colours, converted = to_srgb(colours, profile, dtype), True
+        fast = dtype == np.uint8  # for training, where a level of 8 bits hardly matters and time does
+        colours, converted = to_srgb(colours, profile, dtype, fast), True
     elif space == "cmyk":
         colours = _plain_rgb(colours)
     if space == "cmyk":

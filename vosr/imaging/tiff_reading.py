@@ -168,9 +168,8 @@ def _check_whole(page: tifffile.TiffPage, binary: BinaryIO) -> None:
 def _samples(page: tifffile.TiffPage, channels: int) -> tuple[NDArray, NDArray | None, tuple[str, ...]]:
     samples = page.asarray()
     samples = {"YX": samples[..., None], "SYX": np.moveaxis(samples, 0, -1)}.get(page.axes, samples)
-    if page.bitspersample == 24 and page.parent.tiff.byteorder == "<":
-        # tifffile takes the first byte for the highest, whatever the order of the file
-        samples = (samples & 0xFF) << 16 | samples & 0xFF00 | samples >> 16
+    if page.bitspersample == 24:
+        samples = _ordered(samples, page.parent.tiff.byteorder)
     extra = tuple(int(kind) for kind in page.extrasamples)
     if page.colormap is not None:
         colours = _looked_up(samples[..., 0], page.colormap)
@@ -182,6 +181,13 @@ def _samples(page: tifffile.TiffPage, channels: int) -> tuple[NDArray, NDArray |
     )
     colours, alpha, notes = _split(scaled, channels, extra)
     return colours, alpha, (*told, *notes)
+
+
+def _ordered(samples: NDArray, order: str) -> NDArray:
+    """24-bit samples, which tifffile takes for packed bits, as the byte order of the file has them."""
+    if order == "<":
+        return (samples & 0xFF) << 16 | samples & 0xFF00 | samples >> 16
+    return samples.byteswap()
 
 
 def _looked_up(indices: NDArray, table: NDArray[np.uint16]) -> NDArray[np.uint8]:

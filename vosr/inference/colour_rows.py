@@ -1,4 +1,4 @@
-"""Colour correction over a whole image that arrives in strips (METHOD section 5)."""
+"""Colour correction over a whole image that arrives in strips (docs/method.md#colour-correction)."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vosr.imaging.color import WAVELET_REACH, wavelet
-from vosr.model import ColorFix
+from vosr.core.options import ColorFix
+from vosr.imaging.color import ATROUS_REACH, WAVELET_REACH, atrous, wavelet
 
 Strips = Iterator[Tensor]
 """(B, 3, rows, W) from top to bottom, about [0, 1]."""
@@ -16,14 +16,34 @@ Reference = Callable[[int, int], Tensor]
 """Rows [top, bottom) of the enlarged input, (B, 3, rows, W) in [0, 1]."""
 IN_MEMORY = 2**28
 """Bytes of strips kept in memory before they go to a temporary file."""
+EPSILON = 1e-5
+"""Added to each deviation by adain."""
 
 
-def fixed_rows(name: ColorFix, strips: Strips, reference: Reference) -> Strips:
-    """The strips after :func:`vosr.imaging.color.apply_color_fix` of the whole image, clamped to [0, 1]."""
-    fix = {"adain": adain_rows, "wavelet": wavelet_rows}
-    fixed = fix[name](strips, reference) if name in fix else strips
+def fixed_rows(name: ColorFix, strips: Strips, reference: Reference, eight_bit: bool = False) -> Strips:
+    """The strips after colour correction of the whole image, within [0, 1].
+
+    Args:
+        name: of the correction.
+        strips: the restored image.
+        reference: the enlarged input; for ``wavelet`` by Lanczos interpolation, as in the reference.
+        eight_bit: correct 8-bit images, as the reference does: adain and wavelet take rounded values and give
+            values that are cut off, not rounded, to multiples of 1/255.
+    """
+    if name == "none":
+        for strip in strips:
+            yield strip.clamp_(0, 1)
+        return
+    clamped = (_levels(strip) if eight_bit else strip.clamp_(0, 1) for strip in strips)
+    if name == "adain":
+        fixed = adain_rows(clamped, reference)
+    elif name == "wavelet":
+        fixed = _filtered_rows(clamped, reference, wavelet, WAVELET_REACH)
+    else:
+        fixed = _filtered_rows(clamped, reference, atrous, ATROUS_REACH)
     for strip in fixed:
-        yield strip.clamp_(0, 1)
+        strip = strip.clamp_(0, 1)
+        yield strip.mul_(255).floor_().div_(255) if eight_bit and name != "atrous" else strip
 
 
 def adain_rows(strips: Strips, reference: Reference) -> Strips:
@@ -37,16 +57,19 @@ def adain_rows(strips: Strips, reference: Reference) -> Strips:
             top += strip.shape[2]
             shapes.append(strip.shape)
             store.write(strip.contiguous().numpy().tobytes())
-        gain = theirs.deviation() / ours.deviation()
-        shift = theirs.mean() - ours.mean() * gain
+        means = ours.mean().float(), theirs.mean().float()
+        deviations = (ours.deviation() + EPSILON).float(), (theirs.deviation() + EPSILON).float()
         store.seek(0)
         for shape in shapes:
             data = np.frombuffer(store.read(4 * shape.numel()), np.float32)
-            yield torch.from_numpy(data.reshape(shape).copy()) * gain.float() + shift.float()
+            strip = torch.from_numpy(data.reshape(shape).copy())
+            yield (strip - means[0]) / deviations[0] * deviations[1] + means[1]
 
 
-def wavelet_rows(strips: Strips, reference: Reference) -> Strips:
-    """Low frequencies of the reference, high ones of the strips; each row needs only its surroundings."""
+def _filtered_rows(
+    strips: Strips, reference: Reference, fix: Callable[[Tensor, Tensor], Tensor], reach: int
+) -> Strips:
+    """A correction of which each row needs only ``reach`` rows of its surroundings."""
     held, top, done, last = torch.empty(0), 0, 0, False  # held begins at row top; rows before done are out
     while not last:
         strip = next(strips, None)
@@ -54,13 +77,17 @@ def wavelet_rows(strips: Strips, reference: Reference) -> Strips:
         if strip is not None:
             held = strip if held.ndim == 1 else torch.cat([held, strip], dim=2)
         end = top + held.shape[2]
-        ready = end if last else end - WAVELET_REACH
+        ready = end if last else end - reach
         if ready > done:
-            fixed = wavelet(held, reference(top, end))
+            fixed = fix(held, reference(top, end))
             yield fixed[:, :, done - top : ready - top]
             done = ready
-            keep = max(top, done - WAVELET_REACH)
+            keep = max(top, done - reach)
             held, top = held[:, :, keep - top :], keep
+
+
+def _levels(strip: Tensor) -> Tensor:
+    return strip.clamp_(0, 1).mul_(255).round_().div_(255)
 
 
 class Moments:
@@ -81,4 +108,6 @@ class Moments:
         return self.sum / self.count
 
     def deviation(self) -> Tensor:
-        return (self.squares / self.count - self.mean().square()).clamp_min(0).sqrt().clamp_min(1e-5)
+        """Unbiased, as torch's."""
+        spread = self.squares - self.sum.square() / self.count
+        return (spread / max(1, self.count - 1)).clamp_min(0).sqrt()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vosr.core.seeds import noise_for
 from vosr.flow import integrate
+from vosr.imaging.enlarging import LANCZOS
 from vosr.inference.autoencode import decode_rows, encode
 from vosr.inference.colour_rows import fixed_rows
 from vosr.inference.compile import compile_forward
@@ -100,9 +101,11 @@ class Engine:
         plan = make_plan(self.model, padded[1], padded[0], settings.tile, memory, len(images))
         log.debug("Plan for %d x %d: %s", *padded, plan)
         strips = self._strips(enlarged, plan, settings, noise_seeds, advance)
-        reference = partial(_reference, enlarged)
         color_fix = settings.color_fix or self.model.card.color_fix
-        yield from fixed_rows(color_fix, _cropped(strips, height, width), reference)
+        target = Enlarged(images, size, size, LANCZOS) if color_fix == "wavelet" else enlarged
+        eight_bit = all(image.dtype == np.uint8 for image in images)
+        cropped = _cropped(strips, height, width)
+        yield from fixed_rows(color_fix, cropped, partial(_reference, target), eight_bit)
 
     def _strips(
         self,

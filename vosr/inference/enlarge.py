@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vosr.imaging.enlarging import enlarged_part
+from vosr.imaging.enlarging import BICUBIC, enlarged_part
 from vosr.inference.tiling import reflected
 
 
 class Enlarged:
-    """Images of one shape under Pillow's bicubic (a = -0.5): that resize is a part of the model (METHOD section 5).
+    """Images of one shape under Pillow's bicubic (a = -0.5): it is a part of the model (docs/method.md#sampling).
 
     8-bit images are enlarged in 8 bits, as the released models are fed; others in float32.
 
@@ -19,9 +19,17 @@ class Enlarged:
         images: arrays (H, W, 3) of one shape; uint8, uint16, or floating point in [0, 1].
         size: width and height of the output.
         padded: width and height after padding by reflection at the right and the bottom; at least ``size``.
+        kernel: Lanczos for what colours are corrected by (docs/method.md#colour-correction).
     """
 
-    def __init__(self, images: list[NDArray], size: tuple[int, int], padded: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        images: list[NDArray],
+        size: tuple[int, int],
+        padded: tuple[int, int],
+        kernel: Image.Resampling = BICUBIC,
+    ) -> None:
+        self.kernel = kernel
         self.planes = [_planes(image) for image in images]
         self.source_size = self.planes[0][0].size
         self.width, self.height = size
@@ -55,7 +63,7 @@ class Enlarged:
         left, top, right, bottom = box
         across, down = self.source_size[0] / self.width, self.source_size[1] / self.height
         source = left * across, top * down, right * across, bottom * down
-        return _tensor(enlarged_part(planes, (right - left, bottom - top), source))
+        return _tensor(enlarged_part(planes, (right - left, bottom - top), source, self.kernel))
 
 
 def _planes(image: NDArray) -> list[Image.Image]:

@@ -12,12 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from vosr.checkpoints import load_model
+from vosr.core.options import ColorFix, DTypeName, Semantics
 from vosr.imaging.convert import Single, as_array, open_image
 from vosr.imaging.neutral import is_neutral, neutralized
 from vosr.inference.engine import Engine
-from vosr.inference.precision import DTypeName, Precision
-from vosr.inference.settings import Semantics, Settings
-from vosr.model import ColorFix, RestorationModel
+from vosr.inference.precision import Precision
+from vosr.inference.settings import Settings
+from vosr.model import RestorationModel
 
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]
@@ -67,6 +68,7 @@ class Restorer:
         dtype: DTypeName | Precision = "auto",
         companions: Path | None = None,
         compile: bool = False,
+        trust_remote_code: bool = False,
     ) -> "Restorer":
         """Open a shipped model by name, a model folder (ours or a released one) or run folder by path, or a hub id.
 
@@ -77,11 +79,13 @@ class Restorer:
                 each part.
             companions: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
             compile: see the class.
+            trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
         """
         precision = Precision(backbone=dtype) if isinstance(dtype, str) else dtype
         place = pick_device(device)
         precision.resolve(place)  # a wrong name is told before the model is loaded
-        return cls(load_model(name_or_path, companions=companions), place, precision, compile)
+        model = load_model(name_or_path, companions=companions, trust_remote_code=trust_remote_code)
+        return cls(model, place, precision, compile)
 
     def __call__(
         self,
@@ -109,7 +113,7 @@ class Restorer:
             partial_strength: teachers only.
             seed: of the noise; by default made from each image's content, so that order and batch do not matter.
             tile: side of the tiles in pixels of the output; 0 for none; by default the training size where needed.
-            color_fix: "adain", "wavelet" or "none"; by default what suits the model.
+            color_fix: "adain", "wavelet", "atrous" or "none"; by default what suits the model.
             size: width and height of the output, instead of ``scale``.
             semantics: what the encoder reads for a tile: "tile", "image" or "both".
             memory: GiB to work with; by default half of what is free.

@@ -1,11 +1,10 @@
 """How an image is restored, and what a model refuses."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
-from vosr.model import ColorFix, RestorationModel
-
-Semantics = Literal["tile", "image", "both"]
+from vosr.core.options import ColorFix, Semantics
+from vosr.model import RestorationModel
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class Settings:
             raise ValueError(f"tile must be 0 (none) or at least {least} pixels, not {self.tile}.")
         if self.semantics not in ("tile", "image", "both"):
             raise ValueError(f"semantics must be tile, image or both, not {self.semantics!r}.")
-        if self.color_fix not in (None, "adain", "wavelet", "none"):
-            raise ValueError(f"color_fix must be adain, wavelet or none, not {self.color_fix!r}.")
+        if self.color_fix not in (None, *get_args(ColorFix)):
+            raise ValueError(f"color_fix must be adain, wavelet, atrous or none, not {self.color_fix!r}.")
         if self.memory is not None and self.memory <= 0:
             raise ValueError(f"memory must be above 0 GiB, not {self.memory}.")
 

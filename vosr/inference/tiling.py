@@ -70,7 +70,12 @@ def spread(height: int, width: int, side: int, count: int) -> list[Tile]:
 
 
 def window(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
-    """Gaussian weights (height, width), positive, largest in the middle; sigma is a fifth of the side."""
+    """Gaussian weights (height, width), positive, largest in the middle; sigma is a fifth of the side.
+
+    The reference's is a tenth (docs/method.md#sampling), blending over fewer cells: where two tiles of 64 cells
+    that share a quarter disagree by 1, its largest step between two cells is 0.28, this one's 0.10. Results differ by
+    0.2/255 in the mean and 5/255 at most (docs/restoring.md).
+    """
 
     def axis(length: int) -> Tensor:
         position = (torch.arange(length, device=device) + 0.5) / length - 0.5

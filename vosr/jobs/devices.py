@@ -6,15 +6,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vosr.inference import Restorer
+from vosr.core.pool import begin_worker, share_cores
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Event, OutputError, Tell
 from vosr.jobs.pipeline import restore_all
 from vosr.jobs.plan import Plan
-from vosr.jobs.pool import begin_worker
 from vosr.jobs.recipe import Recipe
+
+if TYPE_CHECKING:  # help does without torch
+    from vosr.inference import Restorer
 
 _INTERRUPTED = 130
 _WAITING = 1024
@@ -53,7 +55,7 @@ class Work:
         if self.workers < 0:
             raise ValueError(f"workers must be at least 0, not {self.workers}.")
 
-    def run(self, restorer: Restorer, tell: Tell) -> None:
+    def run(self, restorer: "Restorer", tell: Tell) -> None:
         """Restore everything; raises what :func:`restore_all` does."""
         restore_all(
             self.plan.jobs(tell),
@@ -159,6 +161,7 @@ class _Team:
 def _serve(work: Work, index: int, devices: list[str], events: Any) -> None:
     """Body of a process."""
     begin_worker()  # the first process tells when to stop
+    share_cores(len(devices))
     signal.signal(signal.SIGTERM, _interrupt)
     over = _Over(devices[index])
     try:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from numpy.typing import NDArray
 
+from vosr.core.deadline import deadline
 from vosr.imaging.comparison import Comparison
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_comparison
@@ -16,7 +17,6 @@ from vosr.imaging.limits import Header
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import read_animation, read_header, read_photo, reason_of
 from vosr.imaging.writing import Encoding, write_animation, write_photo
-from vosr.jobs.deadline import deadline
 from vosr.jobs.job import Job, OutputError
 
 Frames = Literal["first", "all"]

@@ -41,9 +41,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Jobs that are left out because their files exist."""
+    """Jobs that are left out because their files exist.
+
+    Attributes:
+        count: how many.
+        jobs: the jobs.
+    """
 
     count: int
+    jobs: tuple[Job, ...] = ()
 
 
 Event = Done | Skipped

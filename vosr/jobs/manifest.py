@@ -2,13 +2,17 @@
 
 import json
 import os
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
-from vosr.jobs.job import Done
+from vosr.jobs.job import Done, Job
 
+MANIFEST = "manifest.jsonl"
+"""Usual name; a folder that has it holds results."""
 _TAIL = 65_536
+_FOUND = "there already; its run ended before it could tell of it"
 
 
 class Manifest:
@@ -24,8 +28,12 @@ class Manifest:
         self.path = path
         self._settings: dict[str, object] = {}
         self._file: int | None = None
+        self._earlier = False
+        self._known: set[int] | None = None
+        self._settings_before: dict[str, object] = {}
 
     def __enter__(self) -> "Manifest":
+        self._earlier = self.path is not None and self.path.exists()
         return self
 
     def __exit__(
@@ -42,6 +50,21 @@ class Manifest:
         """Append a result."""
         if self.path is None:
             return
+        self._append(done, self._settings)
+
+    def found(self, jobs: Iterable[Job]) -> None:
+        """Note results that are there and that no line tells of: written just before a run was killed."""
+        if self.path is None or not self._earlier:
+            return
+        if self._known is None:
+            self._known, self._settings_before = _told_of(self.path)
+        for job in jobs:
+            if hash(str(job.target.absolute())) not in self._known:
+                self._append(Done(job, notes=(_FOUND,)), self._settings_before)
+                self._known.add(hash(str(job.target.absolute())))
+
+    def _append(self, done: Done, settings: dict[str, object]) -> None:
+        assert self.path is not None
         record = {
             "input": str(done.job.source.absolute()),
             "output": str(done.job.target.absolute()),
@@ -51,7 +74,7 @@ class Manifest:
             "notes": done.notes,
             "error": done.error,
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "settings": self._settings,
+            "settings": settings,
         }
         if self._file is None:
             self._file = _opened(self.path)
@@ -72,9 +95,24 @@ class Manifest:
         return False
 
 
+def _told_of(path: Path) -> tuple[set[int], dict[str, object]]:
+    """Hashes of the outputs that the lines tell of, and the settings of the last line."""
+    known, settings = set[int](), dict[str, object]()
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+                if record["status"] == "restored":
+                    known.add(hash(record["output"]))
+                settings = record["settings"]
+            except (ValueError, KeyError, TypeError):  # torn by a kill
+                continue
+    return known, settings
+
+
 def _opened(path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
     size = os.fstat(file).st_size
     if size and os.pread(file, 1, size - 1) != b"\n":
         os.write(file, b"\n")  # a line torn by a kill stays by itself

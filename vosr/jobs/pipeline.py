@@ -8,14 +8,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from vosr.core.pool import Pool, Task
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import reason_of
-from vosr.inference import Restorer, Settings
 from vosr.jobs.batches import Batches
 from vosr.jobs.files import Read, Writing, check_target, read, write, write_frames
 from vosr.jobs.job import Done, Job, OutputError, Tell
-from vosr.jobs.pool import Pool, Task
+
+if TYPE_CHECKING:  # help does without torch
+    from vosr.inference import Restorer, Settings
 
 HELD = 2**26
 """Results of more pixels (192 MiB at 8 bits) are not held: they go to the file in strips."""
@@ -36,8 +39,8 @@ class _Loaded:
 
 def restore_all(
     jobs: Iterable[Job],
-    restorer: Restorer,
-    settings: Settings,
+    restorer: "Restorer",
+    settings: "Settings",
     writing: Writing,
     tell: Tell,
     batch_size: int = 1,
@@ -113,7 +116,7 @@ class _Model:
     """Runs the model and hands results on."""
 
     def __init__(
-        self, restorer: Restorer, settings: Settings, writing: Writing, writer: "_Writer", tell: Tell
+        self, restorer: "Restorer", settings: "Settings", writing: Writing, writer: "_Writer", tell: Tell
     ) -> None:
         self._restorer, self._settings = restorer, settings
         self._writing, self._writer, self._tell = writing, writer, tell

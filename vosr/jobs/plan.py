@@ -104,8 +104,7 @@ class Plan:
         for source in self.sources:
             if source.is_dir() and next(images_below(source, self.output, lambda *_: None), None) is None:
                 raise ValueError(f"No images in {source}; looked for {', '.join(SUFFIXES)}.")
-        if self.single and self._target_of_single().resolve() == self.sources[0].resolve():
-            raise ValueError(f"{self.sources[0]} would overwrite itself; choose another output.")
+        self._check_apart()
 
     def _check_folder(self) -> None:
         if format_of(self.output) is not None and not self.output.is_dir():
@@ -114,6 +113,31 @@ class Plan:
             folder = source if source.is_dir() else source.parent
             if not self.single and self.output.exists() and folder.samefile(self.output):
                 raise ValueError(f"{self.output} holds the images themselves; choose another output folder.")
+
+    def _check_apart(self) -> None:
+        """Results never stand where sources stand."""
+        if self.single:
+            self._check_single()
+        roots = self._roots()
+        for root, place in roots:
+            for other, _ in roots:
+                if _within(self.output / place, other) and not _within(self.output, other):
+                    raise ValueError(
+                        f"The results of {root} would stand in {other}, among the images themselves; "
+                        "choose another output folder."
+                    )
+
+    def _check_single(self) -> None:
+        source, target = self.sources[0], self._target_of_single()
+        if not target.exists():
+            return
+        if target.samefile(source):
+            raise ValueError(f"{source} would overwrite itself; choose another output.")
+        if not self.to_file and self.output.samefile(source.parent):
+            raise ValueError(
+                f"{target} stands beside {source} already and may be a photograph; choose another output folder, or "
+                "name the file itself to replace it."
+            )
 
     def _check_writable(self) -> None:
         above = next(folder for folder in (self.folder, *self.folder.absolute().parents) if folder.exists())
@@ -144,8 +168,34 @@ class Plan:
             ]
             left = self._unfinished(jobs, below) if self.skip_existing else jobs
             if len(left) < len(jobs):
-                tell(Skipped(len(jobs) - len(left)))
-            yield from left
+                kept = set(left)
+                tell(Skipped(len(jobs) - len(left), tuple(job for job in jobs if job not in kept)))
+            yield from self._apart(left, below, tell)
+
+    def _apart(self, jobs: list[Job], below: Path, tell: Tell) -> Iterator[Job]:
+        """Jobs whose results do not stand where a source stands; the others are told."""
+        folder = self.output / below
+        led_into = next((root for root, _ in self._roots() if self._leads_into(folder, root)), None)
+        for job in jobs:
+            if led_into is not None:
+                tell(
+                    Done(
+                        job,
+                        error=f"{folder} leads into {led_into}, where the images are; {job.source} was left.",
+                    )
+                )
+            elif job.target.exists() and job.target.samefile(job.source):
+                tell(
+                    Done(
+                        job, error=f"{job.source} would be overwritten by its result; choose another output."
+                    )
+                )
+            else:
+                yield job
+
+    def _leads_into(self, folder: Path, root: Path) -> bool:
+        """Whether a folder of the output is, by a link, one of the sources'."""
+        return _within(folder, root) and not _within(folder, self.output)
 
     def count(self) -> int:
         """How many images there are in this shard, finished or not."""
@@ -167,10 +217,14 @@ class Plan:
         files = [source for source in self.sources if not source.is_dir()]
         if files:
             yield Path(), files
-        roots = [source for source in self.sources if source.is_dir()]
-        for root, place in zip(roots, _places(roots, alone=not files)):
+        for root, place in self._roots():
             for below, images in images_below(root, self.output, complain):
                 yield place / below, images
+
+    def _roots(self) -> list[tuple[Path, Path]]:
+        """Folders among the sources, each with the place where it is mirrored."""
+        roots = [source for source in self.sources if source.is_dir()]
+        return list(zip(roots, _places(roots, alone=len(roots) == len(self.sources))))
 
     def _job(self, source: Path, relative: Path) -> Job:
         name = f"{fitting(relative.name, MARKS)}.png"
@@ -187,6 +241,10 @@ class Plan:
             if job.target.name not in present
             or (job.comparison is not None and job.comparison.name not in compared)
         ]
+
+
+def _within(folder: Path, outer: Path) -> bool:
+    return folder.resolve().is_relative_to(outer.resolve())
 
 
 def _places(roots: list[Path], alone: bool) -> list[Path]:

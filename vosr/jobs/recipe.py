@@ -1,9 +1,11 @@
 """Which model restores, and how: plain values that worker processes are given."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vosr.inference import Precision, Restorer, Settings
+if TYPE_CHECKING:  # help and processes that only read and write do without torch
+    from vosr.inference import Precision, Restorer, Settings
 
 
 @dataclass(frozen=True)
@@ -16,25 +18,31 @@ class Recipe:
         precision: dtype of each part.
         companions: folder with the VAE and encoder of a released model.
         compile: run the backbone through torch.compile.
+        trust_remote_code: whether the model folder may name classes by dotted paths.
     """
 
     model: str
-    settings: Settings = field(default_factory=Settings)
-    precision: Precision = field(default_factory=Precision)
+    settings: "Settings"
+    precision: "Precision"
     companions: Path | None = None
     compile: bool = False
+    trust_remote_code: bool = False
 
-    def open(self, device: str) -> Restorer:
+    def open(self, device: str) -> "Restorer":
         """Load the model.
 
         Raises:
             ValueError: no such model or device, or settings that the model does not have.
         """
-        restorer = Restorer.from_pretrained(self.model, device, self.precision, self.companions, self.compile)
+        from vosr.inference import Restorer
+
+        restorer = Restorer.from_pretrained(
+            self.model, device, self.precision, self.companions, self.compile, self.trust_remote_code
+        )
         self.settings.check(restorer.model)
         return restorer
 
-    def record(self, restorer: Restorer) -> dict[str, object]:
+    def record(self, restorer: "Restorer") -> dict[str, object]:
         """What results depend on, in values that JSON holds."""
         settings = asdict(self.settings)
         if settings["size"] is None:
@@ -47,4 +55,5 @@ class Recipe:
             "encoder_dtype": self.precision.encoder,
             "autoencoder_dtype": self.precision.autoencoder,
             "compile": self.compile,
+            "trust_remote_code": self.trust_remote_code,
         }

@@ -1,6 +1,6 @@
 """The evaluation protocol, in one place: 8-bit rounding, luma of BT.601 studio range, border, centre crop.
 
-These are the conventions of the field's super-resolution scripts (METHOD sections 10 and 11). PSNR on full-range luma
+These are the conventions of the field's super-resolution scripts (docs/method.md#protocol). PSNR on full-range luma
 is 20 log10(255 / 219) = 1.32 dB lower than on this one, so figures say which luma they are of.
 """
 

@@ -20,7 +20,7 @@ class PSNRY(InsideMetric):
     """PSNR on BT.601 luma of studio range (16-235), border left out.
 
     In dB, [0, 100], higher is better (100: equal images). Of 8-bit values, peak 255; Y itself is not rounded, as in
-    BasicSR. Full-range luma would give 1.32 dB less. Source: METHOD sections 10 and 11.
+    BasicSR. Full-range luma would give 1.32 dB less. Source: docs/method.md#protocol.
 
     Args:
         border: pixels left out at each side.

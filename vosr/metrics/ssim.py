@@ -60,7 +60,8 @@ class SSIMY(InsideMetric):
     """Structural similarity on BT.601 luma of studio range (16-235), border left out.
 
     [-1, 1], higher is better. Data range 255 on 8-bit values; Gaussian window of 11 px, sigma 1.5, population
-    covariance, windows wholly inside. Source: Wang et al. 2004, as in BasicSR and MATLAB's original; METHOD section 10.
+    covariance, windows wholly inside. Source: Wang et al. 2004, as in BasicSR and MATLAB's original;
+    docs/method.md#protocol.
 
     Args:
         border: pixels left out at each side.

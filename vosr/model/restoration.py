@@ -7,12 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from vosr.backbones import Backbone
+from vosr.core.options import ColorFix
 from vosr.core.types import AverageVelocityFn, Condition, PreparedSemantics
 from vosr.flow import Schedule, Solver, integrate, time_grid
 from vosr.guidance import Guidance
 from vosr.model.conditioner import Conditioner
-
-ColorFix = Literal["adain", "wavelet", "none"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the one-step objectives share: times, the teacher's target and the two losses (METHOD section 6)."""
+"""What the one-step objectives share: times, the teacher's target and the two losses (docs/method.md#distillation)."""
 
 from abc import abstractmethod
 

@@ -1,4 +1,4 @@
-"""Recursive consistent generation matching, the paper's distillation objective (METHOD section 6)."""
+"""Recursive consistent generation matching, the paper's distillation objective (docs/method.md#distillation)."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Shortcut distillation: one long step equals two half steps (METHOD section 6)."""
+"""Shortcut distillation: one long step equals two half steps (docs/method.md#distillation)."""
 
 from torch import Tensor
 

@@ -14,7 +14,7 @@ from vosr.planning.devices import GIB, TERA, reported_device
 from vosr.planning.fake import fake_children
 from vosr.planning.trace import trace_step
 from vosr.training.base import RestorationModule
-from vosr.training.non_finite import gradient_norm
+from vosr.training.guarded_step import gradient_norm
 from vosr.training.phases import clock_of
 
 if sys.platform != "win32":
@@ -72,7 +72,8 @@ class Throughput(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         if trainer._logger_connector.should_update_logs:
-            self._gradient_norm = gradient_norm(list(pl_module.parameters()))
+            known = getattr(pl_module, "gradient_norm", None)
+            self._gradient_norm = gradient_norm(pl_module.parameters()) if known is None else known
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int

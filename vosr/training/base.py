@@ -1,5 +1,6 @@
 """What teacher training and distillation share: frozen parts, degradation, EMA, validation, optimizer."""
 
+import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -22,6 +23,7 @@ from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
 from vosr.training.ema import EMA
+from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
@@ -31,19 +33,23 @@ GRID_ROWS = 6
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
-    """AdamW of METHOD section 8."""
-    return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8)
+    """AdamW of the paper (docs/method.md#recipe)."""
+    return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8, fused=True)
 
 
 class RestorationModule(L.LightningModule):
     """Orchestration only; the mathematics is in the components.
 
     ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
-    Frozen parts are neither in the optimizer nor in checkpoints. ``step_skipped`` tells callbacks that the optimizer
-    left the weights as they were.
+    Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` tells whether the optimizer
+    changes the weights, perhaps as a tensor that only the device has read; ``gradient_norm`` is that of the step where
+    a callback has measured it. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
+    done before this run: weights alone may come from another machine.
     """
 
-    step_skipped: bool = False
+    step_kept: Tensor | bool = True
+    gradient_norm: Tensor | None = None
+    schedule_step: int = 0
 
     conditioner: Conditioner
     backbone: Backbone
@@ -125,10 +131,35 @@ class RestorationModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.backbone.parameters())
+        if self.trainer.precision == "16-mixed":
+            without_fused(optimizer)
         if self.lr_scheduler is None:
             return optimizer
-        scheduler = {"scheduler": self.lr_scheduler(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        scheduler = self.lr_scheduler(optimizer)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # torch expects optimizer steps between; another machine made them
+            for _ in range(self.schedule_step):
+                scheduler.step()
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by norm, with the norm that a callback measured if one did; Lightning clips by value."""
+        norm, kept = self.gradient_norm, self.step_kept
+        self.gradient_norm = None
+        if gradient_clip_algorithm == "value" and gradient_clip_val:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            gradient_clip_val = None
+        clip = gradient_clip_val or None
+        if clip is None and norm is None:
+            return
+        guard_step(optimizer, clip, gradient_norm(parameters_of(optimizer)) if norm is None else norm, kept)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Trained weights and their average; frozen parts stay out of checkpoints."""

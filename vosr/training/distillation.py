@@ -1,8 +1,9 @@
-"""One-step distillation of a trained teacher (METHOD section 6)."""
+"""One-step distillation of a trained teacher (docs/method.md#distillation)."""
 
 from dataclasses import replace
 from pathlib import Path
 
+import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
@@ -11,14 +12,17 @@ from vosr.backbones import BACKBONES, Backbone
 from vosr.checkpoints import load_model
 from vosr.core.frozen import FrozenModule
 from vosr.core.types import Condition, VelocityFn
+from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import RestorationModel, Sampling
-from vosr.objectives import DistillationObjective, ImageLoss, Loss
+from vosr.objectives import Adversary, DistillationObjective, ImageLoss, Loss
+from vosr.training.adversary import DiscriminatorTraining
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.randomness import StepRandom
+from vosr.training.start import starting_weights
 
 
 class FrozenTeacher(FrozenModule):
@@ -37,34 +41,50 @@ class DistillationModule(RestorationModule):
         teacher: model folder, run folder or shipped name of the teacher; brings autoencoder and encoder with it.
         guidance: target of the distillation is the teacher's velocity under this guidance.
         objective: distillation objective.
+        objective_weight: of the distillation objective; 0 leaves it out and trains on images alone (an ablation).
         image_loss: added on the decoded one-step image; none by default, as in the paper.
+        adversary: discriminator that the decoded one-step image has to convince; none by default, as in the paper.
+        init_from: model folder, run folder or shipped name of the student that training starts from; by default the
+            teacher's weights.
         degradation: HQ -> LQ, on the batch's device.
         sampling: of the student.
         optimizer: of the student.
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
         teacher_steps: steps of the teacher in the validation images.
+        schedule_step: steps that the learning-rate schedule counts as done before this run, for weights that come from
+            an earlier piece of the same training without its checkpoint.
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
+        trust_remote_code: whether the teacher's folder may name classes by dotted paths, which are imported.
     """
 
     def __init__(
         self,
-        teacher: Path,
+        teacher: str | Path,
         guidance: Guidance,
         objective: DistillationObjective,
         degradation: Degradation,
+        objective_weight: float = 1.0,
         image_loss: ImageLoss | None = None,
+        adversary: Adversary | None = None,
+        init_from: Path | None = None,
         sampling: Sampling = Sampling(steps=1),  # noqa: B008  (immutable)
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
         ema_decay: float = 0.9999,
         teacher_steps: int = 25,
+        schedule_step: int = 0,
         seed: int = 0,
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+        trust_remote_code: bool = False,
     ) -> None:
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
-        loaded = load_model(teacher, dtype=None)  # mapped files stay mapped until configure_model
+        if schedule_step < 0:
+            raise ValueError(f"schedule_step must not be negative, not {schedule_step}.")
+        self.schedule_step = schedule_step
+        # mapped files stay mapped until configure_model
+        loaded = load_model(teacher, None, trust_remote_code=trust_remote_code)
         if loaded.card.kind != "teacher":
             raise ValueError(
                 f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher."
@@ -72,11 +92,22 @@ class DistillationModule(RestorationModule):
         self.conditioner = loaded.conditioner
         self.teacher = FrozenTeacher(loaded.backbone)
         self.objective = objective
+        if objective_weight < 0 or (objective_weight == 0 and image_loss is None):
+            raise ValueError("objective_weight must be positive, or 0 with an image_loss to train on.")
+        self.objective_weight = objective_weight
         self.image_loss = image_loss
+        self.adversary = adversary
         self.teacher_card = loaded.card
         self.card = replace(loaded.card, kind="student", scale=degradation.scale)
         self.teacher_sampling = replace(loaded.sampling, steps=teacher_steps)
         self._teacher_images: dict[str, Tensor] = {}
+        self.initial = (
+            None if init_from is None else starting_weights(init_from, empty_module(self.build_backbone))
+        )
+
+    def configure_callbacks(self) -> list[L.Callback]:
+        own = [] if self.adversary is None else [DiscriminatorTraining(self.adversary)]
+        return [*super().configure_callbacks(), *own]
 
     def configure_model(self) -> None:
         if getattr(self, "backbone", None) is None:
@@ -92,6 +123,10 @@ class DistillationModule(RestorationModule):
 
     def initialise(self, backbone: Backbone) -> None:
         """Start as the teacher: only the end-time embedder is new, and it has no effect at r = t."""
+        if self.initial is not None:
+            load_weights(backbone, self.initial)  # they fit: starting_weights has seen to it
+            self.initial = None
+            return
         reset_weights(backbone, self.seed)
         missing, unexpected = load_weights(backbone, self.teacher.backbone.state_dict())
         new = [key for key in missing if not key.startswith("r_embedder.")]
@@ -101,21 +136,42 @@ class DistillationModule(RestorationModule):
             )
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
+        parts: list[Loss] = []
+        if self.objective_weight:
+            distilled = self.distillation_loss(data, condition, random)
+            parts.append(Loss(self.objective_weight * distilled.total, distilled.terms))
+        if self.image_loss is not None or self.adversary is not None:
+            parts += self.image_terms(self.one_step_image(data, condition, random), hq)
+        terms = {name: value for part in parts for name, value in part.terms.items()}
+        return Loss(torch.stack([part.total for part in parts]).sum(), terms)
+
+    def distillation_loss(self, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
+        """The distillation objective on a batch of clean latents."""
         mixed, draw = self.mixed_condition(condition, random)
         prepared = self.backbone.prepared(mixed)
-        loss = self.objective.loss(
+        return self.objective.loss(
             student=lambda z, t, r: self.backbone.velocity(z, t, prepared.repeat(len(z) // len(data)), r),
             teacher=self.guided_teacher(condition, draw),
             data=data,
             draw=random.draw("flow", self.objective.draw, data),
         )
-        if self.image_loss is None:
-            return loss
+
+    def one_step_image(self, data: Tensor, condition: Condition, random: StepRandom) -> Tensor:
+        """What the student restores in one step from pure noise, (B, 3, H, W), near [0, 1]."""
         noise = random.draw("picture", self.objective.draw, data).noise
         start, end = data.new_ones(len(data)), data.new_zeros(len(data))
         latent = noise - self.backbone.velocity(noise, start, condition, end)
-        image = self.image_loss((self.conditioner.autoencoder.decode(latent) + 1) / 2, hq)
-        return Loss(loss.total + image.total, loss.terms | image.terms)
+        return (self.conditioner.autoencoder.decode(latent) + 1) / 2
+
+    def image_terms(self, restored: Tensor, hq: Tensor) -> list[Loss]:
+        """Losses on the one-step image."""
+        parts = [] if self.image_loss is None else [self.image_loss(restored, hq)]
+        if self.adversary is not None:
+            self.restored_pair = restored.detach(), hq
+            term = self.adversary.generator_term(restored, hq)
+            weight = self.adversary.weight_at(self.global_step)
+            parts.append(Loss(weight * term, {"adversarial": term.detach()}))
+        return parts
 
     @torch.no_grad()
     def guided_teacher(self, condition: Condition, draw: ConditionDraw) -> VelocityFn:

@@ -3,20 +3,33 @@
 from typing import Any
 
 import lightning as L
-from torch import nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+import torch
+from torch import Tensor, nn
 
 from vosr.training.phases import Phases
 
 
-def update_average(average: nn.Module, model: nn.Module, decay: float, updates: int) -> None:
+def update_average(
+    average: nn.Module, model: nn.Module, decay: float, updates: int, kept: Tensor | bool = True
+) -> None:
     """Move ``average`` towards ``model`` in place; both have the same parameters in the same order.
 
     The decay grows to its value over the first updates, min(decay, (1 + n) / (10 + n)), so that short runs are
     not held back by the start.
+
+    Args:
+        average: to be moved.
+        model: whose weights it averages.
+        decay: final share of the average that is kept.
+        updates: n, so far.
+        kept: whether the model has moved, and the average is to; as a tensor it is not read.
     """
-    current = min(decay, (1 + updates) / (10 + updates))
-    get_ema_multi_avg_fn(current)(list(average.parameters()), list(model.parameters()), updates)
+    share = 1 - min(decay, (1 + updates) / (10 + updates))
+    averages, weights = ([p.detach() for p in module.parameters()] for module in (average, model))
+    if isinstance(kept, Tensor):
+        torch._foreach_lerp_(averages, weights, [share * kept.float()] * len(weights))
+    elif kept:
+        torch._foreach_lerp_(averages, weights, share)
 
 
 class EMA(L.Callback):
@@ -26,7 +39,7 @@ class EMA(L.Callback):
     strategy saves, shards and loads it like any other weight.
 
     Args:
-        decay: of the average; METHOD section 8 uses 0.9999.
+        decay: of the average; the paper uses 0.9999 (docs/method.md#recipe).
     """
 
     def __init__(self, decay: float) -> None:
@@ -43,11 +56,11 @@ class EMA(L.Callback):
     ) -> None:
         if trainer.global_step == self._seen:  # within gradient accumulation
             return
-        if not getattr(pl_module, "step_skipped", False):
-            average, backbone, phases = pl_module.average, pl_module.backbone, pl_module.phases
-            assert isinstance(average, nn.Module)
-            assert isinstance(backbone, nn.Module)
-            assert isinstance(phases, Phases)
-            with phases("optimizer"):
-                update_average(average, backbone, self.decay, self._seen)
+        average, backbone, phases = pl_module.average, pl_module.backbone, pl_module.phases
+        kept = getattr(pl_module, "step_kept", True)
+        assert isinstance(average, nn.Module)
+        assert isinstance(backbone, nn.Module)
+        assert isinstance(phases, Phases)
+        with phases("optimizer"):
+            update_average(average, backbone, self.decay, self._seen, kept)
         self._seen = trainer.global_step

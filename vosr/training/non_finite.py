@@ -8,11 +8,11 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 from vosr.core.files.atomic import write_atomically
 from vosr.core.types import Batch
 from vosr.training.base import RestorationModule
+from vosr.training.guarded_step import decides_on_device, gradient_norm, parameters_of, poll_every
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,8 @@ class NonFinite(Checkpoint):
     """Skips the optimizer step where the gradient's norm is not finite.
 
     Weights, their average and the optimizer stay as they were; step count and learning rate move on. The norm is that
-    of the whole gradient, so all ranks decide alike.
+    of the whole gradient, so all ranks decide alike. A fused optimizer decides on the device: what it left out is told
+    every few steps, when the host looks.
 
     Args:
         folder: of the run, the trainer's own if not given; gets ``checkpoints/last.ckpt`` and ``non_finite/`` when
@@ -40,6 +41,7 @@ class NonFinite(Checkpoint):
         self.limit = limit
         self.total = 0
         self._in_a_row = 0
+        self._decided: list[tuple[int, Tensor | bool]] = []
         self._batches: list[Batch] = []
 
     def on_train_batch_start(
@@ -51,18 +53,11 @@ class NonFinite(Checkpoint):
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         assert isinstance(pl_module, RestorationModule)
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = gradient_norm(parameters)
-        pl_module.step_skipped = not bool(norm.isfinite())
-        if not pl_module.step_skipped:
-            self._in_a_row = 0
-            return
-        for parameter in parameters:
-            parameter.grad = None  # an optimizer leaves out what has no gradient
-        self.total += 1
-        self._in_a_row += 1
-        if trainer.is_global_zero:
-            log.warning("The gradient of step %d is not finite; the step is skipped.", trainer.global_step)
+        norm = gradient_norm(parameters_of(optimizer))
+        finite = norm.isfinite()
+        kept = finite if decides_on_device(optimizer) else bool(finite)
+        pl_module.gradient_norm, pl_module.step_kept = norm, kept
+        self._decided.append((trainer.global_step, kept))
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -71,11 +66,26 @@ class NonFinite(Checkpoint):
         if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
             return
         batches, self._batches = self._batches, []
-        if not pl_module.step_skipped:
+        if len(self._decided) < poll_every(pl_module.device):
             return
-        pl_module.log("skipped_steps", float(self.total), batch_size=1)
+        if self._look(trainer):
+            pl_module.log("skipped_steps", float(self.total), batch_size=1)
         if self._in_a_row >= self.limit:
             self._give_up(trainer, batches)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._look(trainer)
+
+    def _look(self, trainer: L.Trainer) -> bool:
+        """Read what was decided since the last look; whether a step was left out."""
+        decided, self._decided = self._decided, []
+        kept = torch.stack([torch.as_tensor(each) for _, each in decided]).tolist() if decided else []
+        for (step, _), good in zip(decided, kept):
+            self._in_a_row = 0 if good else self._in_a_row + 1
+            if not good and trainer.is_global_zero:
+                log.warning("The gradient of step %d is not finite; the step is skipped.", step)
+        self.total += kept.count(False)
+        return not all(kept)
 
     def _give_up(self, trainer: L.Trainer, batches: list[Batch]) -> None:
         step = trainer.global_step
@@ -94,10 +104,3 @@ class NonFinite(Checkpoint):
             f"are in {checkpoint}, the last batch of every rank in {kept}. Lower the learning rate, or look at the "
             "batch; --ckpt_path last goes on."
         )
-
-
-def gradient_norm(parameters: list[Tensor]) -> Tensor:
-    """Euclidean norm of the whole gradient, a scalar that is the same on every rank, whether sharded or not."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
-    return norm.full_tensor() if isinstance(norm, DTensor) else norm

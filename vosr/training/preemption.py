@@ -13,6 +13,8 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities import rank_zero_only
 
+from vosr.training.guarded_step import poll_every
+
 log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -21,8 +23,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 class Preemption(Checkpoint):
     """On SIGTERM, SIGINT or SIGUSR1: finish the optimizer step, write ``last.ckpt``, exit with 128 + the signal.
 
-    A signal to any rank ends all of them after the same step. After SIGUSR1, which SLURM sends ahead of the time limit
-    (``#SBATCH --signal=USR1@300``), the job is put back into the queue. A second SIGINT does not wait.
+    A signal to any rank ends all of them after the same step, on accelerators one of the next ten. After SIGUSR1,
+    which SLURM sends ahead of the time limit (``#SBATCH --signal=USR1@300``), the job is put back into the queue. A
+    second SIGINT does not wait.
 
     Args:
         folder: of the checkpoints.
@@ -43,8 +46,12 @@ class Preemption(Checkpoint):
     ) -> None:
         if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
             return
-        flag = torch.tensor(float(self._received), device=pl_module.device)
-        received = int(trainer.strategy.reduce(flag, reduce_op="max"))
+        received = self._received
+        if trainer.world_size > 1:
+            if trainer.global_step % poll_every(pl_module.device):
+                return
+            flag = torch.tensor(float(received), device=pl_module.device)
+            received = int(trainer.strategy.reduce(flag, reduce_op="max"))
         if not received:
             return
         checkpoint = self.folder / "last.ckpt"

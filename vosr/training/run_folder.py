@@ -16,6 +16,8 @@ from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from vosr.checkpoints.training_state import newest
 from vosr.core.files.atomic import remove_leftovers
 
+LAUNCH = ".launch"
+"""Says which start of ``fit`` made a run folder, until all ranks know."""
 PACKAGES = (
     "vosr", "torch", "lightning", "timm", "torchmetrics", "kornia", "webdataset", "jsonargparse", "diffusers",
     "safetensors", "numpy", "pillow",
@@ -99,6 +101,7 @@ class RunRecord(SaveConfigCallback):
 
     def save_config(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         self.run.mkdir(parents=True, exist_ok=True)
+        (self.run / LAUNCH).unlink(missing_ok=True)  # every rank has its folder by now
         remove_leftovers(self.run)
         suffix = ""
         number = 1

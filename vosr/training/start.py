@@ -13,7 +13,7 @@ RECIPE = ("latent_grid",)
 """Arguments that a later stage of training is meant to change."""
 
 
-def starting_weights(source: Path, backbone: Backbone) -> State:
+def starting_weights(source: str | Path, backbone: Backbone, trust_remote_code: bool = False) -> State:
     """State dict of the model at ``source``, in the type that it is stored in.
 
     Arguments that change what the weights mean but not their shapes, such as ``prediction``, are told in the log
@@ -22,12 +22,13 @@ def starting_weights(source: Path, backbone: Backbone) -> State:
     Args:
         source: model folder, run folder, released folder or shipped name.
         backbone: what is to be trained; may be on the meta device.
+        trust_remote_code: see :func:`vosr.checkpoints.load_model`.
 
     Raises:
         FileNotFoundError: no model there.
         ValueError: it is no model, or one of other sizes.
     """
-    given = load_model(source, dtype=None).backbone
+    given = load_model(source, dtype=None, trust_remote_code=trust_remote_code).backbone
     state: State = given.state_dict()
     check_fit(backbone, state, source)
     theirs = given.init_args

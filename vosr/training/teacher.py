@@ -1,4 +1,4 @@
-"""Teacher training: a multi-step flow-matching model from scratch (METHOD sections 3 and 4)."""
+"""Teacher training: a multi-step flow-matching model from scratch (docs/method.md#flow-matching)."""
 
 from pathlib import Path
 
@@ -7,12 +7,13 @@ from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
 from vosr.backbones import Backbone, BackboneFactory
+from vosr.core.options import ColorFix
 from vosr.core.types import Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
 from vosr.guidance import Guidance
-from vosr.model import ColorFix, ModelCard, Sampling
+from vosr.model import ModelCard, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss, TeacherObjective
 from vosr.training.base import RestorationModule, paper_optimizer
@@ -38,8 +39,11 @@ class TeacherModule(RestorationModule):
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
         init_from: model folder or run whose weights training starts from.
+        schedule_step: steps that the learning-rate schedule counts as done before this run, for weights that come from
+            an earlier piece of the same training without its checkpoint.
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
+        trust_remote_code: whether the model of init_from may name classes by dotted paths, which are imported.
     """
 
     def __init__(
@@ -56,17 +60,24 @@ class TeacherModule(RestorationModule):
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
         ema_decay: float = 0.9999,
-        init_from: Path | None = None,
+        init_from: str | Path | None = None,
+        schedule_step: int = 0,
         seed: int = 0,
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+        trust_remote_code: bool = False,
     ) -> None:
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
+        if schedule_step < 0:
+            raise ValueError(f"schedule_step must not be negative, not {schedule_step}.")
+        self.schedule_step = schedule_step
         self.conditioner = Conditioner(autoencoder, encoder)
         self.backbone_factory = backbone
         self.objective = objective
         self.card = ModelCard("teacher", training_size, degradation.scale, color_fix)
         self.initial = (
-            None if init_from is None else starting_weights(init_from, empty_module(self.build_backbone))
+            None
+            if init_from is None
+            else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
     def build_backbone(self) -> Backbone:

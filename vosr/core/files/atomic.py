@@ -1,8 +1,8 @@
 """Files and folders that are complete or absent."""
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,16 +15,24 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     begin = path.name
     while len(os.fsencode(begin)) > _BEGIN:  # names have 255 bytes at most, and this one gets some more
         begin = begin[:-1]
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{begin}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _created(path.parent, begin)
     try:
         write(temporary)
-        temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _created(folder: Path, begin: str) -> Path:
+    """A new empty file, with the permissions that the umask leaves."""
+    while True:
+        path = folder / f".{begin}.{secrets.token_hex(4)}.tmp"
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            continue
+        return path
 
 
 def put_in_place(temporary: Path, path: Path) -> None:

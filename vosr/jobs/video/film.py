@@ -5,17 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vosr.core.files.atomic import write_atomically
-from vosr.inference import Restorer, Settings
 from vosr.jobs.leftovers import remove_leftovers
 from vosr.jobs.video.colours import losses, pixels_of, tag, video_frame
 from vosr.jobs.video.times import Times, seconds_of, step_of
 from vosr.jobs.video.tracks import copy_labels, copy_tracks, others
+
+if TYPE_CHECKING:  # help does without torch
+    from vosr.inference import Restorer, Settings
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Containers that are written, by suffix."""
@@ -44,8 +46,8 @@ class Encoding:
 def restore_film(
     source: Path,
     target: Path,
-    restorer: Restorer,
-    settings: Settings,
+    restorer: "Restorer",
+    settings: "Settings",
     encoding: Encoding,
     advance: Advance,
 ) -> tuple[str, ...]:
@@ -91,8 +93,8 @@ class _Rewriting:
         film: Any,
         source: Path,
         target: Path,
-        restorer: Restorer,
-        settings: Settings,
+        restorer: "Restorer",
+        settings: "Settings",
         encoding: Encoding,
     ) -> None:
         self._av, self._film, self._source, self._target = av, film, source, target
@@ -100,6 +102,7 @@ class _Rewriting:
         self._video = _moving(av, film, source)
         self._video.thread_type = "AUTO"
         self._damaged = 0
+        self._durations: dict[int, int] = {}
         self.notes: list[str] = []
 
     def run(self, path: Path, first: Any, advance: Advance) -> None:
@@ -122,13 +125,22 @@ class _Rewriting:
                     restored = self._restored(frame, (encoder.width, encoder.height))
                     image = video_frame(self._av, restored, encoder.pix_fmt, frame)
                     image.pts, image.time_base = times.following(frame.pts), self._video.time_base
-                    out.mux(encoder.encode(image))
+                    self._durations[image.pts] = frame.duration
+                    out.mux(self._lasting(encoder.encode(image)))
                     done, last = done + 1, float(image.pts * image.time_base) - self._start
                     advance(done, min(1.0, last / length) if length else None)
             if not done:
                 raise ValueError(f"{self._source} holds no image that can be read.")
-            out.mux(encoder.encode(None))
+            out.mux(self._lasting(encoder.encode(None)))
         self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
+
+    def _lasting(self, packets: list[Any]) -> list[Any]:
+        """Packets with the durations of their images: of the last one, nothing else tells how long it is shown."""
+        for packet in packets:
+            duration = self._durations.pop(packet.pts, 0)
+            if duration:
+                packet.duration = duration
+        return packets
 
     @property
     def _start(self) -> float:

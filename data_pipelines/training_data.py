@@ -1,0 +1,173 @@
+"""The training data as a map-style dataset: position -> batch, a function of the seed and the position alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, get_worker_info
+
+from data_pipelines.crop import Augmentation, Crop
+from data_pipelines.decode import decode_crop
+from data_pipelines.failures import BadDataError, Fault, ImageError, Reason
+from data_pipelines.order import Mixture, PassOrder, hashed, uniform
+from data_pipelines.pairs import decode_pair
+from data_pipelines.sources import RawSample, Source, SourceError
+from data_pipelines.sources.fields import AmbiguousError
+from data_pipelines.sources.stream import SHARDS_WITHOUT_SAMPLES, endless
+from data_pipelines.turning import UnturnedBatch
+from vosr.core.types import Batch
+
+SAMPLES_WITHOUT_IMAGE = 500
+"""Unusable samples in a row after which a reader gives up."""
+_CROP, _SUBSTITUTE = 1, 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the training data are made.
+
+    Attributes:
+        sources: what is mixed.
+        crop_size: height and width of the crops in pixels.
+        batch_size: images per batch.
+        shuffle: 0 keeps the order of names; else samples are shuffled, and so many are in the buffer of a stream.
+        block: shuffle within blocks of this many samples; 0 shuffles the whole source.
+        augmentation: how crops are taken.
+        seed: decides orders and crops.
+    """
+
+    sources: tuple[Source, ...]
+    crop_size: int
+    batch_size: int
+    shuffle: int = 1000
+    block: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 0
+
+    @property
+    def mixture(self) -> Mixture:
+        """Which source stands at which position."""
+        return Mixture([source.weight for source in self.sources])
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a reader hands over at a time.
+
+    Attributes:
+        batch: a full batch; None where the reader gave up.
+        faults: what was left out.
+        complaint: why the reader gave up.
+    """
+
+    batch: Batch | None
+    faults: list[Fault] = field(default_factory=list)
+    complaint: str = ""
+
+    def pin_memory(self) -> "Delivery":
+        """With the batch in page-locked memory; called by torch's DataLoader."""
+        return self if self.batch is None else replace(self, batch=self.batch.pin_memory())
+
+
+class TrainingData(Dataset[Delivery]):
+    """Batches by the position of their first sample.
+
+    Args:
+        plan: what to read and how.
+        shifts: for each source, samples that were taken of it beyond what the mixture says for a position; others
+            than 0 where a run continues with other sources or weights.
+    """
+
+    def __init__(self, plan: Plan, shifts: tuple[int, ...] | None = None) -> None:
+        self.plan = plan
+        self.shifts = shifts or (0,) * len(plan.sources)
+        self._mixture = plan.mixture
+        self._streams: dict[int, Iterator[RawSample]] = {}
+        self._faults: list[Fault] = []
+
+    def __getitem__(self, first: int) -> Delivery:
+        """The batch of positions ``first`` to ``first + batch_size``."""
+        try:
+            batch = self._batch(first)
+        except (BadDataError, AmbiguousError) as error:
+            batch, complaint = None, str(error)
+        else:
+            complaint = ""
+        faults, self._faults = self._faults, []
+        return Delivery(batch, faults, complaint)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_streams": {}}
+
+    def _batch(self, first: int) -> UnturnedBatch:
+        """Write the crops into one piece of memory; a worker's is shared, the training process copies nothing."""
+        size, count = self.plan.crop_size, self.plan.batch_size
+        paired = self.plan.sources[0].fields.lq is not None
+        pixels = torch.empty((1 + paired, count, size, size, 3), dtype=torch.uint8)
+        if get_worker_info() is not None:
+            pixels = pixels.share_memory_()
+        rows, keys, turns = pixels.numpy(), [], []
+        for i in range(count):
+            key, crop, images = self.sample(first + i)
+            for row, image in zip(rows, images):
+                row[i] = image
+            keys.append(key)
+            turns.append((crop.mirror, crop.quarter_turns))
+        hq, *lq = pixels.permute(0, 1, 4, 2, 3).unbind()
+        return UnturnedBatch(hq, lq[0] if lq else None, keys, tuple(turns))
+
+    def sample(self, position: int) -> tuple[str, Crop, tuple[NDArray[np.uint8], ...]]:
+        """Key, crop and pixels (clean, degraded) of one position.
+
+        What cannot be used is reported, and another sample of the same source takes its place.
+
+        Raises:
+            BadDataError: sample after sample cannot be used.
+        """
+        number, before = self._mixture.at(position)
+        source, rank = self.plan.sources[number], before + self.shifts[number]
+        crop = Crop.drawn(uniform(4, self.plan.seed, position, _CROP), self.plan.augmentation)
+        lost: set[str] = set()
+        for attempt in range(SAMPLES_WITHOUT_IMAGE):
+            try:
+                raw = self._raw(number, rank, position, attempt)
+            except SourceError as error:
+                self._faults.append(Fault(error.reason, error.where, str(error)))
+                if error.reason is not Reason.UNREADABLE_FILE:
+                    lost.add(error.where)
+                if len(lost) >= SHARDS_WITHOUT_SAMPLES:
+                    raise BadDataError(f"{source.name}: {len(lost)} shards in a row give nothing.") from error
+                continue
+            try:
+                return raw.key, crop, self._decoded(source, raw, crop)
+            except ImageError as error:
+                self._faults.append(Fault(error.reason, raw.key, str(error)))
+        raise BadDataError(f"{SAMPLES_WITHOUT_IMAGE} samples in a row without a usable image.")
+
+    def _raw(self, number: int, rank: int, position: int, attempt: int) -> RawSample:
+        source = self.plan.sources[number]
+        if source.samples is None:
+            if number not in self._streams:
+                window = max(1, round(self.plan.shuffle)) if self.plan.shuffle else 0
+                self._streams[number] = endless(source.streams, source.rule, window, self._faults.append)
+            return next(self._streams[number])
+        if attempt:
+            return source.read(hashed(self.plan.seed, position, _SUBSTITUTE, attempt) % source.samples)
+        turn, place = divmod(rank, source.samples)
+        return source.read(self._order(number, turn)[place])
+
+    @lru_cache(maxsize=8)  # noqa: B019 (lives as long as its process)
+    def _order(self, number: int, turn: int) -> PassOrder:
+        plan, source = self.plan, self.plan.sources[number]
+        key = hashed(plan.seed, source.fingerprint, turn)
+        return PassOrder([len(shard) for shard in source.shards], plan.shuffle > 0, plan.block, key)
+
+    def _decoded(self, source: Source, raw: RawSample, crop: Crop) -> tuple[NDArray[np.uint8], ...]:
+        clean, degraded = source.fields.pick(raw.members)
+        size, shrink_to = self.plan.crop_size, self.plan.augmentation.shrink_to
+        if degraded is None:
+            return (decode_crop(raw.members[clean], crop, size, shrink_to),)
+        return decode_pair(raw.members[clean], raw.members[degraded], crop, size, shrink_to)

@@ -1,0 +1,28 @@
+"""Files appear whole, with the permissions that the umask leaves."""
+
+import os
+
+import pytest
+
+from vosr.core.files.atomic import write_atomically
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_decides(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "a", lambda path: path.write_text("x"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == mode
+
+
+def test_nothing_stays_behind_when_it_is_interrupted(tmp_path):
+    def stop(path):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "a", stop)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a", "before")]

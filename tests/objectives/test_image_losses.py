@@ -1,0 +1,71 @@
+"""Feature loss, log MSE and sums of image losses."""
+
+import math
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vosr.core.timm_features import TimmFeatures
+from vosr.objectives import FeatureLoss, LogMSE, WeightedSum
+
+
+def features(**options):
+    return FeatureLoss(**({"model": "test_resnet", "layers": (0, 1), "pretrained": False} | options))
+
+
+def test_equals_the_formula():
+    loss, a, b = features(), torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    expected = 0.0
+    for x, y in zip(loss.features(a), loss.features(b)):
+        x, y = (level / level.square().sum(1, keepdim=True).sqrt() for level in (x, y))
+        expected += (x - y).square().sum(1).mean()
+    torch.testing.assert_close(loss(a, b).total, expected)
+    assert loss(b, b).total == 0
+
+
+def test_gradient_reaches_the_image_and_no_weight():
+    loss, a = features(), torch.rand(1, 3, 32, 32, requires_grad=True)
+    loss(a, torch.rand(1, 3, 32, 32)).total.backward()
+    assert a.grad.abs().max() > 0
+    assert not any(p.requires_grad for p in loss.parameters())
+
+
+def test_a_crop_is_the_middle():
+    a, b = torch.rand(1, 3, 48, 48), torch.rand(1, 3, 48, 48)
+    whole = features()(a[..., 8:40, 8:40], b[..., 8:40, 8:40])
+    torch.testing.assert_close(features(crop=32)(a, b).total, whole.total)
+
+
+def test_weights_come_from_a_file_and_unneeded_layers_may_be_absent(tmp_path):
+    source = TimmFeatures("test_resnet", (0, 1), None, False)
+    state = {
+        name: torch.randn(value.shape).to(value.dtype) for name, value in source.network.state_dict().items()
+    }
+    save_file(state, tmp_path / "vgg.safetensors")
+    read = TimmFeatures("test_resnet", (0, 1), str(tmp_path / "vgg.safetensors"), True)
+    for name, value in read.network.state_dict().items():
+        assert torch.equal(value, state[name])
+    del state[next(iter(state))]
+    save_file(state, tmp_path / "short.safetensors")
+    with pytest.raises(ValueError, match="missing"):
+        TimmFeatures("test_resnet", (0, 1), str(tmp_path / "short.safetensors"), True)
+
+
+def test_log_mse_is_decibels():
+    hq = torch.zeros(2, 3, 8, 8)
+    restored = torch.stack([torch.full((3, 8, 8), 0.1), torch.full((3, 8, 8), 0.01)])
+    expected = (math.log(1e-2 + 1e-5) + math.log(1e-4 + 1e-5)) / 2
+    assert LogMSE()(restored, hq).total == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_sum_weighs_totals_and_keeps_terms():
+    a, b = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    parts = LogMSE(), features()
+    both = WeightedSum(list(parts), [2.0, 0.5])(a, b)
+    torch.testing.assert_close(both.total, 2 * parts[0](a, b).total + 0.5 * parts[1](a, b).total)
+    assert set(both.terms) == {"mse", "features"}
+    with pytest.raises(ValueError, match="one weight for each"):
+        WeightedSum([LogMSE()], [])
+    with pytest.raises(ValueError, match="Two image losses"):
+        WeightedSum([LogMSE(), LogMSE()], [1.0, 1.0])(a, b)

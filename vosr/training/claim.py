@@ -1,0 +1,63 @@
+"""Run folders that belong to one start of ``fit`` alone, also where two begin at the same moment."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from lightning.pytorch.utilities import rank_zero_only
+
+from vosr.core.files.lock import LOCK
+from vosr.training.run_folder import LAUNCH, next_run
+
+_VARIABLE = "VOSR_RUN"
+"""Tells processes that Lightning starts which folder the first one took."""
+
+
+def claim_run(group: Path) -> Path:
+    """Make the next free numbered folder of ``group``; other ranks find the one that rank 0 makes or has made.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if getattr(rank_zero_only, "rank", 0):
+        return _taken(group)
+    while True:
+        run = next_run(group)
+        try:
+            run.mkdir(parents=True)
+        except FileExistsError:  # another start was faster
+            continue
+        (run / LAUNCH).write_text(_launch())
+        os.environ[_VARIABLE] = str(run)
+        return run
+
+
+def give_up(run: Path) -> None:
+    """Remove the folder of a run that left nothing in it."""
+    if getattr(rank_zero_only, "rank", 0) or not run.is_dir():
+        return
+    if {path.name for path in run.iterdir()} <= {LAUNCH, LOCK}:
+        for name in (LAUNCH, LOCK):
+            (run / name).unlink(missing_ok=True)
+        with suppress(OSError):  # the folders above hold other runs
+            for folder in (run, run.parent, run.parent.parent):
+                folder.rmdir()
+
+
+def _taken(group: Path) -> Path:
+    if os.environ.get(_VARIABLE):
+        return Path(os.environ[_VARIABLE])
+    for path in group.glob(f"[0-9]*/{LAUNCH}"):
+        with suppress(OSError):
+            if path.read_text() == _launch():
+                return path.parent
+    return next_run(group)  # rank 0 is about to make it
+
+
+def _launch() -> str:
+    """What the ranks of one start have in common."""
+    names = (
+        *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT"),
+        *("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"),
+    )
+    return " ".join(os.environ.get(name, "-") for name in names)
