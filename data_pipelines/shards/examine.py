@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_pipelines.decode import decode
-from data_pipelines.failures import ImageError
+from data_pipelines.failures import ImageError, Reason
 from data_pipelines.shards.inputs import Input
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
 from data_pipelines.shards.options import Encoding, Options
 from data_pipelines.sources.fields import AmbiguousError, Fields, is_image
+from vosr.core.deadline import deadline
+from vosr.core.files.shown import reason
+
+SECONDS = 120.0
+"""That decoding one image may take."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,16 @@ def examine(one: Input, options: Options) -> list[Product]:
         if sum(map(is_image, members)) > 1 and (options.tile or options.encode):
             return [Product(dropped="several_images", detail="--tile and --encode take samples of one")]
         encoded = members[kind]
-        image = decode(encoded)
+        with deadline(SECONDS):
+            image = decode(encoded)
     except AmbiguousError as error:
         return [Product(dropped="several_images", detail=str(error))]
     except ImageError as error:
         return [Product(dropped=error.reason.value, detail=str(error))]
     except OSError as error:
         return [Product(dropped="unreadable_file", detail=str(error))]
+    except Exception as error:  # one image must not end the rest
+        return [Product(dropped=Reason.DAMAGED.value, detail=reason(error))]
     height, width, _ = image.shape
     if min(height, width) < options.min_side:
         return [Product(dropped="below_min_side", detail=f"{width}x{height}")]

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from vosr.cli import main
+from vosr.cli.progress import Display
+from vosr.jobs.plan import Plan
 from vosr.jobs.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parents[1] / "jobs"))
@@ -232,6 +234,22 @@ def test_compare(here, capfd):
     assert "Skipped 2" in restore("in", "-o", "out", "--compare", capfd=capfd)[1]
     restore("in/a.png", "-o", "x.png", "--compare", capfd=capfd)
     assert (here / "comparison/x.png.png").is_file()
+
+
+def test_one_image_shows_its_stages(here, capfd, monkeypatch):
+    display = Display(Plan((here / "a.png",), here / "b.png"), quiet=False)
+    monkeypatch.setattr("vosr.cli.progress._EVERY", -1.0)
+    display.stage("encode", 0, 1)
+    display.stage("backbone", 3, 25)
+    assert capfd.readouterr().err == "encode\nbackbone 3/25\n"
+    assert display._progress.tasks[0].description == "backbone"
+    assert (display._progress.tasks[0].completed, display._progress.tasks[0].total) == (3, 25)
+
+
+def test_timings_need_one_device(here, capfd):
+    save_noise(here / "a.png")
+    status, _, err = restore("a.png", "--timings", "--device=cpu,cpu", capfd=capfd)
+    assert (status, err) == (2, "error: --timings tells the stages of one device; give --device one name.\n")
 
 
 def test_names_are_shown_as_text(here, capfd):

@@ -116,7 +116,7 @@ def test_a_flipped_bit_in_an_indexed_shard_is_a_fault_of_its_sample(tmp_path):
     given = deliveries(make_plan(tmp_path / "out"), 20)
     faults = [fault for delivery in given for fault in delivery.faults]
     assert {(fault.reason, fault.where) for fault in faults} == {(Reason.SHARD_DAMAGED, str(shard))}
-    assert "damaged header at byte 0" in faults[0].detail
+    assert "its checksum is not the one of the index; damaged header at byte 0" in faults[0].detail
     assert len({key for delivery in given for key in delivery.batch.key}) == 19
 
 

@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 from vosr.core.console import PlainConsole
 from vosr.core.seeds import generator_for
 from vosr.degradations import Degradation
+from vosr.degradations.contract import faults
 from vosr.degradations.describe import describe_params
 from vosr.imaging.formats import FORMATS, format_of
 from vosr.imaging.grid import contact_sheet
@@ -18,7 +19,7 @@ from vosr.imaging.writing import write_image
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("photo", type=Path, help="A clean image.")
+    parser.add_argument("photo", type=Path, nargs="?", help="A clean image; --check does without.")
     parser.add_argument("-o", "--output", type=Path, default=Path("degraded.png"), help="Image to write.")
     parser.add_argument(
         "--degradation",
@@ -29,11 +30,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=4, help="Rows of tiles.")
     parser.add_argument("--columns", type=int, default=4, help="Columns of tiles; the first tile is clean.")
     parser.add_argument("--size", type=int, default=256, help="Side of the central crop in pixels.")
+    parser.add_argument(
+        "--check", action="store_true", help="Tell what the degradation does wrong, and write nothing."
+    )
     parser.add_argument("--seed", type=int, default=0, help="Of the drawn parameters.")
 
 
 def run(options: Namespace) -> int:
     """Write the sheet: the clean crop, then one tile per draw with its parameters under it."""
+    if options.check:
+        return check(options.degradation, options.seed)
+    if options.photo is None:
+        raise ValueError("degrade needs a photo, or --check.")
     if options.rows < 1 or options.columns < 1 or options.rows * options.columns < 2:
         raise ValueError("rows and columns must give at least two tiles: the clean image and one draw.")
     if format_of(options.output) is None:
@@ -53,6 +61,20 @@ def run(options: Namespace) -> int:
     sheet = contact_sheet(tiles, labels, options.columns)
     write_image(sheet, options.output)
     PlainConsole().print(f"{count} draws of {type(degradation).__name__}: {options.output}")
+    return 0
+
+
+def check(degradation: Degradation, seed: int) -> int:
+    """Say what is wrong with a degradation.
+
+    Raises:
+        ValueError: something is.
+    """
+    name = type(degradation).__name__
+    found = faults(degradation, seed=seed)
+    if found:
+        raise ValueError(f"{name} {'; it '.join(found)}.")
+    PlainConsole().print(f"{name}: draws from its generator alone, and a batch gives what its images give.")
     return 0
 
 

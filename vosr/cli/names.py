@@ -49,6 +49,8 @@ def expand_arguments(arguments: list[str]) -> list[str]:
     return expanded
 
 
+KORNIA = "kornia.augmentation."
+"""Classes in there are degradations by their own names."""
 SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 
@@ -67,6 +69,8 @@ def _slot(flag: str) -> str | None:
 def _expand_value(kind: str, value: str) -> str:
     if value.lstrip().startswith(("{", "[")):
         return json.dumps(_expand(kind, yaml.safe_load(value)))
+    if kind == "degradation" and value.startswith(KORNIA):
+        return json.dumps(_expand(kind, value))
     return value if value in ("null", "") else class_path(REGISTRIES[kind].get(value))
 
 
@@ -84,6 +88,8 @@ def _inside(value: Any) -> Any:
 
 
 def _expand(kind: str, value: Any) -> Any:
+    if kind == "degradation":
+        value = _of_kornia(value)
     if isinstance(value, str):
         return {"class_path": class_path(REGISTRIES[kind].get(value))}
     if not (isinstance(value, dict) and "class_path" in value):
@@ -92,6 +98,16 @@ def _expand(kind: str, value: Any) -> Any:
     if isinstance(value.get("init_args"), dict):
         expanded["init_args"] = {k: _expand_parts(kind, v) for k, v in value["init_args"].items()}
     return expanded
+
+
+def _of_kornia(value: Any) -> Any:
+    """``kornia.augmentation.RandomMotionBlur``, with its arguments or without, as the degradation ``kornia``."""
+    record = {"class_path": value} if isinstance(value, str) else value
+    path = record.get("class_path") if isinstance(record, dict) else None
+    if not (isinstance(path, str) and path.startswith(KORNIA)):
+        return value
+    given = {"augmentation": path.removeprefix(KORNIA), "settings": record.get("init_args") or {}}
+    return {"class_path": "kornia", "init_args": given}
 
 
 def _expand_parts(kind: str, value: Any) -> Any:
@@ -103,4 +119,6 @@ def _expand_parts(kind: str, value: Any) -> Any:
 
 
 def _is_part(item: Any, names: list[str]) -> bool:
-    return item in names if isinstance(item, str) else isinstance(item, dict) and "class_path" in item
+    if isinstance(item, str):
+        return item in names or item.startswith(KORNIA)
+    return isinstance(item, dict) and "class_path" in item

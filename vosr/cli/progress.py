@@ -60,6 +60,7 @@ class Display:
     def __init__(self, plan: Plan, quiet: bool) -> None:
         self.tally = Tally()
         self.pages: Path | None = None
+        self.timings: dict[str, float] = {}
         self._plan, self._quiet = plan, quiet
         self._console = PlainConsole(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -94,6 +95,18 @@ class Display:
         self._progress.update(self._task, completed=tried, total=left)
         if not self._quiet and not self._console.is_terminal and time.monotonic() - self._said > _EVERY:
             self._say(tried, left)
+
+    def stage(self, name: str, done: int, total: int) -> None:
+        """Show where the work on the current image is: for one image the bar counts the stage's pieces."""
+        where = name if total <= 1 else f"{name} {done}/{total}"
+        if self._plan.single:
+            self._progress.update(self._task, description=name, completed=done, total=total)
+        else:
+            self._progress.update(self._task, description=f"Restoring ({where})")
+        silent = self._quiet or self._console.is_terminal or not self._plan.single
+        if not silent and time.monotonic() - self._said > _EVERY:
+            self._said = time.monotonic()
+            self._console.print(where)
 
     def complain(self, message: str) -> None:
         """Show an error that is about no single image."""
@@ -140,6 +153,9 @@ class Display:
                 "--skip_existing=false restores them again.",
                 markup=False,
             )
+        if self.timings:
+            each = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in self.timings.items())
+            out.print(f"Seconds: {each}")
         if self.pages is not None:
             out.print(f"Compare: {self.pages}")
         for note, count in tally.notes.items():

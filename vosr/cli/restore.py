@@ -1,5 +1,6 @@
 """``restore``: photographs from files or folders."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -79,11 +80,14 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
         help="Write before-and-after images, and pages with a slider, to comparison/ in the output.",
     )
     folders.add_argument("--quiet", action="store_true", help="Show errors only.")
+    folders.add_argument("--timings", action="store_true", help="Tell the seconds of each stage at the end.")
 
 
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     plan, devices = _plan(options), options.device.split(",")
+    if options.timings and len(devices) > 1:
+        raise ValueError("--timings tells the stages of one device; give --device one name.")
     encoding = Encoding(options.profile, options.quality)
     workers = _workers(plan, len(devices)) if options.workers is None else options.workers
     work = Work(recipe_of(options), plan, Writing(encoding, options.frames), options.batch_size, workers)
@@ -92,7 +96,7 @@ def run(options: Namespace) -> int:
     display = Display(plan, options.quiet)
     with Manifest(options.manifest or _manifest(plan)) as manifest, display, _pages(plan, display):
         try:
-            _run(work, devices, display, manifest, asdict(encoding))
+            _run(work, devices, display, manifest, asdict(encoding), options.timings)
         except KeyboardInterrupt:
             fail(
                 f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
@@ -120,7 +124,12 @@ def _pages(plan: Plan, display: Display) -> Iterator[None]:
 
 
 def _run(
-    work: Work, devices: list[str], display: Display, manifest: Manifest, written: dict[str, object]
+    work: Work,
+    devices: list[str],
+    display: Display,
+    manifest: Manifest,
+    written: dict[str, object],
+    timed: bool,
 ) -> None:
     def opened(settings: dict[str, object]) -> None:
         manifest.begin(settings | written)
@@ -135,9 +144,14 @@ def _run(
     if len(devices) > 1:
         run_on_devices(work, devices, tell, opened)
         return
+    start = time.monotonic()
     restorer = work.recipe.open(devices[0])
+    loading = time.monotonic() - start
     opened(work.recipe.record(restorer))
+    restorer.watch(display.stage, timed)
     work.run(restorer, tell)
+    if timed:
+        display.timings = {"load": loading, **restorer.timings()}
 
 
 def _plan(options: Namespace) -> Plan:

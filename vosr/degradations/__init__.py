@@ -7,6 +7,7 @@ from vosr.degradations.colour import ColorJitter, Grayscale
 from vosr.degradations.compose import Choice, Sequence, Shuffle
 from vosr.degradations.compression import JPEG, WebP
 from vosr.degradations.gaussian_noise import GaussianNoise
+from vosr.degradations.kornia_augmentation import KorniaAugmentation
 from vosr.degradations.low_resolution import LowResolution
 from vosr.degradations.real_esrgan import RealESRGAN, Stage
 from vosr.degradations.resizing import Resize
@@ -28,6 +29,7 @@ DEGRADATIONS.add("jpeg", JPEG)
 DEGRADATIONS.add("webp", WebP)
 DEGRADATIONS.add("color_jitter", ColorJitter)
 DEGRADATIONS.add("grayscale", Grayscale)
+DEGRADATIONS.add("kornia", KorniaAugmentation)
 DEGRADATIONS.add("sequence", Sequence)
 DEGRADATIONS.add("shuffle", Shuffle)
 DEGRADATIONS.add("choice", Choice)
@@ -44,6 +46,7 @@ __all__ = [
     "GaussianNoise",
     "GeneralizedBlur",
     "Grayscale",
+    "KorniaAugmentation",
     "LowResolution",
     "MotionBlur",
     "PoissonNoise",

@@ -1,11 +1,11 @@
 """Interface of a degradation: clean image -> degraded image, drawn apart from applied."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vosr.core.component import Component
 
@@ -16,8 +16,10 @@ The numbers are few, and having them on the host lets shapes be chosen without w
 """
 
 
-class Degradation(Component, ABC):
+class Degradation(Component, nn.Module, ABC):
     """Stateless, seeded degradation of a whole batch on the batch's own device.
+
+    A module without parameters: it also works inside ``kornia.augmentation.AugmentationSequential``.
 
     Attributes:
         scale: reduction of the image inside the degradation (4: LQ carries the information of an image of a
@@ -25,6 +27,13 @@ class Degradation(Component, ABC):
     """
 
     scale: int = 1
+    __call__: Callable[..., Tensor]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Degradation":
+        """Make a module of what a subclass builds without calling ``super().__init__()``."""
+        self = super().__new__(cls)
+        nn.Module.__init__(self)
+        return self
 
     @abstractmethod
     def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
@@ -35,7 +44,7 @@ class Degradation(Component, ABC):
         return _together([self.sample(1, generator) for generator in generators])
 
     @abstractmethod
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         """Degrade ``hq`` (B, 3, H, W) in [0, 1] with drawn parameters.
 
         Deterministic: the same parameters give the same image, and a batch gives what its images give one by
@@ -45,7 +54,7 @@ class Degradation(Component, ABC):
             LQ of the same shape, in [0, 1], in 8-bit steps.
         """
 
-    def __call__(self, hq: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, hq: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw and apply."""
         return self.apply(hq, self.sample(hq.shape[0], generator))
 

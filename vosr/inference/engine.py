@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vosr.core.phases import Phases
 from vosr.core.seeds import noise_for
 from vosr.flow import integrate
 from vosr.imaging.enlarging import LANCZOS
@@ -27,6 +28,8 @@ from vosr.inference.velocities import TiledField
 from vosr.model import RestorationModel
 
 log = logging.getLogger("vosr")
+Tell = Callable[[str, int, int], None]
+"""(stage, pieces done, pieces in all): where the work is."""
 OVERLAP = 4
 """Neighbouring tiles share a quarter of their side."""
 OVERVIEW = 1024
@@ -43,6 +46,10 @@ class Engine:
         device: where it runs.
         precision: dtype of each part.
         compile: run the backbone through torch.compile; falls back to eager with a message.
+
+    Attributes:
+        tell: told where the work is; may be replaced.
+        phases: seconds by stage, once started.
     """
 
     def __init__(
@@ -59,6 +66,8 @@ class Engine:
         self.encoder = Part("vision encoder", model.conditioner.encoder, encoder)
         self.autoencoder = Part("autoencoder", model.conditioner.autoencoder, autoencoder)
         self.compiled = compile
+        self.phases = Phases()
+        self.tell: Tell = lambda stage, done, total: None
         self._said_small = False
         if compile:
             compile_forward(model.backbone)
@@ -69,7 +78,6 @@ class Engine:
         size: tuple[int, int],
         settings: Settings,
         seeds: list[int | None],
-        advance: Callable[[float], None] = lambda share: None,
     ) -> Iterator[Tensor]:
         """Restored images as strips from top to bottom, (B, 3, rows, W) in [0, 1], float32 on the CPU.
 
@@ -78,7 +86,6 @@ class Engine:
             size: width and height of the output, no smaller than the input.
             settings: see :class:`Settings`.
             seeds: of each image's noise; None makes it from the image's content.
-            advance: told the share of the work that each piece was; the shares add up to about one.
 
         Raises:
             ValueError: a setting that the model does not have or that is out of range, an output smaller than the
@@ -100,12 +107,13 @@ class Engine:
         memory = working_memory(self.device, settings.memory)
         plan = make_plan(self.model, padded[1], padded[0], settings.tile, memory, len(images))
         log.debug("Plan for %d x %d: %s", *padded, plan)
-        strips = self._strips(enlarged, plan, settings, noise_seeds, advance)
+        strips = self._strips(enlarged, plan, settings, noise_seeds)
         color_fix = settings.color_fix or self.model.card.color_fix
         target = Enlarged(images, size, size, LANCZOS) if color_fix == "wavelet" else enlarged
         eight_bit = all(image.dtype == np.uint8 for image in images)
         cropped = _cropped(strips, height, width)
-        yield from fixed_rows(color_fix, cropped, partial(_reference, target), eight_bit)
+        fixed = fixed_rows(color_fix, cropped, partial(_reference, target), eight_bit)
+        yield from self._timed("colour", lambda: next(fixed, None))
 
     def _strips(
         self,
@@ -113,11 +121,10 @@ class Engine:
         plan: Plan,
         settings: Settings,
         seeds: list[int],
-        advance: Callable[[float], None],
     ) -> Iterator[Tensor]:
         """Decoded strips of the padded images; where memory runs out, once more with a smaller plan."""
         again = partial(once_more_smaller, self.model, self.device)
-        plan, latent = again(plan, lambda p: self._latent(enlarged, p, settings, seeds, advance))
+        plan, latent = again(plan, lambda p: self._latent(enlarged, p, settings, seeds))
         plan, (strips, first) = again(plan, lambda p: self._begun(latent, p))
         yield first
         yield from strips
@@ -128,13 +135,26 @@ class Engine:
             decode_rows(self.model.conditioner.autoencoder, self.autoencoder.run, one, plan.block)
             for one in latent.split(1)
         ]
+        self.tell("decode", 0, 1)
         strips = self._together(images)
         return strips, next(strips)
 
-    @torch.no_grad()
     def _together(self, images: list[Iterator[Tensor]]) -> Iterator[Tensor]:
-        for parts in zip(*images):
-            yield _joined(list(parts))
+        @torch.no_grad()
+        def following() -> Tensor | None:
+            parts = [part for image in images if (part := next(image, None)) is not None]
+            return _joined(parts) if parts else None
+
+        return self._timed("decode", following)
+
+    def _timed(self, phase: str, following: Callable[[], Tensor | None]) -> Iterator[Tensor]:
+        """What ``following`` gives until it gives None; only the time within it counts for the phase."""
+        while True:
+            with self.phases(phase):
+                strip = following()
+            if strip is None:
+                return
+            yield strip
 
     @torch.no_grad()
     def _latent(
@@ -143,10 +163,10 @@ class Engine:
         plan: Plan,
         settings: Settings,
         seeds: list[int],
-        advance: Callable[[float], None],
     ) -> Tensor:
         """Restored latent of the padded images, (B, C, h, w)."""
-        lq = self._encoded(enlarged, plan)
+        with self.phases("encode"):
+            lq = self._encoded(enlarged, plan)
         sampling = self.model.sampling
         if settings.steps is not None:
             sampling = replace(sampling, steps=settings.steps)
@@ -154,7 +174,14 @@ class Engine:
         patch = self.model.backbone.patch_size
         side = plan.tile or max(height, width)
         parts = tiles(height, width, side, side // OVERLAP // patch * patch, patch)
-        evaluations = sampling.steps * len(parts)
+        evaluations, done = sampling.steps * len(parts), 0
+
+        def counted(more: int) -> None:
+            nonlocal done
+            done += more
+            self.tell("backbone", done, evaluations)
+
+        self.tell("backbone", 0, evaluations)
         field = TiledField(
             self.model,
             self.backbone,
@@ -164,17 +191,19 @@ class Engine:
             plan.batch,
             settings.guidance_scale,
             settings.partial_strength,
-            lambda done: advance(done / evaluations),
+            counted,
             plan.keep if sampling.steps > 1 else 0,
         )
         noise = noise_for(seeds, tuple(lq.shape[1:]), self.device)
-        return integrate(field, noise, sampling.times(), sampling.solver)
+        with self.phases("backbone"):
+            return integrate(field, noise, sampling.times(), sampling.solver)
 
     def _encoded(self, enlarged: Enlarged, plan: Plan) -> Tensor:
         autoencoder = self.model.conditioner.autoencoder
         height, width = (side // autoencoder.factor for side in enlarged.padded)
         latents = []
         for i in range(len(enlarged.planes)):
+            self.tell("encode", i, len(enlarged.planes))
             cut = partial(self._cut, enlarged, slice(i, i + 1))
             latents.append(encode(autoencoder, self.autoencoder.run, cut, height, width, plan.block))
         return _joined(latents)
@@ -185,12 +214,14 @@ class Engine:
 
         def of_tile(tile: Tile) -> Tensor:
             crop = self._cut(enlarged, slice(None), *(factor * at for at in tile.corners))
-            return self.encoder.run(lambda: encoder(crop))
+            with self.phases("semantics"):
+                return self.encoder.run(lambda: encoder(crop))
 
         if settings.semantics == "tile":
             return of_tile
         overview = enlarged.overview(OVERVIEW).to(self.device)
-        whole = self.encoder.run(lambda: encoder(overview))
+        with self.phases("semantics"):
+            whole = self.encoder.run(lambda: encoder(overview))
         if settings.semantics == "image":
             return lambda tile: whole
         return lambda tile: torch.cat([of_tile(tile), whole], dim=1)

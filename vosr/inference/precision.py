@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vosr.core.mapped import MappedFiles
 from vosr.core.options import DTypeName
 
 log = logging.getLogger("vosr")
@@ -90,6 +91,9 @@ class Part:
 
 
 def _cast(module: nn.Module, dtype: torch.dtype) -> None:
+    """Cast one tensor at a time: the file's pages that a tensor was read from do not stay beside its copy."""
+    mapped = MappedFiles()
     for parameter in module.parameters():
-        if parameter.ndim > 1:
-            parameter.data = parameter.data.to(dtype)
+        if parameter.ndim > 1 and parameter.dtype != dtype:
+            stored, parameter.data = parameter.data, parameter.data.to(dtype)
+            mapped.release(stored)

@@ -1,6 +1,6 @@
 """High-level inference API."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vosr.checkpoints import load_model
 from vosr.core.options import ColorFix, DTypeName, Semantics
+from vosr.core.phases import clock_of
 from vosr.imaging.convert import Single, as_array, open_image
 from vosr.imaging.neutral import is_neutral, neutralized
 from vosr.inference.engine import Engine
@@ -23,6 +24,7 @@ from vosr.model import RestorationModel
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]
 """Width and height in pixels."""
+STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 BATCH = 8
 """Images of a list that run together at most."""
 
@@ -166,6 +168,17 @@ class Restorer:
         for strip in self.engine.rows([image], size, settings, [settings.seed]):
             rows = as_array(strip[0], image.dtype)
             yield neutralized(rows) if neutral else rows
+
+    def watch(self, report: Callable[[str, int, int], None], timed: bool = False) -> None:
+        """Call ``report`` with each stage, what of it is done and how much it is; ``timed`` keeps :meth:`timings`."""
+        self.engine.tell = report
+        if timed:
+            self.engine.phases.start(clock_of(self.engine.device))
+
+    def timings(self) -> dict[str, float]:
+        """Seconds by stage since the watch began, in the order of the work."""
+        seconds = self.engine.phases.take()
+        return {stage: seconds[stage] for stage in STAGES if stage in seconds}
 
     def output_size(self, width: int, height: int, settings: Settings) -> Size:
         """Width and height of a restored image.

@@ -4,6 +4,7 @@ from vosr.core.registry import Registry
 from vosr.metrics.base import ImageMetric, Metric, PairMetric
 from vosr.metrics.clip_iqa import CLIPIQA
 from vosr.metrics.dists import DISTS
+from vosr.metrics.features import FeatureDistance
 from vosr.metrics.flicker import Flicker
 from vosr.metrics.inception import FID, KID
 from vosr.metrics.lpips import LPIPSVGG, LPIPSAlex
@@ -22,6 +23,7 @@ METRICS.add("ms_ssim", MSSSIM)
 METRICS.add("lpips", LPIPSAlex)
 METRICS.add("lpips_vgg", LPIPSVGG)
 METRICS.add("dists", DISTS)
+METRICS.add("feature_distance", FeatureDistance)
 METRICS.add("vgg_features", VGGFeatureDistance)
 METRICS.add("niqe", NIQE)
 METRICS.add("consistency", Consistency)

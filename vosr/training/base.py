@@ -12,6 +12,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
 from vosr.backbones import Backbone
+from vosr.core.phases import Phases
 from vosr.core.seeds import derive_seed, generator_for, noise_for
 from vosr.core.types import Batch, Condition
 from vosr.core.weights import empty_module
@@ -22,10 +23,10 @@ from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
+from vosr.training.batches import as_batch, check_multiple
 from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
-from vosr.training.phases import Phases
 from vosr.training.randomness import StepRandom
 
 GRID_ROWS = 6
@@ -69,7 +70,7 @@ class RestorationModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.guidance = guidance
-        self.degradation = degradation
+        object.__setattr__(self, "degradation", degradation)  # no submodule: its apply is not nn.Module's
         self.sampling = sampling
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
@@ -190,7 +191,18 @@ class RestorationModule(L.LightningModule):
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         """Loss of one batch of clean images in [0, 1], their latents and the LQ conditions."""
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def prepared(self, batch: Any, batch_idx: int) -> Batch:
+        """The batch of anybody's data module as ours; random numbers belong to its keys.
+
+        Raises:
+            ValueError: it holds no images, or of a size that does not fit the model.
+        """
+        ours = as_batch(batch, f"{self.global_rank}-{batch_idx}")
+        check_multiple(ours.hq, self.conditioner.autoencoder.factor * self.backbone.patch_size)
+        return ours
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        batch = self.prepared(batch, batch_idx)
         random = StepRandom(self.seed, self.global_step, batch.key, self.device)
         hq = batch.hq.float() / 255
         with self.phases("degradation"), torch.no_grad():
@@ -224,8 +236,9 @@ class RestorationModule(L.LightningModule):
     def on_test_epoch_start(self) -> None:
         self._validated = 0
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Restore one batch; degradation and noise are fixed by the image's key, whatever the batch or rank."""
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         restored = self.restore(self.released(), lq, batch.key)
@@ -249,10 +262,11 @@ class RestorationModule(L.LightningModule):
         extra = self.extra_images(lq[:shown], batch.key[:shown]) if shown else {}
         return {"LQ": lq, self.card.kind: restored, **extra, "HQ": hq}
 
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.validation_step(batch, batch_idx)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}

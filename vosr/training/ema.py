@@ -6,7 +6,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from vosr.training.phases import Phases
+from vosr.core.phases import Phases
 
 
 def update_average(

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from vosr.training.phases import Phases, clock_of
+from vosr.core.phases import Phases, clock_of
 
 
 @pytest.fixture

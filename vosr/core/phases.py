@@ -1,4 +1,4 @@
-"""Where the time of a training step goes."""
+"""Where time goes: consecutive phases of the work, timed on the device that does it."""
 
 import time
 from collections import defaultdict
@@ -51,7 +51,7 @@ class CudaClock:
 
 
 class Phases:
-    """Times consecutive phases of the training loop, on the device that does the work.
+    """Times consecutive phases, nested ones apart, on the device that does the work.
 
     Every change of phase sets a mark, and :meth:`take` reads them all at once: only there the host waits. Does
     nothing until :meth:`start`.
