@@ -10,15 +10,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"core"},
     {"flow", "discriminators"},
-    {
-        "encoders",
-        "backbones",
-        "guidance",
-        "degradations",
-        "autoencoders",
-        "objectives",
-        "metrics",
-    },
+    {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives", "metrics"},
     {"model", "imaging"},
     {"checkpoints", "data_pipelines"},
     {"inference"},
