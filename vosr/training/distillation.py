@@ -189,7 +189,7 @@ class DistillationModule(RestorationModule):
         )
 
     def extra_images(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
-        """The teacher's result, computed once per image: teacher, degradation and noise never change."""
+        """The teacher's results, computed once per image: teacher, degradation and noise never change."""
         new = [i for i, key in enumerate(keys) if key not in self._teacher_images]
         if new:
             restored = self.restore(self.teacher_model(), lq[new], [keys[i] for i in new])
