@@ -210,3 +210,54 @@ def test_logged_losses_are_means_over_the_logging_interval(tmp_path):
         trainer(tmp_path, max_steps=7, log_every_n_steps=interval).fit(module, ImageData(count=64))
     expected = [sum(single[max(0, i - 2) : i + 1]) / min(3, i + 1) for i in range(7)]
     torch.testing.assert_close(torch.stack(averaged), torch.stack(expected))
+
+
+def test_a_student_takes_over_its_teachers_degradation_unless_given(tmp_path, caplog):
+    from vosr.degradations import DEGRADATIONS
+
+    blur = DEGRADATIONS.build("real_esrgan", scale=2)
+    folder = save_trained(teacher(degradation=blur), tmp_path / "x2")
+    assert load_model(folder, trust_remote_code=True).card.degradation == {
+        "name": "real_esrgan",
+        "args": blur.init_args,
+    }
+    taken = student(folder, degradation=None)
+    assert (taken.degradation.scale, taken.card.scale, taken.card.training_size) == (2, 2, 16)
+    assert taken.degradation.init_args == blur.init_args
+    assert "enlargement" not in caplog.text
+    given = student(folder, degradation=DEGRADATIONS.build("real_esrgan", scale=4))
+    assert given.card.scale == 4
+    assert "enlargement of 2, and the student's degradation is of 4" in caplog.text
+
+
+def test_other_frozen_weights_are_told(tmp_path, caplog, monkeypatch):
+    from vosr.encoders import TimmEncoder
+
+    encoder = {"model": "mobilenetv3_small_050", "input_size": 32, "block": 1, "pretrained": False}
+    folder = save_trained(teacher(encoder=TimmEncoder(**encoder)), tmp_path / "m")
+    card = load_model(folder, trust_remote_code=True).card
+    assert set(card.frozen) == {"encoder"}
+    assert "results differ" not in caplog.text
+    monkeypatch.setattr("vosr.core.weights.torch.manual_seed", lambda _: None)  # other random weights
+    torch.manual_seed(5)
+    load_model(folder, trust_remote_code=True)
+    assert f"weights of the encoder are not those that {folder} was trained with" in caplog.text
+
+
+def test_another_width_is_one_sentence():
+    small, large = (
+        teacher(),
+        teacher(backbone=lambda c, z: LightningDiT(c, z, width=64, depth=1, heads=2, latent_grid=8)),
+    )
+    small.configure_model()
+    large.configure_model()
+    with pytest.raises(ValueError, match=r"checkpoint's .* is \(.*\), this model's .*config\.yaml"):
+        large.load_state_dict(small.state_dict())
+
+
+def test_the_learning_rate_finder_has_an_attribute_to_set(tmp_path):
+    module = teacher()
+    module.lr = 0.25
+    module.configure_model()
+    module._trainer = trainer(tmp_path)
+    assert [group["lr"] for group in module.configure_optimizers().param_groups] == [0.25]
