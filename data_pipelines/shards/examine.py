@@ -15,11 +15,7 @@ from data_pipelines.shards.inputs import Input
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
 from data_pipelines.shards.options import Encoding, Options
 from data_pipelines.sources.fields import AmbiguousError, Fields, is_image
-from vosr.core.deadline import deadline
 from vosr.core.files.shown import reason
-
-SECONDS = 120.0
-"""That decoding one image may take."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +53,7 @@ def examine(one: Input, options: Options) -> list[Product]:
         if sum(map(is_image, members)) > 1 and (options.tile or options.encode):
             return [Product(dropped="several_images", detail="--tile and --encode take samples of one")]
         encoded = members[kind]
-        with deadline(SECONDS):
-            image = decode(encoded)
+        image = decode(encoded)
     except AmbiguousError as error:
         return [Product(dropped="several_images", detail=str(error))]
     except ImageError as error:

@@ -238,7 +238,8 @@ class TrainingCLI(LightningCLI):
         console.print(labelled("Next", 14, f"python main.py restore PHOTO -o restored --model {model}{code}"))
         if self.model.card.kind == "teacher":
             code = " --model.trust_remote_code=true" if code else ""
-            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code}"
+            own = "--model.degradation=null --data.crop_size=null"  # the teacher's
+            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code} {own}"
             console.print(labelled("or distil it", 14, command))
 
 
