@@ -1,4 +1,4 @@
-from vosr.cli.training import differences
+from vosr.cli.differences import differences
 
 
 def test_what_a_continued_run_has_otherwise_is_named():

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import lightning as L
 import pytest
@@ -215,16 +216,21 @@ def test_logged_losses_are_means_over_the_logging_interval(tmp_path):
 
 
 def test_a_student_takes_over_its_teachers_degradation_unless_given(tmp_path, caplog):
-    from vosr.core.registries import describe
     from vosr.degradations import DEGRADATIONS
 
-    blur = DEGRADATIONS.build("real_esrgan", scale=2)
+    steps = [DEGRADATIONS.build("real_esrgan", scale=2), DEGRADATIONS.build("gaussian_noise")]
+    blur = DEGRADATIONS.build("choice", steps=steps)
     folder = save_trained(teacher(degradation=blur), tmp_path / "x2")
     card = load_model(folder, trust_remote_code=True).card
-    assert (card.degradation["name"], card.degradation["args"]["scale"]) == ("real_esrgan", 2)
+    assert (card.degradation["name"], card.degradation["args"]["steps"][0]["name"]) == (
+        "choice",
+        "real_esrgan",
+    )
     taken = student(folder, degradation=None)
     assert (taken.degradation.scale, taken.card.scale, taken.card.training_size) == (2, 2, 16)
-    assert describe(taken.degradation) == describe(blur)
+    image = torch.rand(1, 3, 32, 32)
+    drawn = [each(image, torch.Generator().manual_seed(3)) for each in (taken.degradation, blur)]
+    assert torch.equal(*drawn)
     assert "enlargement" not in caplog.text
     given = student(folder, degradation=DEGRADATIONS.build("real_esrgan", scale=4))
     assert given.card.scale == 4
@@ -252,3 +258,25 @@ def test_the_learning_rate_finder_has_an_attribute_to_set(tmp_path):
     module.configure_model()
     module._trainer = trainer(tmp_path)
     assert [group["lr"] for group in module.configure_optimizers().param_groups] == [0.25]
+
+
+def test_logged_loss_is_what_is_minimised(teacher_folder, tmp_path):
+    logged, minimised = [], []
+    module = student(teacher_folder, objective=RCGM(), image_loss=FidelitySharpness(period=8))
+    module.log = lambda name, value, **_: logged.append(value) if name == "loss" else None
+    module.on_before_backward = lambda loss: minimised.append(loss.detach().clone())
+    trainer(tmp_path, max_steps=3).fit(module, ImageData(count=64))
+    assert torch.equal(torch.stack(logged), torch.stack(minimised))
+
+
+def test_validation_runs_the_teacher_for_the_images_that_are_shown(teacher_folder):
+    module = student(teacher_folder)
+    module.configure_model()
+    module.log = module.log_dict = lambda *_, **__: None
+    images = [ImageData(count=4).val_dataloader().dataset[i % 4] for i in range(12)]
+    batches = [replace(collate(images[i : i + 4]), key=[str(i + j) for j in range(4)]) for i in (0, 4, 8)]
+    for _ in range(2):  # the same ones at the next validation
+        module.on_validation_epoch_start()
+        outputs = [module.validation_step(batch, i) for i, batch in enumerate(batches)]
+        assert [len(output.get("teacher", ())) for output in outputs] == [4, 2, 0]
+    assert list(module._teacher_images) == ["0", "1", "2", "3", "4", "5"]

@@ -3,7 +3,6 @@
 import importlib.util
 import inspect
 import logging
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from data_pipelines import DataHealth, ShardDataModule
 from vosr.checkpoints.model_folder import names_code
 from vosr.checkpoints.open import spelled
 from vosr.checkpoints.training_state import is_complete
+from vosr.cli.differences import differences
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
@@ -116,6 +116,9 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         _check_devices(config.trainer.devices)
+        _check_folder("trainer.default_root_dir", config.trainer.default_root_dir)
+        _check_folder("checkpoint.dirpath", config.checkpoint.dirpath)
+        _check_folder("non_finite.folder", config.non_finite.folder)
         group = config.runs / config.name
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
@@ -133,9 +136,6 @@ class TrainingCLI(LightningCLI):
             self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
         if self.subcommand == "fit" and self.run.is_dir() and getattr(rank_zero_only, "rank", 0) == 0:
             self._held.enter_context(locked(self.run))
-        config.trainer.default_root_dir = str(self.run)
-        config.checkpoint.dirpath = str(self.run / "checkpoints")
-        config.non_finite.folder = self.run
 
     def _checkpoint(self, config: Any, group: Path) -> Path | None:
         """Set ``ckpt_path`` for Lightning; the checkpoint, where its run goes on.
@@ -181,6 +181,9 @@ class TrainingCLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         if config.get("logger") in (None, True) and not config.get("fast_dev_run"):
             kwargs["logger"] = self._loggers()
+        kwargs["default_root_dir"] = str(self.run)
+        self._get(self.config_init, "checkpoint").dirpath = str(self.run / "checkpoints")
+        self._get(self.config_init, "non_finite").folder = self.run
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [
@@ -243,26 +246,13 @@ class TrainingCLI(LightningCLI):
             console.print(labelled("or distil it", 14, command))
 
 
-_DIFFERS = ("model", "data")
-_MOST_TOLD = 8
-
-
-def differences(begun: Any, given: Any) -> list[str]:
-    """Keys of the model and the data whose values differ, each with both values."""
-    old, new = (
-        dict(pair for part in _DIFFERS for pair in _flat(part, each.get(part))) for each in (begun, given)
+def _check_folder(option: str, given: Any) -> None:
+    """Refuse folders that run folders take the place of, but for those that configs of version 0.1 recorded."""
+    if given is None or any(name.isdecimal() for name in Path(given).parts[-2:]):
+        return
+    raise ValueError(
+        f"{option} has no effect: everything of a run goes to <runs>/<name>/<number>. Give --runs {given} instead."
     )
-    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    told = [f"{key} {old.get(key)} -> {new.get(key)}" for key in keys[:_MOST_TOLD]]
-    return told + ([f"{len(keys) - _MOST_TOLD} more"] if len(keys) > _MOST_TOLD else [])
-
-
-def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _flat(key if name == "init_args" else f"{key}.{name}", each)
-    elif value is not None:
-        yield key, " ".join(str(list(value) if isinstance(value, tuple) else value).split())
 
 
 def _check_devices(devices: Any) -> None:

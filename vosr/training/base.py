@@ -29,6 +29,9 @@ from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of,
 from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.randomness import StepRandom
 
+GRID_ROWS = 6
+"""Images that a validation shows: the first of each rank."""
+
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
     """AdamW of the paper (docs/method.md#recipe)."""
@@ -77,6 +80,7 @@ class RestorationModule(L.LightningModule):
         self.parallel = parallel
         self.phases = Phases()
         self._recent: dict[str, RunningMean] = {}
+        self._validated = 0
 
     # -- building ---------------------------------------------------------------------------------------------
 
@@ -223,7 +227,7 @@ class RestorationModule(L.LightningModule):
             data, condition = self.encoded(hq, lq, random)
         loss = self.objective_loss(hq, data, condition, random)
         terms = {f"loss/{name}": value for name, value in loss.terms.items()}
-        means = self.recent_means({"loss": torch.stack(list(terms.values())).sum(), **terms})
+        means = self.recent_means({"loss": loss.total.detach(), **terms})
         self.log("loss", means.pop("loss"), prog_bar=True, batch_size=len(hq))
         self.log_dict(means, batch_size=len(hq))
         return loss.total
@@ -241,6 +245,12 @@ class RestorationModule(L.LightningModule):
                 self._recent[name] = RunningMean(window, sync_on_compute=False).to(value.device)
             self._recent[name].update(value)
         return {name: self._recent[name].compute() for name in values}
+
+    def on_validation_epoch_start(self) -> None:
+        self._validated = 0
+
+    def on_test_epoch_start(self) -> None:
+        self._validated = 0
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Restore one batch; degradation and noise are fixed by the image's key, whatever the batch or rank."""
@@ -263,7 +273,10 @@ class RestorationModule(L.LightningModule):
             batch_size=len(hq),
             sync_dist=True,
         )
-        return {"LQ": lq, self.card.kind: restored, **self.extra_images(lq, batch.key), "HQ": hq}
+        shown = max(0, GRID_ROWS - self._validated)
+        self._validated += len(hq)
+        extra = self.extra_images(lq[:shown], batch.key[:shown]) if shown else {}
+        return {"LQ": lq, self.card.kind: restored, **extra, "HQ": hq}
 
     def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.validation_step(batch, batch_idx)
@@ -275,7 +288,7 @@ class RestorationModule(L.LightningModule):
         return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}
 
     def extra_images(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
-        """More images for the validation grid, by title."""
+        """More columns of the validation grid, by title, for the images that it shows."""
         return {}
 
     def restore(self, model: RestorationModel, lq: Tensor, keys: list[str]) -> Tensor:
