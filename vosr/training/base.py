@@ -53,6 +53,7 @@ class RestorationModule(L.LightningModule):
     schedule_step: int = 0
 
     conditioner: Conditioner
+    degradation: Degradation
     backbone: Backbone
     average: Backbone
     card: ModelCard
