@@ -36,6 +36,7 @@ from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
 from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
+from vosr.training.validation_metrics import BestCheckpoint, ValidationMetrics
 
 PARSER_MODE = "vosr_yaml"
 set_loader(PARSER_MODE, lambda text: expand_config(load_yaml(text)), exceptions=(yaml.YAMLError,))
@@ -92,6 +93,8 @@ class TrainingCLI(LightningCLI):
         )
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.add_lightning_class_args(NonFinite, "non_finite")
+        parser.add_lightning_class_args(ValidationMetrics, "validation")
+        parser.add_lightning_class_args(BestCheckpoint, "best")
         parser.set_defaults(
             {
                 "checkpoint.save_last": False,
@@ -125,6 +128,9 @@ class TrainingCLI(LightningCLI):
         config.trainer.default_root_dir = str(self.run)
         config.checkpoint.dirpath = str(self.run / "checkpoints")
         config.non_finite.folder = self.run
+        config.best.folder = str(self.run / "checkpoints" / "best")
+        if config.best.metric is not None and config.best.metric not in config.validation.metrics:
+            config.validation.metrics = [*config.validation.metrics, config.best.metric]
 
     def _checkpoint(self, config: Any, group: Path) -> Path | None:
         """Set ``ckpt_path`` for Lightning; the checkpoint, where its run goes on.
