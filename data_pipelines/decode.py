@@ -16,6 +16,7 @@ from PIL import Image
 
 from data_pipelines.crop import Crop, working_scale
 from data_pipelines.failures import ImageError, Reason
+from vosr.core.deadline import deadline
 from vosr.imaging.errors import TooLargeError, UnknownFormatError, UnsupportedError
 from vosr.imaging.opened import Opened, opened
 from vosr.imaging.reading import quiet, reason_of
@@ -25,6 +26,8 @@ MAX_PIXELS = 178_956_970
 """Larger images are refused: half a gigabyte as RGB, and Pillow's own limit for decompression bombs."""
 MAX_ENLARGEMENT = 8
 """An image whose shorter side is below the crop size by more than this factor is refused."""
+SECONDS = 120.0
+"""That decoding one image may take."""
 
 _REASONS = {
     UnknownFormatError: Reason.NOT_AN_IMAGE,
@@ -71,7 +74,7 @@ def _open(encoded: bytes) -> Iterator[Opened]:
     if not encoded:
         raise ImageError(Reason.EMPTY, "zero bytes")
     try:
-        with quiet(), opened(io.BytesIO(encoded)) as image:
+        with deadline(SECONDS), quiet(), opened(io.BytesIO(encoded)) as image:
             image.header.check(most_pixels=MAX_PIXELS)
             yield image
     except ImageError:

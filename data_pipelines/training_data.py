@@ -18,6 +18,7 @@ from data_pipelines.sources import RawSample, Source, SourceError
 from data_pipelines.sources.fields import AmbiguousError
 from data_pipelines.sources.stream import SHARDS_WITHOUT_SAMPLES, endless
 from data_pipelines.turning import UnturnedBatch
+from vosr.core.files.shown import reason
 from vosr.core.types import Batch
 
 SAMPLES_WITHOUT_IMAGE = 500
@@ -133,7 +134,7 @@ class TrainingData(Dataset[Delivery]):
         lost: set[str] = set()
         for attempt in range(SAMPLES_WITHOUT_IMAGE):
             try:
-                raw = self._raw(number, rank, position, attempt)
+                raw = self._read(number, rank, position, attempt)
             except SourceError as error:
                 self._faults.append(Fault(error.reason, error.where, str(error)))
                 if error.reason is not Reason.UNREADABLE_FILE:
@@ -146,6 +147,17 @@ class TrainingData(Dataset[Delivery]):
             except ImageError as error:
                 self._faults.append(Fault(error.reason, raw.key, str(error)))
         raise BadDataError(f"{SAMPLES_WITHOUT_IMAGE} samples in a row without a usable image.")
+
+    def _read(self, number: int, rank: int, position: int, attempt: int) -> RawSample:
+        try:
+            return self._raw(number, rank, position, attempt)
+        except (SourceError, BadDataError, AmbiguousError):
+            raise
+        except (
+            Exception
+        ) as error:  # whatever damage or a store makes of a library: one sample must not end the run
+            name = self.plan.sources[number].name
+            raise SourceError(Reason.SHARD_DAMAGED, name, f"{name}: {reason(error)}") from error
 
     def _raw(self, number: int, rank: int, position: int, attempt: int) -> RawSample:
         source = self.plan.sources[number]

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_pipelines.decode import decode
-from data_pipelines.failures import ImageError
+from data_pipelines.failures import ImageError, Reason
 from data_pipelines.shards.inputs import Input
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
 from data_pipelines.shards.options import Encoding, Options
 from data_pipelines.sources.fields import AmbiguousError, Fields, is_image
+from vosr.core.files.shown import reason
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def examine(one: Input, options: Options) -> list[Product]:
         return [Product(dropped=error.reason.value, detail=str(error))]
     except OSError as error:
         return [Product(dropped="unreadable_file", detail=str(error))]
+    except Exception as error:  # one image must not end the rest
+        return [Product(dropped=Reason.DAMAGED.value, detail=reason(error))]
     height, width, _ = image.shape
     if min(height, width) < options.min_side:
         return [Product(dropped="below_min_side", detail=f"{width}x{height}")]

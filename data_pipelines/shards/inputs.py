@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data_pipelines.failures import Fault
+from data_pipelines.failures import Fault, Reason
 from data_pipelines.sources import Shard, SourceError, locate
 from data_pipelines.sources.fields import Fields, KeyRule, suffix_of
 from data_pipelines.sources.shard import FileShard
 from data_pipelines.sources.source import look_at_members
 from data_pipelines.sources.stream import stream_samples
+from vosr.core.files.regular import read_regular
 
 Item = tuple[Shard | str, int | None]
 """A shard and the number of a file in it, or None for all samples of an archive; or the URL of a stream."""
@@ -43,7 +44,7 @@ class Input:
         """
         if self.path is None:
             return self.members or {}
-        return {suffix_of(self.path.name): self.path.read_bytes()}
+        return {suffix_of(self.path.name): read_regular(self.path)}
 
 
 def find_items(sources: list[str], shuffle_seed: int | None, fields: Fields, rule: KeyRule) -> list[Item]:
@@ -91,6 +92,8 @@ def _read(shard: Shard, number: int) -> Input:
         sample = shard.read(number)
     except SourceError as error:
         return Input(f"{shard.url}, sample {number}", problem=error.reason.value)
+    except Exception:  # whatever a damaged archive makes of a library
+        return Input(f"{shard.url}, sample {number}", problem=Reason.SHARD_DAMAGED.value)
     return Input(sample.key, sample.key.rpartition("/")[2], members=sample.members)
 
 

@@ -101,6 +101,10 @@ class Journal:
         self.path = out / JOURNAL_NAME
         self.chapters: list[Chapter] = []
         if not self.path.exists():
+            if alien := sorted(path.name for path in out.glob("shard-*.tar")):
+                raise ValueError(
+                    f"{out} holds {alien[0]}, which this run has not written; choose another folder."
+                )
             self._append(settings)
             return
         lines = self.path.read_bytes().split(b"\n")[:-1]  # what follows the last newline was cut off

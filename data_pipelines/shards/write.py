@@ -3,17 +3,16 @@
 import itertools
 import json
 import os
-import signal
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from data_pipelines.failures import Reason
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import Product, examine
 from data_pipelines.shards.inputs import Input, Item, find_items, inputs_of, known_total
@@ -21,9 +20,15 @@ from data_pipelines.shards.options import Encoding, Options
 from data_pipelines.shards.packer import JOURNAL_NAME, Chapter, Journal, Packer
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.sources.index import INDEX_NAME, read_index, write_index
+from vosr.core.console import PlainConsole
+from vosr.core.files.lock import locked
+from vosr.core.files.shown import reason, shown
+from vosr.core.pool import Pool, Task, cores
 
 KEY_BYTES = 60
 """Longest part of a file name that is taken into a key: tar allows 100 bytes in all."""
+KIND_BYTES = 24
+"""Longest type of a member."""
 AHEAD = 8
 """Inputs per process that are worked on ahead of the one being packed."""
 
@@ -88,13 +93,16 @@ def write_shards(
         return 0
     if processes is not None and processes < 1:
         raise ValueError(f"processes must be at least 1, not {processes}.")
-    items = find_items(
-        sources, options.shuffle_seed, Fields(hq), key
-    )  # before the folder is made: a source may be wrong
+    # before the folder is made: a source may be wrong
+    items = find_items(sources, options.shuffle_seed, Fields(hq), key)
     folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(folder, settings)
-    _pack(items, folder, options, journal, processes or os.cpu_count() or 1)
-    return _conclude(folder, journal, settings)
+    with locked(folder):
+        if (folder / INDEX_NAME).exists():  # another run was faster
+            _check_finished(folder, settings)
+            return 0
+        journal = Journal(folder, settings)
+        _pack(items, folder, options, journal, processes or cores())
+        return _conclude(folder, journal, settings)
 
 
 def _pack(items: list[Item], out: Path, options: Options, journal: Journal, processes: int) -> None:
@@ -106,7 +114,7 @@ def _pack(items: list[Item], out: Path, options: Options, journal: Journal, proc
     packer = Packer(out, options, len(journal.shards))
     done = journal.inputs
     chapter = Chapter(done, None)
-    with _started(processes) as pool, _progress() as progress:
+    with closing(_started(processes)) as pool, _progress() as progress:
         task = progress.add_task("Packing", total=known_total(items), completed=done, shards=packer.number)
         for one, products in _examined(
             itertools.islice(inputs_of(items, options.key), done, None), options, pool, processes
@@ -123,52 +131,71 @@ def _pack(items: list[Item], out: Path, options: Options, journal: Journal, proc
     journal.add(chapter)
 
 
-def _started(processes: int) -> ProcessPoolExecutor:
-    """A pool that is there before the progress bar starts its thread, and leaves Ctrl-C to us."""
-    pool = ProcessPoolExecutor(processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    pool.submit(os.getpid).result()
+def _started(processes: int) -> Pool:
+    """Processes that are there before the progress bar starts its thread."""
+    pool = Pool(processes, preload=[examine.__module__])
+    pool.result(pool.submit(os.getpid))
     return pool
 
 
 def _examined(
-    inputs: Iterator[Input], options: Options, pool: ProcessPoolExecutor, processes: int
+    inputs: Iterator[Input], options: Options, pool: Pool, processes: int
 ) -> Iterator[tuple[Input, list[Product]]]:
     """Inputs with what they give, in order; a bounded number is held in memory."""
-    waiting: deque[tuple[Input, Future[list[Product]]]] = deque()
+    waiting: deque[tuple[Input, Task[list[Product]]]] = deque()
     for one in inputs:
         waiting.append((one, pool.submit(examine, one, options)))
         if len(waiting) >= AHEAD * processes:
-            oldest, future = waiting.popleft()
-            yield oldest, future.result()
-    for one, future in waiting:
-        yield one, future.result()
+            yield _result(pool, *waiting.popleft())
+    while waiting:
+        yield _result(pool, *waiting.popleft())
+
+
+def _result(pool: Pool, one: Input, task: Task[list[Product]]) -> tuple[Input, list[Product]]:
+    try:
+        return one, pool.result(task)
+    except Exception as error:  # its process died or hung; nothing else comes here
+        return one, [Product(dropped=Reason.DAMAGED.value, detail=reason(error))]
 
 
 def _place(one: Input, product: Product, chapter: Chapter, memory: Duplicates, packer: Packer) -> None:
     name = one.name + product.suffix
-    reason, detail = product.dropped or memory.reason(product.checksum, product.fingerprint), product.detail
+    why, detail = product.dropped or memory.reason(product.checksum, product.fingerprint), product.detail
     members: dict[str, bytes] = {}
-    if not reason:
+    if not why:
         try:
             members = one.load() if product.encoded is None else {product.kind: product.encoded}
         except OSError as error:  # the file went away after it was examined
-            reason, detail = "unreadable_file", str(error)
-    if reason:
-        chapter.dropped.append((name, reason, detail))
+            why, detail = "unreadable_file", str(error)
+    if why:
+        chapter.dropped.append((name, why, detail))
         return
+    for kind in [kind for kind in members if not _can_be_kept(kind)]:
+        chapter.dropped.append((name, "member_left_out", kind))
+        del members[kind]
     memory.remember(product.checksum, product.fingerprint)
     chapter.marks.append((product.checksum, product.fingerprint))
-    stem = (one.key + product.suffix).replace(".", "_").encode()[:KEY_BYTES].decode(errors="ignore")
+    stem = shown(one.key + product.suffix).replace(".", "_").encode()[:KEY_BYTES].decode(errors="ignore")
     packer.add(f"{chapter.inputs:09d}-{stem}", members, product.pixels)
+
+
+def _can_be_kept(kind: str) -> bool:
+    """Whether a member's type may stand in the name of a new one; webdataset keeps those in ``_`` for itself."""
+    return (
+        kind == shown(kind)
+        and len(kind.encode()) <= KIND_BYTES
+        and not kind.startswith("_")
+        and "/" not in kind
+    )
 
 
 def _conclude(folder: Path, journal: Journal, settings: dict[str, object]) -> int:
     entries, dropped = journal.shards, journal.dropped()
-    with (folder / "dropped.tsv").open("w") as file:
+    with (folder / "dropped.tsv").open("w", encoding="utf-8") as file:
         file.write("name\treason\tdetail\n")
         for chapter in journal.chapters:
             for row in chapter.dropped:
-                file.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+                file.write("\t".join(" ".join(shown(cell).split()) for cell in row) + "\n")
     if not entries:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
         (folder / JOURNAL_NAME).unlink()
@@ -188,19 +215,25 @@ def _check_finished(folder: Path, settings: dict[str, object]) -> None:
         raise ValueError(
             f"{folder} holds shards of other sources or options; choose another folder, or delete it."
         )
-    missing = [entry.name for entry in entries if not (folder / entry.name).exists()]
-    if missing:
-        raise ValueError(f"{folder} has lost {', '.join(missing[:3])}; delete the folder and write it again.")
+    lost = [entry.name for entry in entries if not _is_there(folder / entry.name, entry.bytes)]
+    if lost:
+        raise ValueError(
+            f"{', '.join(lost[:3])} in {folder} is missing or changed; delete the folder and write it again."
+        )
     _report(folder)
+
+
+def _is_there(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
 
 
 def _report(folder: Path) -> None:
     content = json.loads((folder / INDEX_NAME).read_text())
     table = Table("", "images", title=f"{len(content['shards'])} shards in {folder}", title_justify="left")
     table.add_row(f"packed ({content['bytes'] / 1e6:.1f} MB)", str(content["samples"]))
-    for reason, count in sorted(content["dropped"].items(), key=lambda item: -item[1]):
-        table.add_row(f"left out: {reason.replace('_', ' ')}", str(count))
-    console = Console(soft_wrap=True)
+    for why, count in sorted(content["dropped"].items(), key=lambda item: -item[1]):
+        table.add_row(f"left out: {why.replace('_', ' ')}", str(count))
+    console = PlainConsole()
     console.print(table)
     if content["dropped"]:
         console.print(f"What was left out, one by one: {folder / 'dropped.tsv'}")

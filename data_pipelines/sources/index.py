@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
+from data_pipelines.safety.index import checksum
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
@@ -36,6 +38,7 @@ class IndexEntry:
         pixels: pixels of all its images, 0 where they were not looked at.
         blocks: length of each sample in blocks of 512 bytes, from the beginning of the archive on; None in an index
             of version 0.1.
+        crc32: checksum of each sample, which every reading compares.
         kinds: as :class:`data_pipelines.sources.shard.Shard` has them.
     """
 
@@ -45,10 +48,12 @@ class IndexEntry:
     sha256: str
     pixels: int = 0
     blocks: Sequence[int] | None = None
+    crc32: Sequence[int] | None = None
     kinds: Sequence[tuple[Sequence[str], int, str]] = ()
 
     def __post_init__(self) -> None:
-        if self.samples < 0 or (self.blocks is not None and len(self.blocks) != self.samples):
+        lists = [each for each in (self.blocks, self.crc32) if each is not None]
+        if self.samples < 0 or any(len(each) != self.samples for each in lists):
             raise ValueError(f"{self.name} has {self.samples} samples")
         if self.blocks is not None and (
             min(self.blocks, default=1) < 1 or sum(self.blocks) * BLOCK > self.bytes
@@ -59,17 +64,22 @@ class IndexEntry:
         """The archive at ``url``; the index has to have ``blocks``."""
         ends = np.cumsum([0, *(self.blocks or ())], dtype=np.int64) * BLOCK
         kinds = {tuple(kinds): (count, example) for kinds, count, example in self.kinds}
-        return TarShard(url, np.stack([ends[:-1], ends[1:]], axis=1), kinds)
+        checks = None if self.crc32 is None else np.array(self.crc32, np.uint32)
+        return TarShard(url, np.stack([ends[:-1], ends[1:]], axis=1), kinds, checks=checks)
 
 
 def entry_of(path: Path, pixels: int = 0) -> IndexEntry:
     """Index entry of an archive that was just written."""
     shard = scan(path, "sample")
+    crc32 = []
     with path.open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = checksum(file)
+        for start, stop in shard.places.tolist():
+            file.seek(start)
+            crc32.append(zlib.crc32(file.read(stop - start)))
     lengths = (np.diff(shard.places, axis=1)[:, 0] // BLOCK).tolist()
     kinds = [(list(kinds), count, example) for kinds, (count, example) in shard.kinds.items()]
-    return IndexEntry(path.name, len(shard), path.stat().st_size, checksum, pixels, lengths, kinds)
+    return IndexEntry(path.name, len(shard), path.stat().st_size, digest, pixels, lengths, crc32, kinds)
 
 
 def read_index(text: str, where: str) -> list[IndexEntry]:

@@ -1,6 +1,7 @@
 """Countable parts of a source: an archive with the place of each of its samples, or the files of a folder."""
 
 import io
+import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
@@ -73,6 +74,7 @@ class TarShard(Shard):
         kinds: as in :class:`Shard`.
         rule: what forms a sample.
         damage: what is wrong with it, as far as the index knows.
+        checks: CRC-32 of the bytes of each sample, where an index has them.
     """
 
     url: str
@@ -80,6 +82,7 @@ class TarShard(Shard):
     kinds: dict[Kinds, tuple[int, str]]
     rule: KeyRule = "sample"
     damage: tuple[str, ...] = ()
+    checks: NDArray[np.uint32] | None = None
 
     def __len__(self) -> int:
         return len(self.places)
@@ -87,8 +90,10 @@ class TarShard(Shard):
     def read(self, number: int) -> RawSample:
         start, stop = self.places[number].tolist()
         problems: list[str] = []
-        data = Bytes(io.BytesIO(read_range(self.url, start, stop)))
-        found = list(samples(data, problems.append, self.rule, load=True, part=True))
+        data = read_range(self.url, start, stop)
+        if self.checks is not None and zlib.crc32(data) != int(self.checks[number]):
+            problems.append("its checksum is not the one of the index")
+        found = list(samples(Bytes(io.BytesIO(data)), problems.append, self.rule, load=True, part=True))
         if problems or len(found) != 1:
             what = "; ".join(problems) or f"{len(found)} samples where the index has one"
             raise SourceError(Reason.SHARD_DAMAGED, self.url, f"{self.url}, bytes {start} to {stop}: {what}")

@@ -10,7 +10,13 @@ from vosr.cli.names import expand_arguments
 from vosr.cli.training import TrainingCLI
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-MAIN = sorted(path for path in CONFIGS.glob("**/*.yaml") if path.name in ("teacher.yaml", "distill.yaml"))
+MAIN = sorted(
+    [
+        *CONFIGS.glob("**/teacher.yaml"),
+        *CONFIGS.glob("**/distill.yaml"),
+        *CONFIGS.glob("shipped/[1-9]_*.yaml"),
+    ]
+)
 OVERLAYS = sorted(
     path for path in CONFIGS.glob("*/*.yaml") if path not in MAIN and path.parent.name != "benchmark"
 )

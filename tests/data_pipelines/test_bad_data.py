@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import time
 import zlib
 
 import lightning as L
@@ -12,10 +13,11 @@ import torch
 from PIL import Image
 from shard_files import deliveries, encoded_image, keys_of, make_plan, write_shards_of, write_tar
 
-from data_pipelines import BadDataError, DataHealth, ShardDataModule
+from data_pipelines import BadDataError, DataHealth, ShardDataModule, decode
 from data_pipelines.failures import Reason
 from data_pipelines.shards import write_shards
-from data_pipelines.sources.shard import scan
+from data_pipelines.sources.shard import TarShard, scan
+from vosr.imaging.opened import opened
 
 
 def jpeg(side=64):
@@ -116,7 +118,7 @@ def test_a_flipped_bit_in_an_indexed_shard_is_a_fault_of_its_sample(tmp_path):
     given = deliveries(make_plan(tmp_path / "out"), 20)
     faults = [fault for delivery in given for fault in delivery.faults]
     assert {(fault.reason, fault.where) for fault in faults} == {(Reason.SHARD_DAMAGED, str(shard))}
-    assert "damaged header at byte 0" in faults[0].detail
+    assert "its checksum is not the one of the index; damaged header at byte 0" in faults[0].detail
     assert len({key for delivery in given for key in delivery.batch.key}) == 19
 
 
@@ -158,6 +160,39 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.tar")
     with pytest.raises(ValueError, match="is a named pipe, not a regular file"):
         make_plan(tmp_path / "pipe.tar")
+
+
+def test_a_decoder_that_never_ends_costs_its_sample(tmp_path, monkeypatch):
+    def endless(file):
+        while not file.getvalue().endswith(b"good"):
+            time.sleep(0.01)
+        return opened(file)
+
+    monkeypatch.setattr(decode, "opened", endless)
+    monkeypatch.setattr(decode, "SECONDS", 0.2)
+    members = {"good.png": encoded_image(1) + b"good", "hangs.png": encoded_image(2)}
+    given = deliveries(make_plan(write_tar(tmp_path / "a.tar", members), shuffle=0), 2)
+    assert keys_of(given) == ["a/good", "a/good"]
+    (fault,) = [fault for delivery in given for fault in delivery.faults][:1]
+    assert (fault.reason, fault.where) == (Reason.DAMAGED, "a/hangs")
+    assert "takes longer than" in fault.detail
+
+
+def test_whatever_a_library_raises_costs_its_sample(tmp_path, monkeypatch):
+    read, calls = TarShard.read, []
+
+    def breaks(shard, number):
+        calls.append(number)
+        if len(calls) == 1:
+            raise OverflowError("cannot fit 'int' into an index-sized integer")
+        return read(shard, number)
+
+    monkeypatch.setattr(TarShard, "read", breaks)
+    plan = make_plan(write_shards_of(tmp_path / "s", [3]), shuffle=0)
+    (given,) = deliveries(plan, 1)
+    assert len(given.batch.key) == 1
+    assert [fault.reason for fault in given.faults] == [Reason.SHARD_DAMAGED]
+    assert "OverflowError: cannot fit" in given.faults[0].detail
 
 
 @pytest.mark.parametrize("workers", [0, 1])

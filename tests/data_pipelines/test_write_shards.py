@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import os
+import signal
 import tarfile
 from pathlib import Path
 
@@ -13,10 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from shard_files import encoded_image, write_tar
 
-from data_pipelines.shards import write_shards
+from data_pipelines.shards import write, write_shards
 from data_pipelines.shards.duplicates import Duplicates
+from data_pipelines.shards.examine import examine
 from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
 from data_pipelines.sources import locate
+from vosr.core.files.lock import locked
 
 
 def smooth(seed, side=64):
@@ -262,3 +266,64 @@ def test_nonsense_is_refused(photographs, tmp_path, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         write_shards([str(photographs)], str(tmp_path / "out"), **wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_never_write_into_one_folder(photographs, tmp_path):
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out"), pytest.raises(ValueError, match="Another process is writing in"):
+        write_shards([str(photographs)], str(tmp_path / "out"), processes=1)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_shards_of_others_are_not_overwritten(photographs, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/shard-000000.tar").write_bytes(b"precious")
+    with pytest.raises(ValueError, match=r"holds shard-000000\.tar, which this run has not written"):
+        write_shards([str(photographs)], str(tmp_path / "out"), processes=1)
+    assert (tmp_path / "out/shard-000000.tar").read_bytes() == b"precious"
+
+
+def deadly(one, options):
+    if b"deadly" in os.fsencode(one.name):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return examine(one, options)
+
+
+def test_a_worker_that_dies_costs_its_own_image_only(photographs, tmp_path, monkeypatch):
+    (photographs / "deadly.png").write_bytes((photographs / "holiday/0.png").read_bytes() + b"x")
+    deadly.__module__ = __name__
+    monkeypatch.setattr(write, "examine", deadly)
+    out = tmp_path / "out"
+    assert write_shards([str(photographs)], str(out), processes=1) == 0
+    assert dropped(out) == [[str(photographs / "deadly.png"), "damaged_image"]]
+    assert index(out)["samples"] == 10
+
+
+def test_odd_names_pipes_devices_and_links_end_nothing(photographs, tmp_path):
+    strange = os.fsdecode(b"\xff\xe9[red].png")
+    (photographs / strange).write_bytes(encoded_image(1, 32))
+    (photographs / os.fsdecode(b"\xfe.png")).write_bytes(b"no image")
+    os.mkfifo(photographs / "pipe.png")
+    (photographs / "device.png").symlink_to("/dev/zero")
+    (photographs / "self.png").symlink_to("self.png")
+    with (photographs / "holes.png").open("wb") as file:
+        file.truncate(2**40)
+    out = tmp_path / "out"
+    assert write_shards([str(photographs)], str(out), processes=1) == 0
+    assert index(out)["samples"] == 11
+    assert sorted(row[0].rpartition("/")[2] for row in dropped(out)) == [r"\xfe.png", "holes.png"]
+    assert any("xff" in name for name in packed(out))
+
+
+def test_members_that_webdataset_would_lose_are_told(tmp_path):
+    members = {
+        "1.png": encoded_image(1, 32),
+        "1.__key__": b"evil",
+        "1." + "x" * 40: b"long",
+        "1.txt": b"kept",
+    }
+    write_tar(tmp_path / "in.tar", members)
+    write_shards([str(tmp_path / "in.tar")], str(tmp_path / "out"), processes=1)
+    (sample,) = packed(tmp_path / "out").values()
+    assert sample.members == {"png": members["1.png"], "txt": b"kept"}
+    assert [row[1] for row in dropped(tmp_path / "out")] == ["member_left_out"] * 2

@@ -5,7 +5,7 @@ import io
 import imagecodecs
 import numpy as np
 import pytest
-from image_files import IPTC, RAMP, XMP, chunk, png
+from image_files import IPTC, RAMP, XMP, chunk, grey_tiff, png
 from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
@@ -167,6 +167,22 @@ def test_views_and_gain_maps_are_told_and_no_longer_announced(tmp_path):
     again = read_photo(tmp_path / "b.jpg")
     assert again.notes == ()
     assert b"hdrgm:" not in again.metadata.xmp
+
+
+def test_what_is_carried_nowhere_is_told(tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg")
+    plain = (tmp_path / "a.jpg").read_bytes()
+    more = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+    for marker, body in ((b"\xff\xeb", b"JP\0\0"), (b"\xff\xe1", more)):
+        plain = plain[:2] + marker + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
+    (tmp_path / "a.jpg").write_bytes(plain)
+    (tmp_path / "a.png").write_bytes(png(chunk(b"caBX", b"jumb")))
+    layers = grey_tiff(4, 4, data=bytes(16), tags={37724: (7, [1, 2, 3, 4, 5])})
+    (tmp_path / "a.tif").write_bytes(layers)
+    credentials = "content credentials (C2PA) left out: they vouch for the original"
+    assert read_photo(tmp_path / "a.jpg").notes == (credentials, "extended XMP left out")
+    assert read_photo(tmp_path / "a.png").notes == (credentials,)
+    assert read_photo(tmp_path / "a.tif").notes == ("layers of Photoshop left out",)
 
 
 def test_iptc_in_resources():

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from engines import Doubler, restore_here, save_noise
 from PIL import Image
-from vosr.jobs.deadline import deadline
-from vosr.jobs.pool import Pool
 
+from vosr.core import pool
+from vosr.core.deadline import deadline
+from vosr.core.pool import Pool
 from vosr.imaging.limits import Header
-from vosr.jobs import files, pool
+from vosr.jobs import files
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Job
 from vosr.jobs.names import output_names

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import lightning as L
 import pytest
@@ -210,3 +211,25 @@ def test_logged_losses_are_means_over_the_logging_interval(tmp_path):
         trainer(tmp_path, max_steps=7, log_every_n_steps=interval).fit(module, ImageData(count=64))
     expected = [sum(single[max(0, i - 2) : i + 1]) / min(3, i + 1) for i in range(7)]
     torch.testing.assert_close(torch.stack(averaged), torch.stack(expected))
+
+
+def test_logged_loss_is_what_is_minimised(teacher_folder, tmp_path):
+    logged, minimised = [], []
+    module = student(teacher_folder, objective=RCGM(), image_loss=FidelitySharpness(period=8))
+    module.log = lambda name, value, **_: logged.append(value) if name == "loss" else None
+    module.on_before_backward = lambda loss: minimised.append(loss.detach().clone())
+    trainer(tmp_path, max_steps=3).fit(module, ImageData(count=64))
+    assert torch.equal(torch.stack(logged), torch.stack(minimised))
+
+
+def test_validation_runs_the_teacher_for_the_images_that_are_shown(teacher_folder):
+    module = student(teacher_folder)
+    module.configure_model()
+    module.log = module.log_dict = lambda *_, **__: None
+    images = [ImageData(count=4).val_dataloader().dataset[i % 4] for i in range(12)]
+    batches = [replace(collate(images[i : i + 4]), key=[str(i + j) for j in range(4)]) for i in (0, 4, 8)]
+    for _ in range(2):  # the same ones at the next validation
+        module.on_validation_epoch_start()
+        outputs = [module.validation_step(batch, i) for i, batch in enumerate(batches)]
+        assert [len(output.get("teacher", ())) for output in outputs] == [4, 2, 0]
+    assert list(module._teacher_images) == ["0", "1", "2", "3", "4", "5"]

@@ -23,6 +23,11 @@ def shipped_names() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a model of this name is downloaded."""
+    return name.startswith(f"{REPO}/") or (not Path(name).exists() and _ON_HUB.fullmatch(name) is not None)
+
+
 def spelled(folder: Path) -> str:
     """How a folder is given as ``--model``: ``./NAME`` where the name alone could be a model's."""
     text = str(folder)
@@ -57,7 +62,7 @@ def load_model(
         if name_or_path in shipped_names():
             _tell_of_folder(path)
             return load_folder(SHIPPED / name_or_path, dtype)
-        if name_or_path.startswith(f"{REPO}/") or (not path.exists() and _ON_HUB.fullmatch(name_or_path)):
+        if is_hub_id(name_or_path):
             _tell_of_folder(path)
             return load_released(download(name_or_path), dtype, companions)
     for candidate in (path, path / "model"):

@@ -114,6 +114,12 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         _check_devices(config.trainer.devices)
+        _check_folder("trainer.default_root_dir", config.trainer.default_root_dir)
+        _check_folder("checkpoint.dirpath", config.checkpoint.dirpath)
+        _check_folder("non_finite.folder", config.non_finite.folder)
+        _check_folder("non_finite.folder", config.best.folder = str(self.run / "checkpoints" / "best")
+        _check_folder("non_finite.folder", if config.best.metric is not None and config.best.metric not in config.validation.metrics:
+        _check_folder("non_finite.folder",     config.validation.metrics = [*config.validation.metrics, config.best.metric]
         group = config.runs / config.name
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
@@ -125,12 +131,6 @@ class TrainingCLI(LightningCLI):
             self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
         if self.subcommand == "fit" and self.run.is_dir() and getattr(rank_zero_only, "rank", 0) == 0:
             self._held.enter_context(locked(self.run))
-        config.trainer.default_root_dir = str(self.run)
-        config.checkpoint.dirpath = str(self.run / "checkpoints")
-        config.non_finite.folder = self.run
-        config.best.folder = str(self.run / "checkpoints" / "best")
-        if config.best.metric is not None and config.best.metric not in config.validation.metrics:
-            config.validation.metrics = [*config.validation.metrics, config.best.metric]
 
     def _checkpoint(self, config: Any, group: Path) -> Path | None:
         """Set ``ckpt_path`` for Lightning; the checkpoint, where its run goes on.
@@ -163,6 +163,9 @@ class TrainingCLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         if config.get("logger") in (None, True) and not config.get("fast_dev_run"):
             kwargs["logger"] = self._loggers()
+        kwargs["default_root_dir"] = str(self.run)
+        self._get(self.config_init, "checkpoint").dirpath = str(self.run / "checkpoints")
+        self._get(self.config_init, "non_finite").folder = self.run
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [
@@ -222,6 +225,15 @@ class TrainingCLI(LightningCLI):
             code = " --model.trust_remote_code=true" if code else ""
             command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code}"
             console.print(labelled("or distil it", 14, command))
+
+
+def _check_folder(option: str, given: Any) -> None:
+    """Refuse folders that run folders take the place of, but for those that configs of version 0.1 recorded."""
+    if given is None or any(name.isdecimal() for name in Path(given).parts[-2:]):
+        return
+    raise ValueError(
+        f"{option} has no effect: everything of a run goes to <runs>/<name>/<number>. Give --runs {given} instead."
+    )
 
 
 def _check_devices(devices: Any) -> None:

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
@@ -35,10 +35,16 @@ class Pool:
 
     A worker that dies (a decoder that crashes on a damaged file, or the system that is out of memory) takes its
     siblings' calls with it; those are then tried one by one, so that only the culprit fails.
+
+    Args:
+        workers: processes.
+        preload: modules that the processes share instead of importing them each; none where a library would not bear
+            it.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
         self._workers = workers
+        self._preload = list(preload)
         self._processes = self._started(workers) if workers else None
 
     def submit(self, call: Callable[..., T], *arguments: Any) -> Task[T]:
@@ -96,9 +102,11 @@ class Pool:
             _kill(alone)
             alone.shutdown(wait=False)
 
-    @staticmethod
-    def _started(workers: int) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")  # forked children inherit locks of torch's threads
+    def _started(self, workers: int) -> ProcessPoolExecutor:
+        method = "forkserver" if self._preload and os.name == "posix" else "spawn"
+        context: Any = multiprocessing.get_context(method)  # forked children inherit locks of torch's threads
+        if method == "forkserver":
+            context.set_forkserver_preload(self._preload)
         return ProcessPoolExecutor(workers, context, _begin_reader)
 
 

@@ -31,6 +31,8 @@ class Blur(Degradation):
 class GaussianBlur(Blur):
     """Gaussian blur, round or elongated.
 
+    Kornia's ``RandomGaussianBlur`` takes half the time, but its kernels have no direction (docs/degradations.md).
+
     Args:
         sigma: range of the standard deviation in pixels.
         anisotropic_probability: of two deviations and a random direction.
@@ -89,7 +91,9 @@ class GeneralizedBlur(Blur):
 
 
 class MotionBlur(Blur):
-    """Straight camera motion.
+    """Straight camera motion of any length.
+
+    Kornia's ``RandomMotionBlur`` takes a third of the time, but draws one odd kernel size for a whole batch.
 
     Args:
         length: range of the path's length in pixels.

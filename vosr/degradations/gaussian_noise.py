@@ -13,6 +13,9 @@ from vosr.degradations.random_field import normal_field
 class GaussianNoise(Degradation):
     """White Gaussian noise of a random strength.
 
+    Kornia's ``RandomGaussianNoise`` takes half the time, but has one strength for all images, and its field hangs on
+    batch and device (docs/degradations.md).
+
     Args:
         sigma: range of the standard deviation in 8-bit steps.
         grey_probability: of one noise field for all channels.

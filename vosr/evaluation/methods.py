@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vosr.checkpoints.open import SHIPPED
+from vosr.checkpoints.model_folder import CONFIG
+from vosr.checkpoints.open import SHIPPED, is_hub_id, load_model, shipped_names
+from vosr.checkpoints.released_args import FILE as RELEASED_CONFIG
 from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
 from vosr.imaging.formats import SUFFIXES
 from vosr.imaging.reading import read_photo
@@ -24,7 +26,9 @@ INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-TIMED = "LQ array to 8-bit result array: enlarging, encoding, sampling, decoding, colour correction; no files"
+STAGES = (
+    "LQ array to 8-bit result array: enlarging, encoding, sampling, decoding, colour correction; no files"
+)
 """What the seconds of a report cover."""
 _MODEL_FILES = (".safetensors", ".json", ".pth", ".pt", ".bin")
 
@@ -76,7 +80,7 @@ class Interpolation(Method):
         return self.label
 
     def open(self) -> dict[str, object]:
-        return {"kind": "interpolation", "device": "cpu", "dtype": "uint8", "parameters": 0, "timed": TIMED}
+        return {"kind": "interpolation", "device": "cpu", "dtype": "uint8", "parameters": 0, "stages": STAGES}
 
     def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
         return np.asarray(Image.fromarray(sample.lq).resize(sample.size, self._filter))
@@ -115,14 +119,16 @@ class Model(Method):
         super().__init__(label)
         self._name, self._settings, self._runtime = name, settings, runtime
         self._restorer: Restorer | None = None
-        self._files = _digest(_model_files(name))
+        files = _model_files(name)
+        if not files and not is_hub_id(name):
+            load_model(name)  # refuses, and says which names there are
+        self._files = _digest(files)
 
     def fingerprint(self) -> str:
         runtime = replace(self._runtime, device=str(pick_device(self._runtime.device)), companions=None)
         runtime = replace(runtime, trust_remote_code=False)
-        return hashlib.blake2b(
-            f"{self._files} {self._settings} {runtime}".encode(), digest_size=16
-        ).hexdigest()
+        text = f"{self._files} {self._chosen()} {runtime}"
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def open(self) -> dict[str, object]:
         runtime = self._runtime
@@ -135,7 +141,6 @@ class Model(Method):
         )
         model, engine = self._restorer.model, self._restorer.engine
         self._settings.check(model)
-        settings = {key: value for key, value in asdict(self._settings).items() if value is not None}
         return {
             "kind": model.card.kind,
             "model": self._name,
@@ -146,9 +151,14 @@ class Model(Method):
             "backbone parameters": sum(p.numel() for p in model.backbone.parameters()),
             "steps": self._settings.steps or model.sampling.steps,
             "seed": "of each image" if runtime.seed is None else runtime.seed,
-            "settings": settings,
-            "timed": TIMED,
+            "settings": self._chosen(),
+            "stages": STAGES,
         }
+
+    def _chosen(self) -> dict[str, object]:
+        """Settings that differ from the defaults."""
+        plain = asdict(Settings())
+        return {key: value for key, value in asdict(self._settings).items() if value != plain[key]}
 
     def close(self) -> None:
         self._restorer = None
@@ -156,7 +166,7 @@ class Model(Method):
     def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
         assert self._restorer is not None
         lq, seed = np.array(sample.lq), self._runtime.seed
-        return self._restorer.restore_batch([lq], [sample.size], self._settings, [seed])[0]
+        return self._restorer.restore_batch([lq], replace(self._settings, size=sample.size, seed=seed))[0]
 
 
 class ResultFolder(Method):
@@ -215,7 +225,12 @@ class ResultFolder(Method):
                 return self._paths[candidate]
         if len(self._by_name.get(last := key.rpartition("/")[2], ())) == 1:
             return self._paths[self._by_name[last][0]]
-        extended = [name for name in self._by_name if re.match(re.escape(last) + r"[^0-9A-Za-z]", name)]
+        others = [name for each in benchmark.names() if len(name := each.rpartition("/")[2]) > len(last)]
+        extended = [
+            name
+            for name in self._by_name
+            if re.match(re.escape(last) + r"[^0-9A-Za-z]", name) and not name.startswith(tuple(others))
+        ]
         found = [each for name in extended for each in self._by_name[name]]
         return self._paths[found[0]] if len(found) == 1 else None
 
@@ -305,9 +320,11 @@ def is_image(path: Path) -> bool:
 
 def _model_files(name: str) -> list[Path]:
     """Files that define a model on this machine; none for a hub id or a folder that holds no model."""
-    path = Path(name)
-    for folder in (path, path / "model", SHIPPED / name):
-        if any((folder / config).is_file() for config in ("config.json", "args.json")):
+    if is_hub_id(name):
+        return []
+    folders = [SHIPPED / name] if name in shipped_names() else [Path(name), Path(name) / "model"]
+    for folder in folders:
+        if any((folder / config).is_file() for config in (CONFIG, RELEASED_CONFIG)):
             return sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
     return []
 

@@ -54,7 +54,10 @@ class Report:
 def make_report(comparison: Comparison, records: Records, command: str) -> Report:
     """The report of what has been measured so far."""
     summary = summarise(comparison, records)
-    notes = [f"{count} results of {name} are not there yet." for name, count in summary.missing.items()]
+    notes = [
+        f"{count} result{'s' if count > 1 else ''} of {name} not there yet."
+        for name, count in summary.missing.items()
+    ]
     notes += [f"{record.benchmark}: {record.key} is left out: {record.error}" for record in summary.failed]
     return Report(
         command,

@@ -30,6 +30,8 @@ def scatter(table: Table) -> str:
         for i, row in enumerate(table.rows)
         if across in row.means and up in row.means
     ]
+    if not points:
+        return ""
     horizontal = _Axis([p[2] for p in points], _LEFT, WIDTH - _RIGHT, False)
     vertical = _Axis([p[3] for p in points], HEIGHT - _BOTTOM, _TOP, not METRICS.get(up).higher_is_better)
     label = f"{words.title(across)} against {words.title(up)} of {len(points)} models"

@@ -134,7 +134,9 @@ def _tables(
         metrics = [
             name
             for name in comparison.measures.metrics
-            if any(name in record.metrics for rows in by_method.values() for record in rows.values())
+            if any(
+                _figure(record, name) is not None for rows in by_method.values() for record in rows.values()
+            )
         ]
         first = by_method[labels[0]]
         rows = [

@@ -22,11 +22,14 @@ class Sampling:
         steps: evaluations of the backbone.
         schedule: spacing of the times.
         solver: integration rule; a student, whose steps are exact by training, takes "euler".
+        temperature: std of the starting noise; 0 starts from its mean, which makes the result deterministic. A model
+            should be sampled as it was trained: one-step students may be trained at 0.
     """
 
     steps: int = 25
     schedule: Schedule = "linear"
     solver: Solver = "euler"
+    temperature: float = 1.0
 
     def times(self) -> list[float]:
         """The grid of times, from 1 to 0."""
@@ -128,7 +131,8 @@ class RestorationModel(nn.Module):
         condition = self.conditioner.condition(lq)
         velocity = self.velocity(condition, guidance_scale, partial_strength)
         sampling = sampling or self.sampling
-        latent = integrate(velocity, noise.to(condition.latent), sampling.times(), sampling.solver)
+        start = sampling.temperature * noise.to(condition.latent)
+        latent = integrate(velocity, start, sampling.times(), sampling.solver)
         return self.conditioner.decode(latent)
 
 

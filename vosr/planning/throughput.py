@@ -15,6 +15,7 @@ from vosr.planning.devices import GIB, TERA, reported_device
 from vosr.planning.fake import fake_children
 from vosr.planning.trace import trace_step
 from vosr.training.base import RestorationModule
+from vosr.training.batches import as_batch
 from vosr.training.guarded_step import gradient_norm
 
 if sys.platform != "win32":
@@ -76,9 +77,10 @@ class Throughput(L.Callback):
             self._gradient_norm = gradient_norm(pl_module.parameters()) if known is None else known
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, RestorationModule)
+        batch = as_batch(batch)
         self._images += len(batch.hq)
         stepped = trainer.global_step > self._stepped  # not within gradient accumulation
         self._stepped = trainer.global_step

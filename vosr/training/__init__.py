@@ -1,7 +1,8 @@
 """LightningModules and callbacks."""
 
 from vosr.training.distillation import DistillationModule
+from vosr.training.final_comparison import FinalComparison
 from vosr.training.sharded import FullySharded
 from vosr.training.teacher import TeacherModule
 
-__all__ = ["DistillationModule", "FullySharded", "TeacherModule"]
+__all__ = ["DistillationModule", "FinalComparison", "FullySharded", "TeacherModule"]

@@ -22,10 +22,14 @@ from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
+from vosr.training.batches import as_batch, check_multiple
 from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.randomness import StepRandom
+
+GRID_ROWS = 6
+"""Images that a validation shows: the first of each rank."""
 
 
 def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
@@ -74,6 +78,7 @@ class RestorationModule(L.LightningModule):
         self.parallel = parallel
         self.phases = Phases()
         self._recent: dict[str, RunningMean] = {}
+        self._validated = 0
 
     # -- building ---------------------------------------------------------------------------------------------
 
@@ -185,7 +190,18 @@ class RestorationModule(L.LightningModule):
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         """Loss of one batch of clean images in [0, 1], their latents and the LQ conditions."""
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def prepared(self, batch: Any, batch_idx: int) -> Batch:
+        """The batch of anybody's data module as ours; random numbers belong to its keys.
+
+        Raises:
+            ValueError: it holds no images, or of a size that does not fit the model.
+        """
+        ours = as_batch(batch, f"{self.global_rank}-{batch_idx}")
+        check_multiple(ours.hq, self.conditioner.autoencoder.factor * self.backbone.patch_size)
+        return ours
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        batch = self.prepared(batch, batch_idx)
         random = StepRandom(self.seed, self.global_step, batch.key, self.device)
         hq = batch.hq.float() / 255
         with self.phases("degradation"), torch.no_grad():
@@ -194,7 +210,7 @@ class RestorationModule(L.LightningModule):
             data, condition = self.encoded(hq, lq, random)
         loss = self.objective_loss(hq, data, condition, random)
         terms = {f"loss/{name}": value for name, value in loss.terms.items()}
-        means = self.recent_means({"loss": torch.stack(list(terms.values())).sum(), **terms})
+        means = self.recent_means({"loss": loss.total.detach(), **terms})
         self.log("loss", means.pop("loss"), prog_bar=True, batch_size=len(hq))
         self.log_dict(means, batch_size=len(hq))
         return loss.total
@@ -213,23 +229,34 @@ class RestorationModule(L.LightningModule):
             self._recent[name].update(value)
         return {name: self._recent[name].compute() for name in values}
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def on_validation_epoch_start(self) -> None:
+        self._validated = 0
+
+    def on_test_epoch_start(self) -> None:
+        self._validated = 0
+
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Restore one batch; degradation and noise are fixed by the image's key, whatever the batch or rank."""
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         restored = self.restore(self.released(), lq, batch.key)
-        return {"LQ": lq, self.card.kind: restored, **self.extra_images(lq, batch.key), "HQ": hq}
+        shown = max(0, GRID_ROWS - self._validated)
+        self._validated += len(hq)
+        extra = self.extra_images(lq[:shown], batch.key[:shown]) if shown else {}
+        return {"LQ": lq, self.card.kind: restored, **extra, "HQ": hq}
 
-    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.validation_step(batch, batch_idx)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        batch = self.prepared(batch, batch_idx)
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}
 
     def extra_images(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
-        """More images for the validation grid, by title."""
+        """More columns of the validation grid, by title, for the images that it shows."""
         return {}
 
     def restore(self, model: RestorationModel, lq: Tensor, keys: list[str]) -> Tensor:

@@ -15,7 +15,7 @@ from vosr.checkpoints.model_folder import WEIGHTS, save_record
 from vosr.checkpoints.training_state import CheckpointError
 from vosr.core.files.atomic import write_atomically
 from vosr.imaging.grid import labelled_grid
-from vosr.training.base import RestorationModule
+from vosr.training.base import GRID_ROWS, RestorationModule
 from vosr.training.validation_metrics import column_titles
 
 log = logging.getLogger(__name__)
@@ -35,16 +35,14 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 class ImageGrid(L.Callback):
-    """Writes one PNG per evaluation: a row per image, a column per kind (LQ | student | teacher | HQ).
+    """Writes one PNG per evaluation: the first images as rows, a column per kind (LQ | student | teacher | HQ).
 
     Args:
         folder: where to write ``step_<number>.png``, ``test.png`` or ``predict.png``.
-        rows: images at most.
     """
 
-    def __init__(self, folder: Path, rows: int = 6) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.rows = rows
         self._columns: dict[str, list[Tensor]] = {}
 
     def on_validation_batch_end(
@@ -77,7 +75,7 @@ class ImageGrid(L.Callback):
             return
         for title, images in outputs.items():
             column = self._columns.setdefault(title, [])
-            column.extend(images[: self.rows - len(column)].detach().cpu())
+            column.extend(images[: GRID_ROWS - len(column)].detach().cpu())
 
     @rank_zero_only
     def _write(self, trainer: L.Trainer, name: str) -> None:

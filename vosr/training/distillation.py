@@ -157,8 +157,8 @@ class DistillationModule(RestorationModule):
         )
 
     def one_step_image(self, data: Tensor, condition: Condition, random: StepRandom) -> Tensor:
-        """What the student restores in one step from pure noise, (B, 3, H, W), near [0, 1]."""
-        noise = random.draw("picture", self.objective.draw, data).noise
+        """What the student restores in one step from its starting noise, (B, 3, H, W), near [0, 1]."""
+        noise = self.sampling.temperature * random.draw("picture", self.objective.draw, data).noise
         start, end = data.new_ones(len(data)), data.new_zeros(len(data))
         latent = noise - self.backbone.velocity(noise, start, condition, end)
         return (self.conditioner.autoencoder.decode(latent) + 1) / 2
@@ -189,7 +189,7 @@ class DistillationModule(RestorationModule):
         )
 
     def extra_images(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
-        """The teacher's result, computed once per image: teacher, degradation and noise never change."""
+        """The teacher's results, computed once per image: teacher, degradation and noise never change."""
         new = [i for i, key in enumerate(keys) if key not in self._teacher_images]
         if new:
             restored = self.restore(self.teacher_model(), lq[new], [keys[i] for i in new])

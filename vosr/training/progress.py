@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from vosr.core.types import Batch
+from vosr.training.batches import as_batch
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,9 @@ class RunProgress(ProgressBar):
         self._run = bar.add_task("", total=self._total, completed=trainer.global_step, told="")
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._images += len(batch.hq) * trainer.world_size
+        self._images += len(as_batch(batch).hq) * trainer.world_size
         self._pace.mark(time.monotonic(), trainer.global_step, self._images)
         stepped = trainer.global_step > self._stepped  # not within gradient accumulation
         interval = stepped and trainer._logger_connector.should_update_logs

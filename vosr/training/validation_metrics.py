@@ -1,4 +1,4 @@
-"""Metrics by name at every validation, of the model's images, the degraded ones and the teacher's."""
+"""Metrics by name at every validation, of the restored images and of the degraded ones."""
 
 from typing import Any
 
@@ -13,17 +13,20 @@ FAST = ("psnr_y", "ssim_y", "feature_distance")
 
 
 def key(name: str, suffix: str = "") -> str:
-    """What a metric is logged as: ``val/psnr_y``, ``val/psnr_y_input``, ``val/psnr_y_teacher``."""
+    """What a metric is logged as: ``val/psnr_y``, ``val/psnr_y_input``."""
     return f"val/{name}{suffix}"
 
 
-def suffix_of(title: str, kind: str) -> str:
-    """Ending of the logged name for a column of the validation images; ``kind`` is the trained model's column."""
-    return {kind: "", "LQ": "_input"}.get(title, f"_{title}")
+def suffixes(kind: str) -> dict[str, str]:
+    """Column of the validation images -> ending of the logged name; ``kind`` is the trained model's column.
+
+    Other columns, such as the teacher's, are of a few images only.
+    """
+    return {kind: "", "LQ": "_input"}
 
 
 class ValidationMetrics(L.Callback):
-    """Logs ``val/NAME`` of the restored images, ``val/NAME_input`` of the degraded ones, and so on.
+    """Logs ``val/NAME`` of the restored images and ``val/NAME_input`` of the degraded ones.
 
     Args:
         metrics: registered names (``python main.py components``), a few fast ones by default.
@@ -58,10 +61,10 @@ class ValidationMetrics(L.Callback):
 
     def _add(self, pl_module: L.LightningModule, images: dict[str, Tensor]) -> None:
         kind: Any = pl_module.card.kind  # type: ignore[union-attr]
-        for title, restored in images.items():
-            if title == "HQ" or restored.shape != images["HQ"].shape:
+        for title, suffix in suffixes(kind).items():
+            restored = images[title]
+            if restored.shape != images["HQ"].shape:
                 continue
-            suffix = suffix_of(title, kind)
             for name in self.names:
                 metric = self._metric(name, suffix, restored)
                 if metric is not None:
@@ -110,9 +113,9 @@ def column_titles(trainer: L.Trainer, titles: list[str], kind: str) -> dict[str,
     lines: dict[str, str] = {}
     for title in titles:
         figures = []
-        for name, cls in METRICS:
-            value = trainer.callback_metrics.get(key(name, suffix_of(title, kind)))
-            if title != "HQ" and value is not None:
+        for name, cls in METRICS if title in suffixes(kind) else ():
+            value = trainer.callback_metrics.get(key(name, suffixes(kind)[title]))
+            if value is not None:
                 figures.append(f"{cls.title} {float(value):.{cls.digits}f} {cls.unit}".rstrip())
         lines[title] = "\n".join([title, *figures])
     return lines

@@ -1,0 +1,60 @@
+"""What CONTRIBUTING shows works as it stands."""
+
+import re
+from pathlib import Path
+
+import lightning
+import torch
+from doubles import Dim, MeanEncoder, ShuffleAutoencoder
+
+from vosr.backbones import LightningDiT
+from vosr.encoders import TimmEncoder
+from vosr.guidance import RestorationGuidance
+from vosr.model import Sampling
+from vosr.objectives import FlowMatching
+from vosr.training import TeacherModule
+
+TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+
+
+def shown(heading, language):
+    """The first code block below a heading."""
+    section = TEXT.split(f"## {heading}\n", 1)[1]
+    return re.search(rf"```{language}\n(.*?)```", section, re.S)[1]
+
+
+def test_an_encoder_of_timm(tmp_path):
+    from contract.test_configs import CONFIGS, parse
+
+    (tmp_path / "mine.yaml").write_text(shown("Bring an encoder of timm", "yaml"))
+    cli = parse("--config", str(CONFIGS / "teacher.yaml"), "--config", str(tmp_path / "mine.yaml"))
+    with torch.device("meta"):
+        encoder = cli.parser.instantiate_classes(cli.config).fit.model.conditioner.encoder
+    assert isinstance(encoder, TimmEncoder)
+    assert (encoder.block, encoder.dim) == (3, 112)
+
+
+def test_a_data_module_of_ones_own(tmp_path):
+    names = {"lightning": lightning, "torch": torch}
+    exec(shown("Bring a data module", "python"), names)
+    teacher = TeacherModule(
+        autoencoder=ShuffleAutoencoder(),
+        encoder=MeanEncoder(),
+        backbone=lambda channels, dim: LightningDiT(
+            channels, dim, width=32, depth=1, heads=2, latent_grid=16
+        ),
+        guidance=RestorationGuidance(),
+        objective=FlowMatching(),
+        degradation=Dim(),
+        sampling=Sampling(steps=1),
+        training_size=32,
+    )
+    trainer = lightning.Trainer(
+        max_steps=2, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        enable_checkpointing=False, default_root_dir=tmp_path, num_sanity_val_steps=0, val_check_interval=2,
+        limit_val_batches=1,
+    )  # fmt: skip
+    trainer.fit(teacher, names["Noise"]())
+    assert trainer.global_step == 2
+    assert trainer.callback_metrics["loss"].isfinite()
+    assert 0 < float(trainer.callback_metrics["val/psnr_y"]) < 60
