@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from vosr.checkpoints.fidelity import blended
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.core.files.atomic import write_atomically
 from vosr.core.registries import describe, rebuild
-from vosr.core.weights import State, empty_module, load_strictly, on_meta, read_tensors
+from vosr.core.weights import State, check_fit, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 
@@ -59,6 +60,7 @@ def load_folder(
     dtype: torch.dtype | None = torch.float32,
     trust_remote_code: bool = False,
     checkpoints: bool = False,
+    fidelity: float | None = None,
 ) -> RestorationModel:
     """Read what :func:`save_model` wrote; on the CPU, eval mode. Under ``torch.device("meta")``, without weights.
 
@@ -68,6 +70,8 @@ def load_folder(
         trust_remote_code: whether ``config.json`` may name classes by dotted paths, which are imported.
         checkpoints: whether the weights of a folder that has none are taken from the newest training checkpoint
             beside it, which must be one's own.
+        fidelity: of models with two ends, see :func:`vosr.checkpoints.fidelity.blended`; None takes the weights of
+            model.safetensors.
 
     Raises:
         ValueError: the folder is of another format, or the weights do not fit the record.
@@ -83,6 +87,9 @@ def load_folder(
             raise ValueError(f"{path} says depth {depth}, but {source} has {len(state)} tensors in all.")
         backbone = empty_module(lambda: rebuild("backbone", record["backbone"], trust_remote_code))
         if not on_meta():
+            if fidelity is not None:
+                check_fit(backbone, state, source)
+                state = blended(state, backbone, folder, fidelity)
             load_strictly(backbone, state, source, dtype)
         autoencoder, encoder, guidance = (
             rebuild(kind, record[kind], trust_remote_code) for kind in ("autoencoder", "encoder", "guidance")

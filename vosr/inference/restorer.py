@@ -71,6 +71,7 @@ class Restorer:
         companions: Path | None = None,
         compile: bool = False,
         trust_remote_code: bool = False,
+        fidelity: float | None = None,
     ) -> "Restorer":
         """Open a shipped model by name, a model folder (ours or a released one) or run folder by path, or a hub id.
 
@@ -82,11 +83,14 @@ class Restorer:
             companions: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
             compile: see the class.
             trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
+            fidelity: 0 (sharp) to 1 (faithful), of models that have both ends; by default the model's own weights.
         """
         precision = Precision(backbone=dtype) if isinstance(dtype, str) else dtype
         place = pick_device(device)
         precision.resolve(place)  # a wrong name is told before the model is loaded
-        model = load_model(name_or_path, companions=companions, trust_remote_code=trust_remote_code)
+        model = load_model(
+            name_or_path, companions=companions, trust_remote_code=trust_remote_code, fidelity=fidelity
+        )
         return cls(model, place, precision, compile)
 
     def __call__(
