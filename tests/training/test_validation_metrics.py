@@ -66,8 +66,8 @@ def test_grid_titles_hold_the_figures():
 
 
 @pytest.mark.parametrize(("metric", "mode"), [("psnr_y", "max"), ("feature_distance", "min")])
-def test_best_checkpoint_takes_the_metrics_direction(metric, mode, tmp_path):
-    best = BestCheckpoint(metric, str(tmp_path))
+def test_best_checkpoint_takes_the_metrics_direction(metric, mode):
+    best = BestCheckpoint(metric)
     assert (best.monitor, best.mode, best.save_top_k) == (f"val/{metric}", mode, 1)
     assert BestCheckpoint().save_top_k == 0
 

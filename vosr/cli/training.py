@@ -117,7 +117,6 @@ class TrainingCLI(LightningCLI):
         _check_folder("trainer.default_root_dir", config.trainer.default_root_dir)
         _check_folder("checkpoint.dirpath", config.checkpoint.dirpath)
         _check_folder("non_finite.folder", config.non_finite.folder)
-        _check_folder("best.folder", config.best.folder)
         if config.best.metric is not None and config.best.metric not in config.validation.metrics:
             config.validation.metrics = [*config.validation.metrics, config.best.metric]
         group = config.runs / config.name
@@ -166,7 +165,7 @@ class TrainingCLI(LightningCLI):
         kwargs["default_root_dir"] = str(self.run)
         self._get(self.config_init, "checkpoint").dirpath = str(self.run / "checkpoints")
         self._get(self.config_init, "non_finite").folder = self.run
-        self._get(self.config_init, "best").folder = str(self.run / "checkpoints" / "best")
+        self._get(self.config_init, "best").dirpath = str(self.run / "checkpoints" / "best")
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [

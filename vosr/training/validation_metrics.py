@@ -92,13 +92,11 @@ class BestCheckpoint(ModelCheckpoint):
 
     Args:
         metric: registered name; by default nothing is kept beside the newest checkpoints.
-        folder: where to keep it; the run's by default.
     """
 
-    def __init__(self, metric: str | None = None, folder: str | None = None) -> None:
+    def __init__(self, metric: str | None = None) -> None:
         better = metric is not None and METRICS.get(metric).higher_is_better
         super().__init__(
-            dirpath=folder,
             filename=f"{metric}_step_{{step:07d}}",
             monitor=None if metric is None else key(metric),
             mode="max" if better else "min",
