@@ -52,6 +52,7 @@ class RestorationModule(L.LightningModule):
     schedule_step: int = 0
 
     conditioner: Conditioner
+    degradation: Degradation
     backbone: Backbone
     average: Backbone
     card: ModelCard
@@ -75,6 +76,7 @@ class RestorationModule(L.LightningModule):
         self.lr_scheduler = lr_scheduler
         self.ema_decay = ema_decay
         self.seed = seed
+        self.lr: float | None = None  # Lightning's LearningRateFinder sets it; else the optimizer's own
         self.parallel = parallel
         self.phases = Phases()
         self._recent: dict[str, RunningMean] = {}
@@ -131,6 +133,8 @@ class RestorationModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.backbone.parameters())
+        for group in optimizer.param_groups if self.lr is not None else []:
+            group["lr"] = self.lr
         if self.trainer.precision == "16-mixed":
             without_fused(optimizer)
         if self.lr_scheduler is None:
@@ -167,7 +171,19 @@ class RestorationModule(L.LightningModule):
         return {k: v for k, v in state.items() if k.startswith(("backbone.", "average."))}
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Strict on the trained weights; the frozen parts are not expected."""
+        """Strict on the trained weights; the frozen parts are not expected.
+
+        Raises:
+            ValueError: a weight has another shape, as with another width.
+        """
+        own = self.state_dict()
+        for name in (
+            name for name in own if name in state_dict and own[name].shape != state_dict[name].shape
+        ):
+            raise ValueError(
+                f"The checkpoint's {name} is {tuple(state_dict[name].shape)}, this model's {tuple(own[name].shape)}: "
+                "continue with the model of the run's own config.yaml."
+            )
         result = super().load_state_dict(state_dict, strict=False, assign=assign)
         missing = [k for k in result.missing_keys if k.startswith(("backbone.", "average."))]
         if strict and (missing or result.unexpected_keys):
@@ -197,7 +213,8 @@ class RestorationModule(L.LightningModule):
             ValueError: it holds no images, or of a size that does not fit the model.
         """
         ours = as_batch(batch, f"{self.global_rank}-{batch_idx}")
-        check_multiple(ours.hq, self.conditioner.autoencoder.factor * self.backbone.patch_size)
+        for side in ours.hq.shape[-2:]:
+            check_multiple(side, self.conditioner.autoencoder.factor * self.backbone.patch_size)
         return ours
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
