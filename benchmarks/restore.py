@@ -42,7 +42,8 @@ def measure(options: argparse.Namespace, side: int) -> None:
     image = photograph(side // restorer.model.card.scale)
     started = time.perf_counter()
     rows = sum(
-        len(strip) for strip in restorer.restore_rows(image, (side, side), Settings(memory=options.memory), 0)
+        len(strip)
+        for strip in restorer.restore_rows(image, Settings(memory=options.memory, size=(side, side), seed=0))
     )
     seconds = time.perf_counter() - started
     assert rows == side

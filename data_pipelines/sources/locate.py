@@ -16,7 +16,7 @@ from data_pipelines.sources.fields import IMAGE_TYPES, KeyRule
 from data_pipelines.sources.files import folder_shard, is_image_file, listed_files
 from data_pipelines.sources.index import INDEX_NAME, read_index, scanned
 from data_pipelines.sources.shard import Shard
-from vosr.core.files.listing import SIDE_NAMES
+from vosr.core.files.listing import walk
 from vosr.core.files.regular import read_regular
 
 log = logging.getLogger(__name__)
@@ -119,15 +119,18 @@ def _locate_folder(folder: Path, rule: KeyRule) -> Located:
     if (folder / INDEX_NAME).is_file():
         return _indexed(folder / INDEX_NAME, rule)
     archives = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.name.endswith(ARCHIVES)
-        and not any(part.startswith(SIDE_NAMES) for part in path.relative_to(folder).parts)
-        and not path.is_dir()
+        below / name
+        for below, names in walk(folder, _passed_over)
+        for name in names
+        if name.endswith(ARCHIVES)
     )
     if archives:
         return _archives(archives, rule)
     return Located([folder_shard(folder)])
+
+
+def _passed_over(path: Path, why: str) -> None:
+    log.warning("Passed over %s: %s.", path, why)
 
 
 def _locate_listed(path: Path, rule: KeyRule) -> Located:

@@ -1,4 +1,7 @@
+import json
+
 import pytest
+import yaml
 
 from vosr.cli.names import expand_arguments, expand_config
 from vosr.core.registry import UnknownNameError
@@ -51,3 +54,16 @@ def test_other_content_is_untouched():
     config = {"trainer": {"max_steps": 3}, "model": {"init_args": {"seed": 1}}, "data": {"train": "none"}}
     assert expand_config(config) == config
     assert expand_config("restoration") == "restoration"
+
+
+def test_a_component_is_read_from_text_and_files(tmp_path):
+    """Flow and block style, a file of its own, and a config that holds one, such as configs/task/blind.yaml."""
+    record = {"class_path": "choice", "init_args": {"steps": ["jpeg", "webp"]}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(record))
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump({"model": {"init_args": {"degradation": record}}}))
+    texts = [json.dumps(record), yaml.safe_dump(record)]
+    for given in (*texts, str(tmp_path / "own.yaml"), str(tmp_path / "overlay.yaml")):
+        for arguments in ([f"--model.degradation={given}"], ["--degradation", given]):
+            expanded = json.loads(expand_arguments(arguments)[-1].rpartition("degradation=")[2])
+            assert expanded["class_path"] == "vosr.degradations.compose.Choice"
+            assert expanded["init_args"]["steps"][1]["class_path"] == "vosr.degradations.compression.WebP"

@@ -125,6 +125,19 @@ def test_training_sees_the_colours_of_restoring(tmp_path, name):
         seen((tmp_path / f"{number}.png").read_bytes(), tmp_path / f"{number}.png")
 
 
+def test_profiles_of_hdr_are_refused(tmp_path):
+    """ICC's own tag of code points, and the name that PNG files used before they had cICP."""
+    profile = bytearray(P3)
+    at = int.from_bytes(profile[136:140], "big")
+    profile[132:136], profile[at : at + 12] = b"cicp", b"cicp\0\0\0\0\x09\x12\0\1"
+    for name, made in (("HLG", bytes(profile)), ("PQ", P3[:200] + b"ITUR_2100_PQ_FULL" + P3[217:])):
+        Image.fromarray(RED).save(tmp_path / "a.jpg", icc_profile=made)
+        with pytest.raises(ValueError, match=rf"HDR \({name}\)"):
+            read_photo(tmp_path / "a.jpg")
+        with pytest.raises(ImageError):
+            decode((tmp_path / "a.jpg").read_bytes())
+
+
 def boxes(*named):
     return b"".join(struct.pack(">I4s", len(body) + 8, kind) + body for kind, body in named)
 

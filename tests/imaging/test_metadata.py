@@ -1,15 +1,18 @@
 """What a file says besides its pixels reaches every format that holds it; what does not is told."""
 
 import io
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
 import pytest
-from image_files import IPTC, RAMP, XMP, chunk, png
+import tifffile
+from image_files import IPTC, RAMP, XMP, chunk, grey_tiff, png
 from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
-from vosr.imaging.exif import Exif
+from vosr.imaging import tiff
+from vosr.imaging.exif import Entry, Exif
 from vosr.imaging.formats import FORMATS
 from vosr.imaging.iptc import as_resources, from_resources, jpeg_segment
 from vosr.imaging.metadata import Metadata, gathered
@@ -169,6 +172,22 @@ def test_views_and_gain_maps_are_told_and_no_longer_announced(tmp_path):
     assert b"hdrgm:" not in again.metadata.xmp
 
 
+def test_what_is_carried_nowhere_is_told(tmp_path):
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg")
+    plain = (tmp_path / "a.jpg").read_bytes()
+    more = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
+    for marker, body in ((b"\xff\xeb", b"JP\0\0"), (b"\xff\xe1", more)):
+        plain = plain[:2] + marker + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
+    (tmp_path / "a.jpg").write_bytes(plain)
+    (tmp_path / "a.png").write_bytes(png(chunk(b"caBX", b"jumb")))
+    layers = grey_tiff(4, 4, data=bytes(16), tags={37724: (7, [1, 2, 3, 4, 5])})
+    (tmp_path / "a.tif").write_bytes(layers)
+    credentials = "content credentials (C2PA) left out: they vouch for the original"
+    assert read_photo(tmp_path / "a.jpg").notes == (credentials, "extended XMP left out")
+    assert read_photo(tmp_path / "a.png").notes == (credentials,)
+    assert read_photo(tmp_path / "a.tif").notes == ("layers of Photoshop left out",)
+
+
 def test_iptc_in_resources():
     assert from_resources(as_resources(IPTC)) == IPTC
     assert from_resources(b"8BIM\x03\xed\0\0\0\0\0\x02ab" + as_resources(IPTC)) == IPTC
@@ -197,3 +216,22 @@ def test_adobe_rgb_of_cameras_that_write_no_profile(tmp_path):
     photo = read_photo(tmp_path / "a.jpg")
     assert photo.converted
     assert photo.pixels[0, 0, 0] / 257 > 210  # 200 in Adobe RGB is redder in sRGB
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_big_tiffs_hold_the_same(tmp_path, monkeypatch, order):
+    """Beyond 4 GB the directories have another layout; EXIF's own lie in it as well."""
+    monkeypatch.setattr(tiff, "_BIG", 0)
+    exif = Exif(order)
+    exif = exif.with_main({0x010F: Entry(2, 7, b"camera\0"), 0x0131: Entry(2, 5, b"soft\0")})
+    exif = replace(exif, photo={0x8827: exif.entry_of(3, 400)}, gps={1: Entry(2, 2, b"N\0")})
+    back, notes = there_and_back(Metadata(exif.tobytes(), XMP, IPTC), tmp_path / "a.tif")
+    assert (tmp_path / "a.tif").read_bytes()[2:4] in (b"+\0", b"\0+")
+    read = Exif.parse(back.exif)
+    assert (read.main[0x010F], read.main[0x0131]) == (exif.main[0x010F], exif.main[0x0131])
+    assert (read.photo, read.gps) == (exif.photo, exif.gps)
+    assert (back.iptc, notes) == (IPTC, ())
+    assert b"tiff:Orientation" in back.xmp
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:  # as others read it
+        assert file.is_bigtiff
+        assert file.pages.first.tags["ExifTag"].value["ISOSpeedRatings"] == 400

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from image_files import grey_tiff
 from PIL import Image, features
 
 from data_pipelines.decode import decode
@@ -25,6 +26,8 @@ from vosr.imaging.reading import read_photo, reason_of
         (b"%PDF-1.7", "PDF"),
         (b"<svg xmlns", "SVG"),
         (b"v/1\x01", "OpenEXR"),
+        (b"II*\0\x10\0\0\0CR\x02\0", "camera raw"),
+        (grey_tiff(4, 4, data=bytes(16), tags={254: (4, [1]), 330: (4, [8])}), "camera raw"),
         (b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
     ],
 )

@@ -50,7 +50,7 @@ restorer = Restorer.from_pretrained("vosr_small_student", "cpu")
 side = int(sys.argv[1])
 rng = np.random.default_rng(0)
 image = rng.integers(0, 256, (side // 4, side // 4, 3), dtype=np.uint8)
-for strip in restorer.restore_rows(image, (side, side), Settings(memory=0.02), 0):
+for strip in restorer.restore_rows(image, Settings(memory=0.02, size=(side, side), seed=0)):
     assert strip.shape[1:] == (side, 3)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(1))
 """

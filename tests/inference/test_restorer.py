@@ -92,10 +92,10 @@ def test_batches_give_the_same_as_single_images():
 def test_strips_are_the_image():
     restorer = Restorer(tiny_model())
     array = np.asarray(photo(20, 180))
-    strips = list(restorer.restore_rows(array, (40, 360), Settings(memory=1e-4), seed=3))
+    strips = list(restorer.restore_rows(array, Settings(memory=1e-4, size=(40, 360), seed=3)))
     assert len(strips) > 3
     assert {strip.dtype for strip in strips} == {np.dtype(np.uint8)}
-    whole = restorer.restore_batch([array], [(40, 360)], Settings(memory=1e-4), [3])[0]
+    whole = restorer.restore_batch([array], Settings(memory=1e-4, size=(40, 360), seed=3))[0]
     assert np.array_equal(np.concatenate(strips), whole)
 
 

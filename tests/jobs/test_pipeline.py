@@ -14,6 +14,7 @@ from PIL import Image
 
 from vosr.core.pool import Pool
 from vosr.imaging.writing import Encoding
+from vosr.inference import Settings
 from vosr.jobs import files, pipeline
 from vosr.jobs.batches import Batches
 from vosr.jobs.files import Writing
@@ -63,9 +64,9 @@ def test_images_of_one_size_share_batches(tmp_path):
     sizes = [(8, 6), (6, 8), (8, 6), (8, 6), (6, 8), (8, 6), (5, 5)]
     for i, size in enumerate(sizes):
         save_noise(tmp_path / f"{i}.png", size=size)
-    engine = Doubler()
-    restore_here(jobs_for(tmp_path, *(f"{i}.png" for i in range(7))), engine, batch_size=2)
-    assert sorted(engine.batches) == [1, 2, 2, 2]
+    restorer = Doubler()
+    restore_here(jobs_for(tmp_path, *(f"{i}.png" for i in range(7))), restorer, batch_size=2)
+    assert sorted(restorer.batches) == [1, 2, 2, 2]
 
 
 def test_batches_do_not_wait_for_ever():
@@ -81,15 +82,15 @@ def test_batches_do_not_wait_for_ever():
 def test_files_are_read_only_a_little_ahead(tmp_path):
     """Listing, reading and restoring go hand in hand: nothing grows with the number of images."""
     save_noise(tmp_path / "a.png")
-    taken, engine = [], Doubler()
+    taken, restorer = [], Doubler()
 
     def endless():
         for i in range(300):
             taken.append(i)
-            assert i - sum(engine.batches) <= 20
+            assert i - sum(restorer.batches) <= 20
             yield Job(tmp_path / "a.png", tmp_path / f"out/{i}.png")
 
-    events = restore_here(endless(), engine, batch_size=4)
+    events = restore_here(endless(), restorer, batch_size=4)
     assert len(events) == len(taken) == 300
 
 
@@ -99,10 +100,10 @@ def test_large_images_are_read_late_and_written_in_strips(tmp_path, monkeypatch)
     pixels = save_noise(tmp_path / "large.png", size=(20, 30))
     save_noise(tmp_path / "small.png", size=(4, 4))
     for suffix in (".tif", ".png", ".jpg"):
-        engine = Doubler()
-        events = restore_here(jobs_for(tmp_path, "large.png", "small.png", suffix=suffix), engine)
+        restorer = Doubler()
+        events = restore_here(jobs_for(tmp_path, "large.png", "small.png", suffix=suffix), restorer)
         assert [event.error for event in events] == [None, None]
-        assert engine.streamed == 1
+        assert restorer.streamed == 1
         restored = np.asarray(Image.open(tmp_path / f"out/large.png{suffix}"))
         assert restored.shape == (60, 40, 3)
         assert suffix == ".jpg" or np.array_equal(restored, pixels.repeat(2, 0).repeat(2, 1))
@@ -124,10 +125,10 @@ def test_all_frames_of_a_file(tmp_path):
 
 def test_a_format_that_cannot_hold_the_result_is_told_before_restoring(tmp_path):
     save_noise(tmp_path / "long.png", size=(9000, 1))
-    engine = Doubler()
-    (event,) = restore_here(jobs_for(tmp_path, "long.png", suffix=".webp"), engine)
+    restorer = Doubler()
+    (event,) = restore_here(jobs_for(tmp_path, "long.png", suffix=".webp"), restorer)
     assert "WEBP holds at most 16383 pixels" in event.error
-    assert engine.batches == []
+    assert restorer.batches == []
 
 
 def test_what_was_restored_before_an_interrupt_is_written(tmp_path):
@@ -135,16 +136,17 @@ def test_what_was_restored_before_an_interrupt_is_written(tmp_path):
         save_noise(tmp_path / f"{i}.png", seed=i)
 
     class Interrupted(Doubler):
-        def batch(self, images):
+        def restore_batch(self, images, settings):
             if len(self.batches) == 3:
                 raise KeyboardInterrupt
-            return super().batch(images)
+            return super().restore_batch(images, settings)
 
     events = []
     with pytest.raises(KeyboardInterrupt):
         pipeline.restore_all(
             jobs_for(tmp_path, *(f"{i}.png" for i in range(6))),
             Interrupted(),
+            Settings(),
             Writing(),
             events.append,
             workers=1,
@@ -163,11 +165,11 @@ def test_nothing_more_can_be_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files, "write_photo", full)
     save_noise(tmp_path / "a.png")
-    engine, events = Doubler(), []
+    restorer, events = Doubler(), []
     jobs = jobs_for(tmp_path, *["a.png"] * 10)
     with pytest.raises(OutputError, match="no space left"):
-        pipeline.restore_all(jobs, engine, Writing(), events.append)
-    assert len(engine.batches) < 5
+        pipeline.restore_all(jobs, restorer, Settings(), Writing(), events.append)
+    assert len(restorer.batches) < 5
     assert all("no space left" in event.error for event in events)
 
 
@@ -243,6 +245,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
         pipeline.restore_all(
             (Job(tmp_path / "a.png", tmp_path / "out" / f"{i}.bmp") for i in range(number)),
             Doubler(),
+            Settings(),
             Writing(),
             lambda event: None,
             batch_size=2,

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from engines import Recipe, save_noise
+from engines import DoublerRecipe, save_noise
 
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Writing
@@ -19,7 +19,7 @@ from vosr.jobs.plan import Plan
 def work(tmp_path):
     for i in range(12):
         save_noise(tmp_path / f"in/{i}.png", seed=i)
-    return Work(Recipe(), Plan((tmp_path / "in",), tmp_path / "out"), Writing(), batch_size=2)
+    return Work(DoublerRecipe(), Plan((tmp_path / "in",), tmp_path / "out"), Writing(), batch_size=2)
 
 
 def outputs(tmp_path):
@@ -48,7 +48,7 @@ def test_one_that_fails_does_not_stop_the_other(work, tmp_path, device, message)
 
 def test_an_interrupt_ends_all_processes_and_loses_no_result(work, tmp_path):
     """Ctrl-C in the first process: the others finish the image at hand."""
-    slow = Work(Recipe(seconds=0.2), work.plan, work.writing, batch_size=1)
+    slow = Work(DoublerRecipe(seconds=0.2), work.plan, work.writing, batch_size=1)
     events = []
 
     def tell(event):

@@ -59,7 +59,7 @@ class SelfAttention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, turn: Tensor) -> Tensor:
-        """X (B, N, D), turn complex (N, head_dim / 2)."""
+        """X (B, N, D), turn (N, head_dim / 2, 2)."""
         batch, tokens, width = x.shape
         qkv = self.qkv(x).view(batch, tokens, 3, self.heads, width // self.heads)
         qk = rotated_norm(qkv[:, :, :2], torch.stack([self.q_norm.weight, self.k_norm.weight]), turn)
@@ -152,7 +152,7 @@ class Block(nn.Module):
         self.scale_shift_table = nn.Parameter(torch.empty(6, width))  # filled by reset_parameters
 
     def forward(self, x: Tensor, modulation: Tensor, contexts: Sequence[Context], turn: Tensor) -> Tensor:
-        """X (B, N, D), modulation (B, 6, D), contexts by segment of the batch, turn complex (N, head_dim / 2)."""
+        """X (B, N, D), modulation (B, 6, D), contexts by segment of the batch, turn (N, head_dim / 2, 2)."""
         m = self.scale_shift_table + modulation
         shift1, scale1, gate1, shift2, scale2, gate2 = m[:, :, None, :].unbind(1)
         attended = self.attn(modulated_norm(x, self.norm1.weight, scale1, shift1), turn)

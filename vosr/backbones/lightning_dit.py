@@ -129,7 +129,7 @@ class LightningDiT(Backbone):
                 f"Latent {tuple(x.shape[-2:])} must be padded to multiples of {self.patch_size}."
             )
         angles = self.angles(height, width, x.device)
-        turn = torch.polar(torch.ones_like(angles), angles)
+        turn = torch.stack([angles.cos(), angles.sin()], dim=-1)
         c = self._time(t, r)
         modulation = self.t_block(c).unflatten(1, (6, -1))
         residual = self.prediction == "residual"

@@ -37,15 +37,15 @@ def rotated_norm(qk: Tensor, gains: Tensor, turn: Tensor) -> Tensor:
     Args:
         qk: (B, N, 2, heads, d).
         gains: of queries and of keys, (2, d).
-        turn: e^(i angle) of each channel pair, complex (N, d / 2).
+        turn: cosine and sine of each channel pair's angle, (N, d / 2, 2).
     """
     if _by_hand(qk):
-        y: Tensor = _RotatedNorm.apply(qk, gains[:, None], turn[:, None, None])
+        y: Tensor = _RotatedNorm.apply(qk, gains[:, None], torch.view_as_complex(turn)[:, None, None])
         return y
     h = F.rms_norm(qk, qk.shape[-1:], None, EPS) * gains[:, None].to(qk.dtype)
-    real, imaginary = (part[:, None, None] for part in (turn.real, turn.imag))
+    cos, sin = turn[:, None, None].unbind(-1)
     even, odd = h[..., 0::2], h[..., 1::2]
-    pairs = torch.stack([even * real - odd * imaginary, even * imaginary + odd * real], dim=-1)
+    pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return pairs.flatten(-2).to(qk.dtype)
 
 

@@ -4,18 +4,22 @@ Inference rebuilds the model from the folder alone. Frozen parts are named in th
 """
 
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
+from vosr.checkpoints.fidelity import blended
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.core.files.atomic import write_atomically
 from vosr.core.registries import describe, rebuild
-from vosr.core.weights import State, empty_module, load_strictly, on_meta, read_tensors
+from vosr.core.weights import State, check_fit, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
+
+log = logging.getLogger(__name__)
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -59,6 +63,7 @@ def load_folder(
     dtype: torch.dtype | None = torch.float32,
     trust_remote_code: bool = False,
     checkpoints: bool = False,
+    fidelity: float | None = None,
 ) -> RestorationModel:
     """Read what :func:`save_model` wrote; on the CPU, eval mode. Under ``torch.device("meta")``, without weights.
 
@@ -68,6 +73,8 @@ def load_folder(
         trust_remote_code: whether ``config.json`` may name classes by dotted paths, which are imported.
         checkpoints: whether the weights of a folder that has none are taken from the newest training checkpoint
             beside it, which must be one's own.
+        fidelity: of models with two ends, see :func:`vosr.checkpoints.fidelity.blended`; None takes the weights of
+            model.safetensors.
 
     Raises:
         ValueError: the folder is of another format, or the weights do not fit the record.
@@ -83,6 +90,9 @@ def load_folder(
             raise ValueError(f"{path} says depth {depth}, but {source} has {len(state)} tensors in all.")
         backbone = empty_module(lambda: rebuild("backbone", record["backbone"], trust_remote_code))
         if not on_meta():
+            if fidelity is not None:
+                check_fit(backbone, state, source)
+                state = blended(state, backbone, folder, fidelity)
             load_strictly(backbone, state, source, dtype)
         autoencoder, encoder, guidance = (
             rebuild(kind, record[kind], trust_remote_code) for kind in ("autoencoder", "encoder", "guidance")
@@ -94,7 +104,22 @@ def load_folder(
             built(path, "sampling", Sampling, record.get("sampling")),
             built(path, "card", ModelCard, record.get("card")),
         )
+    _compare_frozen(model, path)
     return model.eval()
+
+
+def _compare_frozen(model: RestorationModel, path: Path) -> None:
+    """Say which frozen parts are not those that the model was trained with."""
+    expected = model.card.frozen
+    found = model.conditioner.fingerprints() if expected and not on_meta() else expected
+    for part in sorted(part for part in expected if found.get(part) != expected[part]):
+        log.warning(
+            "The weights of the %s are not those that %s was trained with (fingerprint %s, not %s): results differ.",
+            part,
+            path.parent,
+            found.get(part, "none"),
+            expected[part],
+        )
 
 
 def _weights(folder: Path, checkpoints: bool) -> tuple[State, Path]:

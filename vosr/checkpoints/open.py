@@ -40,6 +40,7 @@ def load_model(
     companions: Path | None = None,
     trust_remote_code: bool = False,
     checkpoints: bool = False,
+    fidelity: float | None = None,
 ) -> RestorationModel:
     """Open a model, on the CPU and in eval mode. Its files may be a stranger's: they hold tensors and names only.
 
@@ -51,6 +52,7 @@ def load_model(
         companions: where the pretrained parts of a released model lie, if not in or beside its folder.
         trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
         checkpoints: whether a run folder without model.safetensors is put together from its newest checkpoint.
+        fidelity: 0 (sharp) to 1 (faithful), of models that have both ends.
 
     Raises:
         FileNotFoundError: nothing there; the message names what could have been meant.
@@ -61,14 +63,16 @@ def load_model(
     if isinstance(name_or_path, str):
         if name_or_path in shipped_names():
             _tell_of_folder(path)
-            return load_folder(SHIPPED / name_or_path, dtype)
+            return load_folder(SHIPPED / name_or_path, dtype, fidelity=fidelity)
         if is_hub_id(name_or_path):
             _tell_of_folder(path)
+            _refuse_fidelity(name_or_path, fidelity)
             return load_released(download(name_or_path), dtype, companions)
     for candidate in (path, path / "model"):
         if (candidate / CONFIG).is_file():
-            return load_folder(candidate, dtype, trust_remote_code, checkpoints)
+            return load_folder(candidate, dtype, trust_remote_code, checkpoints, fidelity)
     if is_released(path):
+        _refuse_fidelity(path, fidelity)
         return load_released(path, dtype, companions)
     if path.exists():
         raise ValueError(
@@ -80,6 +84,11 @@ def load_model(
         f"No model {str(name_or_path)!r}.{hint} Give a model folder, a run folder, or one of: "
         f"{', '.join(shipped_names())}."
     )
+
+
+def _refuse_fidelity(name: str | Path, fidelity: float | None) -> None:
+    if fidelity is not None:
+        raise ValueError(f"{name} has one set of weights: it takes no fidelity.")
 
 
 def _tell_of_folder(path: Path) -> None:

@@ -1,19 +1,16 @@
-"""The model behind ``restore``: its options, and how it is opened on a device."""
+"""Options of the model and its settings, shared by ``restore`` and ``video``."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
-from numpy.typing import NDArray
 
 from vosr.core.options import ColorFix, DTypeName, Semantics
 
 if TYPE_CHECKING:
-    from vosr.inference import Restorer, Settings
+    from vosr.jobs.recipe import Recipe
 
-STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 DEFAULT_MODEL = "vosr_small_student"
 
 
@@ -79,108 +76,20 @@ def _add_work_arguments(parser: ArgumentParser) -> None:
     work.add_argument("--compile", action="store_true", help="Run the backbone through torch.compile.")
 
 
-@dataclass(frozen=True)
-class EngineRecipe:
-    """The options as plain values, which processes can be handed; opened, an engine."""
+def recipe_of(options: Namespace) -> "Recipe":
+    """The parsed options of the command line as plain values.
 
-    model: str = DEFAULT_MODEL
-    companions: Path | None = None
-    scale: float | None = None
-    size: tuple[int, int] | None = None
-    steps: int | None = None
-    guidance_scale: float | None = None
-    partial_strength: float | None = None
-    seed: int | None = None
-    tile: int | None = None
-    color_fix: ColorFix | None = None
-    semantics: Semantics = "tile"
-    memory: float | None = None
-    dtype: DTypeName = "auto"
-    encoder_dtype: DTypeName = "auto"
-    autoencoder_dtype: DTypeName = "auto"
-    compile: bool = False
-    trust_remote_code: bool = False
+    Raises:
+        ValueError: scale and size at once, or a scale below 1.
+    """
+    from vosr.inference import Precision, Settings  # help does without torch
+    from vosr.jobs.recipe import Recipe
 
-    @classmethod
-    def of(cls, options: Namespace) -> "EngineRecipe":
-        """From the parsed options of the command line.
-
-        Raises:
-            ValueError: scale and size at once.
-        """
-        values = {field.name: options[field.name] for field in fields(cls)}
-        if values["size"] is not None:
-            if values["scale"] is not None:
-                raise ValueError("Give --scale or --size, not both.")
-            values["size"] = tuple(values["size"])
-        return cls(**values)
-
-    def open(self, device: str) -> "RestorerEngine":
-        """Load the model.
-
-        Raises:
-            ValueError: no such model or device, or settings that the model does not have.
-        """
-        from vosr.inference import Precision, Restorer, Settings  # help and readers do without torch
-
-        precision = Precision(self.dtype, self.encoder_dtype, self.autoencoder_dtype)
-        restorer = Restorer.from_pretrained(
-            self.model, device, precision, self.companions, self.compile, self.trust_remote_code
-        )
-        settings = Settings(
-            steps=self.steps,
-            guidance_scale=self.guidance_scale,
-            partial_strength=self.partial_strength,
-            tile=self.tile,
-            color_fix=self.color_fix,
-            semantics=self.semantics,
-            memory=self.memory,
-        )
-        settings.check(restorer.model)
-        restorer.output_size(1, 1, self.scale)
-        return RestorerEngine(restorer, settings, self)
-
-
-class RestorerEngine:
-    """A :class:`vosr.Restorer` as the pipeline takes it (:class:`vosr.jobs.engine.Engine`)."""
-
-    def __init__(self, restorer: "Restorer", settings: "Settings", recipe: EngineRecipe) -> None:
-        self._restorer, self._settings, self._recipe = restorer, settings, recipe
-
-    def watch(self, tell: Callable[[str, int, int], None], timed: bool) -> None:
-        """Tell ``tell`` of the stages; keep their times for :meth:`timings`."""
-        from vosr.core.phases import clock_of
-
-        engine = self._restorer.engine
-        engine.tell = tell
-        if timed:
-            engine.phases.start(clock_of(engine.device))
-
-    def timings(self) -> dict[str, float]:
-        """Seconds by stage since the watch began, in the order of the work."""
-        seconds = self._restorer.engine.phases.take()
-        return {stage: seconds[stage] for stage in STAGES if stage in seconds}
-
-    @property
-    def settings(self) -> dict[str, object]:
-        given = asdict(self._recipe)
-        scale = self._recipe.scale or self._restorer.model.card.scale
-        return given | {
-            "companions": None if self._recipe.companions is None else str(self._recipe.companions),
-            "scale": scale if self._recipe.size is None else None,
-        }
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        if self._recipe.size is not None:
-            return self._recipe.size
-        return self._restorer.output_size(width, height, self._recipe.scale)
-
-    def batch(self, images: Sequence[NDArray]) -> list[NDArray]:
-        sizes = [self.size(image.shape[1], image.shape[0]) for image in images]
-        return self._restorer.restore_batch(
-            list(images), sizes, self._settings, [self._recipe.seed] * len(sizes)
-        )
-
-    def rows(self, image: NDArray) -> Iterator[NDArray]:
-        size = self.size(image.shape[1], image.shape[0])
-        return self._restorer.restore_rows(image, size, self._settings, self._recipe.seed)
+    given = {field.name: options[field.name] for field in fields(Settings)}
+    given["size"] = None if given["size"] is None else tuple(given["size"])
+    settings = Settings(**given)
+    settings.check_size()
+    precision = Precision(options.dtype, options.encoder_dtype, options.autoencoder_dtype)
+    return Recipe(
+        options.model, settings, precision, options.companions, options.compile, options.trust_remote_code
+    )

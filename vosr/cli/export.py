@@ -8,10 +8,12 @@ from jsonargparse import ArgumentParser, Namespace
 
 from vosr.checkpoints import load_model, save_model, save_released
 from vosr.checkpoints.model_card import model_card
+from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
 from vosr.checkpoints.open import spelled
 from vosr.cli.engine import add_trust_argument
 from vosr.core.console import PlainConsole
 from vosr.core.files.atomic import write_atomically
+from vosr.core.files.lock import locked
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 Layout = Literal["native", "vosr"]
@@ -38,9 +40,14 @@ def run(options: Namespace) -> int:
     if output.is_file():
         raise ValueError(f"{output} is a file; give a folder.")
     model = load_model(options.model, dtype, options.companions, options.trust_remote_code, checkpoints=True)
-    (save_released if options.layout == "vosr" else save_model)(model, output, dtype)
-    text = model_card(model, Path(options.model).name, output.resolve().name)
-    write_atomically(output / "README.md", lambda path: path.write_text(text))
+    output.mkdir(parents=True, exist_ok=True)
+    with locked(output):
+        for name in (WEIGHTS, CONFIG, "README.md"):  # an export that was killed leaves these behind
+            for leftover in output.glob(f".{name}.*.tmp"):
+                leftover.unlink(missing_ok=True)
+        (save_released if options.layout == "vosr" else save_model)(model, output, dtype)
+        text = model_card(model, Path(options.model).name, output.resolve().name)
+        write_atomically(output / "README.md", lambda path: path.write_text(text))
     size = sum(path.stat().st_size for path in output.rglob("*.safetensors")) / 1e6
     PlainConsole().print(f"Exported {options.model} ({size:.1f} MB) to {output}")
     PlainConsole().print(f"Next: python main.py restore PHOTO -o restored --model {spelled(output)}")

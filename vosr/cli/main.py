@@ -138,7 +138,8 @@ def show_log(level: int = logging.INFO) -> None:
     for name in ("vosr", "data_pipelines"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(level)
+        if level < logging.WARNING:  # warnings come by themselves
+            logger.setLevel(level)
 
 
 class _Shown(logging.Formatter):

@@ -1,6 +1,7 @@
 """Registered names in YAML and on the command line, turned into the class paths that jsonargparse reads."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -67,11 +68,24 @@ def _slot(flag: str) -> str | None:
 
 
 def _expand_value(kind: str, value: str) -> str:
-    if value.lstrip().startswith(("{", "[")):
-        return json.dumps(_expand(kind, yaml.safe_load(value)))
+    if (record := _written(kind, value)) is not None:
+        return json.dumps(_expand(kind, record))
     if kind == "degradation" and value.startswith(KORNIA):
         return json.dumps(_expand(kind, value))
     return value if value in ("null", "") else class_path(REGISTRIES[kind].get(value))
+
+
+def _written(kind: str, value: str) -> Any:
+    """What YAML text or a YAML file holds: a record with class_path, or a config in which there is one of the kind."""
+    path = Path(value)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        value = path.read_text()
+    elif not (value.lstrip().startswith(("{", "[")) or "class_path:" in value):
+        return None
+    record = yaml.safe_load(value)
+    if isinstance(record, dict) and isinstance(record.get("model"), dict):
+        return record["model"].get("init_args", record["model"]).get(kind)
+    return record
 
 
 def _expand_model(model: dict[str, Any]) -> dict[str, Any]:

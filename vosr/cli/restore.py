@@ -9,7 +9,7 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from vosr.cli.engine import EngineRecipe, RestorerEngine, add_engine_arguments
+from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
@@ -90,9 +90,7 @@ def run(options: Namespace) -> int:
         raise ValueError("--timings tells the stages of one device; give --device one name.")
     encoding = Encoding(options.profile, options.quality)
     workers = _workers(plan, len(devices)) if options.workers is None else options.workers
-    work = Work(
-        EngineRecipe.of(options), plan, Writing(encoding, options.frames), options.batch_size, workers
-    )
+    work = Work(recipe_of(options), plan, Writing(encoding, options.frames), options.batch_size, workers)
     plan.check()
     work.check()
     display = Display(plan, options.quiet)
@@ -147,16 +145,13 @@ def _run(
         run_on_devices(work, devices, tell, opened)
         return
     start = time.monotonic()
-    engine = work.recipe.open(devices[0])
+    restorer = work.recipe.open(devices[0])
     loading = time.monotonic() - start
-    opened(engine.settings)
-    if not isinstance(engine, RestorerEngine):
-        work.run(engine, tell)
-        return
-    engine.watch(display.stage, timed)
-    work.run(engine, tell)
+    opened(work.recipe.record(restorer))
+    restorer.watch(display.stage, timed)
+    work.run(restorer, tell)
     if timed:
-        display.timings = {"load": loading, **engine.timings()}
+        display.timings = {"load": loading, **restorer.timings()}
 
 
 def _plan(options: Namespace) -> Plan:

@@ -5,7 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vosr.cli.engine import EngineRecipe, add_engine_arguments
+from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
 from vosr.imaging.formats import SUFFIXES as IMAGES
@@ -37,7 +37,8 @@ def run(options: Namespace) -> int:
         raise ValueError(f"{source} would overwrite itself; choose another output.")
     if not 0 <= options.crf <= 63:
         raise ValueError(f"crf must be within 0 to 63, not {options.crf}.")
-    engine = EngineRecipe.of(options).open(options.device)
+    recipe = recipe_of(options)
+    restorer = recipe.open(options.device)
     console = PlainConsole(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -51,7 +52,9 @@ def run(options: Namespace) -> int:
             progress.update(task, description=f"{count} images", completed=share or 0.0, total=total)
 
         try:
-            notes = restore_film(source, target, engine, Encoding(options.codec, options.crf), advance)
+            notes = restore_film(
+                source, target, restorer, recipe.settings, Encoding(options.codec, options.crf), advance
+            )
         except KeyboardInterrupt:
             fail(f"Interrupted after {done} images; nothing was kept.", 130)
     out = PlainConsole()

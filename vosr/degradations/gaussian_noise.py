@@ -13,6 +13,9 @@ from vosr.degradations.random_field import normal_field
 class GaussianNoise(Degradation):
     """White Gaussian noise of a random strength.
 
+    Kornia's ``RandomGaussianNoise`` takes half the time, but has one strength for all images, and its field hangs on
+    batch and device (docs/degradations.md).
+
     Args:
         sigma: range of the standard deviation in 8-bit steps.
         grey_probability: of one noise field for all channels.
@@ -32,7 +35,7 @@ class GaussianNoise(Degradation):
             "seed": draws.seeds(),
         }
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
         normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)

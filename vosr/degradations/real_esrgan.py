@@ -132,7 +132,7 @@ class RealESRGAN(Degradation):
         enlarge = shared.choice((1.0,) * len(MODES))
         if self.enlarge in MODES:
             enlarge = torch.full_like(enlarge, MODES.index(self.enlarge))
-        return {
+        drawn: DegradationParams = {
             "first": _draw_stage(self.first, shared, single),
             "second": _draw_stage(self.second, shared, single),
             "first_quality": single.uniform(*self.jpeg_quality),
@@ -142,10 +142,10 @@ class RealESRGAN(Degradation):
             ),
             "final_mode": shared.choice((1.0,) * len(MODES)),
             "jpeg_last": shared.happens(0.5),
-            "enlarge_mode": enlarge,
         }
+        return drawn if self.enlarge == "pillow" else drawn | {"enlarge_mode": enlarge}
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         """See :meth:`vosr.degradations.base.Degradation.apply`.
 
         Raises:

@@ -170,7 +170,7 @@ class Model(Method):
     def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
         assert self._restorer is not None
         lq, seed = np.array(sample.lq), self._runtime.seed
-        return self._restorer.restore_batch([lq], [sample.size], self._settings, [seed])[0]
+        return self._restorer.restore_batch([lq], replace(self._settings, size=sample.size, seed=seed))[0]
 
 
 class ResultFolder(Method):

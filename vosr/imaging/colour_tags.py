@@ -26,7 +26,9 @@ _PRIMARIES = {
 _SRGB_CURVES, _GAMMAS, _HDR = (1, 6, 11, 13, 14, 15), {4: 2.2, 5: 2.8, 8: 1.0}, {16: "PQ", 18: "HLG"}
 """ITU-T H.273, table 3. BT.709's and its kin are taken for sRGB's, as browsers do."""
 _UNSPECIFIED, _RGB_MATRIX = 2, 0
-_HDR_PROFILES = (b"ITUR_2100_PQ_FULL", b"I\0T\0U\0R\0_\0" + b"2\0" + b"1\0" + b"0\0" + b"0\0_\0P\0Q")
+_HDR_PROFILES = (b"ITUR_2100_PQ_FULL", "ITUR_2100_PQ_FULL".encode("utf-16-be"))
+_MOST_TAGS = 100
+"""Of a profile."""
 _NEAR = 0.05
 """A gamma this near to 1/2.2 stands for the curve of sRGB, as writers of sRGB's gAMA mean it."""
 
@@ -76,14 +78,22 @@ def profile_of_gamma(gamma: float | None, chromaticities: Sequence[float] | None
     return _profile(tuple(xy), (white[0], white[1]), power)
 
 
-def refuse_hdr(profile: bytes | None) -> None:
-    """Refuse the profile by which files said that they are HDR before there was cICP.
+def refuse_hdr(profile: bytes) -> None:
+    """Refuse an ICC profile that stands for HDR: by its code points, or by the name that PNG used before cICP.
 
     Raises:
-        UnsupportedError: it is that profile.
+        UnsupportedError: it does.
     """
-    if profile is not None and any(name in profile[:4096] for name in _HDR_PROFILES):
-        raise UnsupportedError("it is HDR (PQ), which is not restored; convert it to SDR first")
+    transfer = 16 if any(name in profile[:4096] for name in _HDR_PROFILES) else None
+    for i in range(min(int.from_bytes(profile[128:132], "big"), _MOST_TAGS)):
+        entry = profile[132 + 12 * i : 144 + 12 * i]
+        if entry[:4] == b"cicp" and len(entry) == 12:
+            at = int.from_bytes(entry[4:8], "big")
+            transfer = int.from_bytes(profile[at + 9 : at + 10], "big")
+    if transfer in _HDR:
+        raise UnsupportedError(
+            f"it is HDR ({_HDR[transfer]}), which is not restored; convert it to SDR first"
+        )
 
 
 def avif_codes(data: bytes) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011
 PHOTO, GPS, INTEROP = 0x8769, 0x8825, 0xA005
 """Tags that point to directories of their own."""
 MAKER_NOTE, _WIDTH, _HEIGHT, _INTEROP_INDEX = 0x927C, 0xA002, 0xA003, 1
-SHORT, LONG, RATIONAL = 3, 4, 5
+SHORT, LONG, RATIONAL, LONG8 = 3, 4, 5, 16
 _SIZES = {
     1: 1,
     2: 1,
@@ -102,6 +102,8 @@ class Exif:
             at = _whole(pointer, order)
             found[tag], bad = _directory(read, order, at, big) if at else ({}, 0)
             damaged += bad
+        main = {tag: entry for tag, entry in main.items() if tag not in (PHOTO, GPS)}
+        found[PHOTO].pop(INTEROP, None)
         return cls(order, main, found[PHOTO], found[GPS], found[INTEROP], damaged)
 
     @property
@@ -130,8 +132,7 @@ class Exif:
     def kept(self) -> "Exif":
         """Without orientation, thumbnail and what belongs to a TIFF's storage."""
         main = {tag: entry for tag, entry in self.main.items() if tag not in _OF_THE_FILE}
-        photo = {tag: entry for tag, entry in self.photo.items() if tag != INTEROP}
-        return replace(self, main=main, photo=photo)
+        return replace(self, main=main)
 
     def sized(self, width: int, height: int) -> "Exif":
         """With another size of the image, where one is given."""
@@ -187,16 +188,16 @@ class Exif:
         behind, pointers = b"", {}
         photo = dict(self.photo)
         if self.interop:
-            photo[INTEROP] = self._pointer(offset)
+            photo[INTEROP] = self._pointer(offset, big)
             behind += _packed(self.interop, self.order, offset, big)
         for tag, content in ((PHOTO, photo), (GPS, self.gps)):
             if content:
-                pointers[tag] = self._pointer(offset + len(behind))
+                pointers[tag] = self._pointer(offset + len(behind), big)
                 behind += _packed(content, self.order, offset + len(behind), big)
         return pointers, behind
 
-    def _pointer(self, offset: int) -> Entry:
-        return self.entry_of(LONG, offset)
+    def _pointer(self, offset: int, big: bool) -> Entry:
+        return Entry(LONG8, 1, struct.pack(self.order + "Q", offset)) if big else self.entry_of(LONG, offset)
 
 
 def _directory(read: Read, order: str, offset: int, big: bool) -> tuple[Directory, int]:

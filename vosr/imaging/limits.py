@@ -51,7 +51,7 @@ class Header:
         if self.width < 1 or self.height < 1:
             raise ValueError(f"it claims {size} pixels")
         if self.width * self.height > most_pixels:
-            raise TooLargeError(f"{size} are more than {most_pixels} pixels")
+            raise TooLargeError(f"{size} pixels are more than {most_pixels}")
         if self.samples > MOST_SAMPLES:
             raise TooLargeError(f"{self.samples} samples a pixel are more than {MOST_SAMPLES}")
         if self.nbytes * frames > MOST_BYTES:

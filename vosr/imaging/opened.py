@@ -61,7 +61,7 @@ def opened(file: BinaryIO) -> Iterator[Opened]:
         Exception: what decoders raise on damage.
     """
     head = _head(file)
-    if head[:4] in MAGIC:
+    if head[:4] in MAGIC and head[8:11] != b"CR\x02":
         with tifffile.TiffFile(file) as tiff:
             yield _Tiff(file, pages_of(tiff))
         return

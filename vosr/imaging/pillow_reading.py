@@ -11,7 +11,7 @@ from vosr.imaging.colour_tags import avif_codes, avif_depth, profile_of_codes
 from vosr.imaging.exif import Exif
 from vosr.imaging.iptc import from_resources
 from vosr.imaging.metadata import announces_gain_map, gathered, without_gain_map
-from vosr.imaging.png_reading import Parts
+from vosr.imaging.png_reading import CREDENTIALS, Parts
 from vosr.imaging.sample_scale import unit_range
 from vosr.imaging.stored import Stored
 
@@ -20,6 +20,7 @@ _ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
 _PLAIN = (*_GREY, "RGB", "RGBA", "RGBa", "RGBX", "CMYK")
 _ADOBE_RGB: bytes = imagecodecs.cms_profile("adobergb")
 _INCH = 2.54
+_MORE_XMP = b"http://ns.adobe.com/xmp/extension/"
 Info = dict[str | tuple[int, int], Any]
 
 
@@ -55,6 +56,7 @@ def from_pillow(image: Image.Image, data: bytes = b"") -> Stored:
         xmp = without_gain_map(xmp)
     elif image.format == "MPO":
         notes = (*notes, f"{max(1, getattr(image, 'n_frames', 2) - 1)} further views or previews left out")
+    notes = (*notes, *_other_segments(image))
     metadata, orientation, more = gathered(
         exif, xmp, _iptc(info), comment=info.get("comment"), resolution=_resolution(info)
     )
@@ -93,6 +95,16 @@ def _is_grey(image: Image.Image) -> bool:
     if image.mode not in ("P", "PA"):
         return image.mode in _GREY
     return not np.ptp(np.asarray(image.convert("RGB")), axis=-1).any()
+
+
+def _other_segments(image: Image.Image) -> tuple[str, ...]:
+    """What a JPEG says in segments that are not carried."""
+    segments = list(getattr(image, "applist", ()))
+    lost = {
+        CREDENTIALS: any(kind == "APP11" for kind, _ in segments),
+        "extended XMP left out": any(content.startswith(_MORE_XMP) for _, content in segments),
+    }
+    return tuple(words for words, true in lost.items() if true)
 
 
 def _iptc(info: Info) -> bytes | None:

@@ -15,8 +15,10 @@ from vosr.imaging.iptc import from_resources
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_THE_IMAGE = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"CgBI"}
 _KNOWN = {b"iCCP", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"pHYs"}
+CREDENTIALS = "content credentials (C2PA) left out: they vouch for the original"
 _LONGEST, _MOST = 2**25, 2**26
 """Bytes of an unpacked chunk, and of all together."""
+_SIGNED = b"caBX"
 _XMP = "XML:com.adobe.xmp"
 _RAW = "Raw profile type "
 _INCH = 0.0254
@@ -67,6 +69,8 @@ def take_apart(data: bytes) -> Parts:
             others.setdefault(kind, []).append(data[start + 8 : end - 4])
         elif kind in _KNOWN:
             broken.append(kind.decode())
+        elif kind == _SIGNED:
+            others[kind] = []
     head = data[16:33]
     if len(head) < 17 or data[12:16] != b"IHDR":
         raise ValueError("its head is damaged")
@@ -112,6 +116,8 @@ class _Reader:
             self._tried(b"pHYs", self._physical, body)
         self._colours()
         self._parts.text = tuple(self._text)
+        if _SIGNED in self._chunks:
+            self._parts.notes += (CREDENTIALS,)
         if self._broken:
             self._parts.notes += (f"damaged parts left out: {', '.join(dict.fromkeys(self._broken))}",)
 

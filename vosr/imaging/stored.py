@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vosr.imaging.colour_tags import refuse_hdr
 from vosr.imaging.metadata import Metadata
 from vosr.imaging.neutral import is_neutral
 from vosr.imaging.photo import Photo
@@ -101,6 +102,7 @@ def _srgb(
     """
     colours, space, notes = stored.colours, _SPACES[stored.colours.shape[2]], stored.notes
     profile, converted = stored.profile or None, False
+    refuse_hdr(profile or b"")
     if profile is not None and space_of(profile) != space:
         profile, notes = None, (*notes, "colour profile left out: it does not fit the image")
     if profile is not None and not (space == "rgb" and is_srgb(profile)):

@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from vosr.imaging.errors import UnsupportedError
 from vosr.imaging.exif import Exif
 from vosr.imaging.iptc import from_resources
 from vosr.imaging.limits import MOST_IMAGES, Header
@@ -25,7 +26,7 @@ _CHANNELS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _INKS: 
 _OTHER_COLOURS = {4: "a transparency mask", 8: "CIELab", 9: "ICCLab", 10: "ITULab", 32803: "a raw mosaic (CFA)",
                   32844: "LogL", 32845: "LogLuv", 34892: "raw (LinearRaw)"}  # fmt: skip
 _JPEG, _UNCOMPRESSED = 7, 1
-_PROFILE, _XMP, _IPTC, _RESOURCES = 34675, 700, 33723, 34377
+_PROFILE, _XMP, _IPTC, _RESOURCES, _LAYERS, _BELOW = 34675, 700, 33723, 34377, 37724, 330
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _END_OF_JPEG = b"\xff\xd9"
 
@@ -75,7 +76,11 @@ def pages_of(file: tifffile.TiffFile) -> list[TiffPage]:
             page.imagewidth, page.imagelength * frames, page.samplesperpixel, max(1, dtype.itemsize), frames=1
         )
         found.append(TiffPage(index, header, page))
+    if not found:
+        raise ValueError("it is truncated: no image in it is described to the end")
     whole = [page for page in found if not page.page.is_reduced]
+    if not whole and _BELOW in found[0].page.tags:
+        raise UnsupportedError("it is a camera raw file (DNG, NEF or the like), which is not supported")
     return whole or found[:1]
 
 
@@ -96,7 +101,8 @@ def read_page(page: TiffPage, binary: BinaryIO) -> Stored:
         _exif(page.page, binary), _bytes(tags, _XMP), from_resources(_bytes(tags, _IPTC) or b"")
         or _swapped_records(tags) or from_resources(_bytes(tags, _RESOURCES) or b""),
     )  # fmt: skip
-    return Stored(colours, alpha, orientation, profile, metadata, "TIFF", (*notes, *more))
+    layers = ("layers of Photoshop left out",) if _LAYERS in tags else ()
+    return Stored(colours, alpha, orientation, profile, metadata, "TIFF", (*notes, *more, *layers))
 
 
 def describe(page: TiffPage, binary: BinaryIO) -> Stored:

@@ -194,7 +194,7 @@ class Engine:
             counted,
             plan.keep if sampling.steps > 1 else 0,
         )
-        noise = noise_for(seeds, tuple(lq.shape[1:]), self.device)
+        noise = sampling.temperature * noise_for(seeds, tuple(lq.shape[1:]), self.device)
         with self.phases("backbone"):
             return integrate(field, noise, sampling.times(), sampling.solver)
 

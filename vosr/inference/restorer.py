@@ -1,6 +1,7 @@
 """High-level inference API."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from vosr.checkpoints import load_model
 from vosr.core.options import ColorFix, DTypeName, Semantics
+from vosr.core.phases import clock_of
 from vosr.imaging.convert import Single, as_array, open_image
 from vosr.imaging.neutral import is_neutral, neutralized
 from vosr.inference.engine import Engine
@@ -22,6 +24,7 @@ from vosr.model import RestorationModel
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]
 """Width and height in pixels."""
+STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 BATCH = 8
 """Images of a list that run together at most."""
 
@@ -68,6 +71,7 @@ class Restorer:
         companions: Path | None = None,
         compile: bool = False,
         trust_remote_code: bool = False,
+        fidelity: float | None = None,
     ) -> "Restorer":
         """Open a shipped model by name, a model folder (ours or a released one) or run folder by path, or a hub id.
 
@@ -79,11 +83,14 @@ class Restorer:
             companions: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
             compile: see the class.
             trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
+            fidelity: 0 (sharp) to 1 (faithful), of models that have both ends; by default the model's own weights.
         """
         precision = Precision(backbone=dtype) if isinstance(dtype, str) else dtype
         place = pick_device(device)
         precision.resolve(place)  # a wrong name is told before the model is loaded
-        model = load_model(name_or_path, companions=companions, trust_remote_code=trust_remote_code)
+        model = load_model(
+            name_or_path, companions=companions, trust_remote_code=trust_remote_code, fidelity=fidelity
+        )
         return cls(model, place, precision, compile)
 
     def __call__(
@@ -127,80 +134,75 @@ class Restorer:
             >>> restorer(np.zeros((8, 10, 3), np.uint8), scale=1.5).shape
             (12, 15, 3)
         """
-        settings = Settings(steps, guidance_scale, partial_strength, tile, semantics, color_fix, memory)
-        if scale is not None and size is not None:
-            raise ValueError("Give scale or size, not both.")
+        settings = Settings(
+            steps, guidance_scale, partial_strength, tile, semantics, color_fix, memory, scale, size, seed
+        )
         batched = isinstance(image, np.ndarray | Tensor) and image.ndim == 4
         items = cast(list[Single], image if batched or isinstance(image, list) else [image])
         opened = [open_image(each) for each in items]
         arrays = [each.array for each in opened]
-        sizes = [size or self.output_size(array.shape[1], array.shape[0], scale) for array in arrays]
         restored: list[NDArray] = []
         for start in range(0, len(arrays), BATCH):
-            part = slice(start, start + BATCH)
-            restored += self.restore_batch(arrays[part], sizes[part], settings, [seed] * len(arrays[part]))
+            restored += self.restore_batch(arrays[start : start + BATCH], settings)
         results: Any = [each.close(array) for each, array in zip(opened, restored)]
         if batched:
             results = torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
         return cast(ImageLike, results if batched or isinstance(image, list) else results[0])
 
-    def restore_batch(
-        self,
-        images: list[NDArray],
-        sizes: list[Size],
-        settings: Settings,
-        seeds: list[int | None],
-    ) -> list[NDArray]:
-        """Restored arrays of the same types; neighbours of one shape, type and output size run as one batch.
+    def restore_batch(self, images: Sequence[NDArray], settings: Settings) -> list[NDArray]:
+        """Restored arrays of the same types; neighbours of one shape and type run as one batch.
 
         Args:
             images: (H, W, 3); uint8, uint16, or floating point in [0, 1].
-            sizes: of the outputs.
             settings: for all of them.
-            seeds: one an image; None makes it from the image.
         """
         done: list[NDArray] = []
-        while len(done) < len(images):
-            first = len(done)
-            kind = images[first].shape, images[first].dtype, sizes[first]
-            last = first
-            while last < len(images) and (images[last].shape, images[last].dtype, sizes[last]) == kind:
-                last += 1
-            done += self._gathered(images[first:last], sizes[first], settings, seeds[first:last])
+        for _, alike in groupby(images, lambda image: (image.shape, image.dtype)):
+            done += self._gathered(list(alike), settings)
         return done
 
-    def restore_rows(
-        self, image: NDArray, size: Size, settings: Settings, seed: int | None = None
-    ) -> Iterator[NDArray]:
+    def restore_rows(self, image: NDArray, settings: Settings) -> Iterator[NDArray]:
         """Strips (rows, W, 3) of the restored image from top to bottom, of the image's type.
 
         For images that are better not held whole: memory beyond the strips does not grow with the image but for
         its latents.
         """
+        size = self.output_size(image.shape[1], image.shape[0], settings)
         neutral = is_neutral(image)
-        for strip in self.engine.rows([image], size, settings, [seed]):
+        for strip in self.engine.rows([image], size, settings, [settings.seed]):
             rows = as_array(strip[0], image.dtype)
             yield neutralized(rows) if neutral else rows
 
-    def output_size(self, width: int, height: int, scale: float | None = None) -> Size:
+    def watch(self, report: Callable[[str, int, int], None], timed: bool = False) -> None:
+        """Call ``report`` with each stage, what of it is done and how much it is; ``timed`` keeps :meth:`timings`."""
+        self.engine.tell = report
+        if timed:
+            self.engine.phases.start(clock_of(self.engine.device))
+
+    def timings(self) -> dict[str, float]:
+        """Seconds by stage since the watch began, in the order of the work."""
+        seconds = self.engine.phases.take()
+        return {stage: seconds[stage] for stage in STAGES if stage in seconds}
+
+    def output_size(self, width: int, height: int, settings: Settings) -> Size:
         """Width and height of a restored image.
 
         Raises:
-            ValueError: a scale below 1.
+            ValueError: a scale below 1, or scale and size at once.
         """
-        scale = self.model.card.scale if scale is None else scale
-        if not 1 <= scale < float("inf"):
-            raise ValueError(f"scale must be at least 1, not {scale}.")
+        settings.check_size()
+        if settings.size is not None:
+            return settings.size
+        scale = self.model.card.scale if settings.scale is None else settings.scale
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    def _gathered(
-        self, images: list[NDArray], size: Size, settings: Settings, seeds: list[int | None]
-    ) -> list[NDArray]:
+    def _gathered(self, images: list[NDArray], settings: Settings) -> list[NDArray]:
         dtype = images[0].dtype
+        size = self.output_size(images[0].shape[1], images[0].shape[0], settings)
         restored = [np.empty((size[1], size[0], 3), dtype) for _ in images]
         neutral = [is_neutral(image) for image in images]
         top = 0
-        for strip in self.engine.rows(images, size, settings, seeds):
+        for strip in self.engine.rows(images, size, settings, [settings.seed] * len(images)):
             for whole, part, grey in zip(restored, strip, neutral):
                 rows = as_array(part, dtype)
                 whole[top : top + len(rows)] = neutralized(rows) if grey else rows

@@ -20,6 +20,9 @@ class Settings:
         semantics: what the vision encoder reads for a tile: the "tile" itself, as in the paper, the whole "image",
             or "both", their tokens side by side.
         color_fix: correction of the colours against the enlarged input, over the whole image.
+        scale: enlargement, at least 1; by default the one of the training.
+        size: width and height of the output in pixels, instead of ``scale``.
+        seed: of the noise; by default made from each image's content, so that order and batch do not matter.
         memory: working memory in GiB that sizes batches of tiles and the autoencoder's tiles; by default half of
             what is free on the device.
     """
@@ -31,6 +34,9 @@ class Settings:
     semantics: Semantics = "tile"
     color_fix: ColorFix | None = None
     memory: float | None = None
+    scale: float | None = None
+    size: tuple[int, int] | None = None
+    seed: int | None = None
 
     def check(self, model: RestorationModel) -> None:
         """Refuse what ``model`` cannot do.
@@ -38,6 +44,7 @@ class Settings:
         Raises:
             ValueError: an option out of range, or one that the model does not have.
         """
+        self.check_size()
         if model.card.kind == "student":
             self._check_student(model.backbone.end_time)
         if self.steps is not None and self.steps < 1:
@@ -51,6 +58,17 @@ class Settings:
             raise ValueError(f"color_fix must be adain, wavelet, atrous or none, not {self.color_fix!r}.")
         if self.memory is not None and self.memory <= 0:
             raise ValueError(f"memory must be above 0 GiB, not {self.memory}.")
+
+    def check_size(self) -> None:
+        """Refuse sizes that no model can make.
+
+        Raises:
+            ValueError: a scale below 1, or scale and size at once.
+        """
+        if self.scale is not None and self.size is not None:
+            raise ValueError("Give scale or size, not both.")
+        if self.scale is not None and not 1 <= self.scale < float("inf"):
+            raise ValueError(f"scale must be at least 1, not {self.scale}.")
 
     def _check_student(self, end_time: bool) -> None:
         for name in ("guidance_scale", "partial_strength"):

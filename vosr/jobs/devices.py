@@ -6,14 +6,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from vosr.core.pool import begin_worker, share_cores
-from vosr.jobs.engine import Engine
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Event, OutputError, Tell
 from vosr.jobs.pipeline import restore_all
 from vosr.jobs.plan import Plan
+from vosr.jobs.recipe import Recipe
+
+if TYPE_CHECKING:  # help does without torch
+    from vosr.inference import Restorer
 
 _INTERRUPTED = 130
 _WAITING = 1024
@@ -22,23 +25,12 @@ _PATIENCE = 1.0
 """Seconds between looks whether a silent process is still alive."""
 
 
-class Recipe(Protocol):
-    """Makes the engine of a device; is pickled."""
-
-    def open(self, device: str) -> Engine:
-        """Load the model.
-
-        Raises:
-            ValueError: no such model or device, or settings that the model does not have.
-        """
-
-
 @dataclass(frozen=True)
 class Work:
     """What every process does, but for its device and share.
 
     Attributes:
-        recipe: of the engine.
+        recipe: opens the model.
         plan: images and where they go.
         writing: how results are written.
         batch_size: images of one size that are restored together.
@@ -63,9 +55,17 @@ class Work:
         if self.workers < 0:
             raise ValueError(f"workers must be at least 0, not {self.workers}.")
 
-    def run(self, engine: Engine, tell: Tell) -> None:
+    def run(self, restorer: "Restorer", tell: Tell) -> None:
         """Restore everything; raises what :func:`restore_all` does."""
-        restore_all(self.plan.jobs(tell), engine, self.writing, tell, self.batch_size, self.workers)
+        restore_all(
+            self.plan.jobs(tell),
+            restorer,
+            self.recipe.settings,
+            self.writing,
+            tell,
+            self.batch_size,
+            self.workers,
+        )
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,10 @@ def _serve(work: Work, index: int, devices: list[str], events: Any) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     over = _Over(devices[index])
     try:
-        engine = work.recipe.open(devices[index])
-        events.put(_Opened(engine.settings))
+        restorer = work.recipe.open(devices[index])
+        events.put(_Opened(work.recipe.record(restorer)))
         shard = work.plan.shard.part(index, len(devices))
-        replace(work, plan=replace(work.plan, shard=shard)).run(engine, events.put)
+        replace(work, plan=replace(work.plan, shard=shard)).run(restorer, events.put)
     except OutputError as error:
         over = replace(over, error=str(error), fatal=True)
     except ValueError as error:

@@ -8,14 +8,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vosr.core.pool import Pool, Task
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import reason_of
 from vosr.jobs.batches import Batches
-from vosr.jobs.engine import Engine
 from vosr.jobs.files import Read, Writing, check_target, read, write, write_frames
 from vosr.jobs.job import Done, Job, OutputError, Tell
+
+if TYPE_CHECKING:  # help does without torch
+    from vosr.inference import Restorer, Settings
 
 HELD = 2**26
 """Results of more pixels (192 MiB at 8 bits) are not held: they go to the file in strips."""
@@ -35,7 +38,13 @@ class _Loaded:
 
 
 def restore_all(
-    jobs: Iterable[Job], engine: Engine, writing: Writing, tell: Tell, batch_size: int = 1, workers: int = 0
+    jobs: Iterable[Job],
+    restorer: "Restorer",
+    settings: "Settings",
+    writing: Writing,
+    tell: Tell,
+    batch_size: int = 1,
+    workers: int = 0,
 ) -> None:
     """Restore images; what became of each is told, in no fixed order.
 
@@ -44,7 +53,8 @@ def restore_all(
 
     Args:
         jobs: taken one by one as the work goes on.
-        engine: the model.
+        restorer: the model.
+        settings: of every image.
         writing: how results are written.
         tell: called with every result, in this process.
         batch_size: images of one size that are restored together.
@@ -56,20 +66,20 @@ def restore_all(
     pool = Pool(workers)
     writer = _Writer(pool, tell, _AHEAD * max(1, workers))
     try:
-        restorer = _Restorer(engine, writing, writer, tell)
+        model = _Model(restorer, settings, writing, writer, tell)
         batches: Batches[_Loaded] = Batches(batch_size)
         for job, content in _read_ahead(jobs, pool, writing, tell, _AHEAD * max(1, workers)):
             if isinstance(content, Photo):
-                loaded = restorer.prepare(job, content)
+                loaded = model.prepare(job, content)
                 if loaded is not None:
                     for batch in batches.add(
                         (loaded.photo.pixels.shape, loaded.photo.pixels.dtype.str), loaded
                     ):
-                        restorer.restore(batch)
+                        model.restore(batch)
             else:
-                restorer.restore_alone(job, content)
+                model.restore_alone(job, content)
         for batch in batches.rest():
-            restorer.restore(batch)
+            model.restore(batch)
     finally:
         try:
             writer.finish()
@@ -102,16 +112,19 @@ def _read_ahead(
         yield from oldest()
 
 
-class _Restorer:
+class _Model:
     """Runs the model and hands results on."""
 
-    def __init__(self, engine: Engine, writing: Writing, writer: "_Writer", tell: Tell) -> None:
-        self._engine, self._writing, self._writer, self._tell = engine, writing, writer, tell
+    def __init__(
+        self, restorer: "Restorer", settings: "Settings", writing: Writing, writer: "_Writer", tell: Tell
+    ) -> None:
+        self._restorer, self._settings = restorer, settings
+        self._writing, self._writer, self._tell = writing, writer, tell
 
     def prepare(self, job: Job, photo: Photo) -> _Loaded | None:
         """A photo that goes into a batch; None where it was refused, or restored in strips."""
         try:
-            size = self._engine.size(*photo.size)
+            size = self._restorer.output_size(*photo.size, self._settings)
             check_target(job, [size])
         except Exception as error:
             self._tell(Done(job, error=_cannot_restore(job, error)))
@@ -125,7 +138,7 @@ class _Restorer:
         """Restore together; where that fails, one by one, so that only the culprit fails."""
         start = time.monotonic()
         try:
-            results = self._engine.batch([loaded.photo.pixels for loaded in batch])
+            results = self._restorer.restore_batch([loaded.photo.pixels for loaded in batch], self._settings)
         except Exception as error:
             if len(batch) == 1:
                 self._tell(Done(batch[0].job, error=_cannot_restore(batch[0].job, error)))
@@ -161,7 +174,13 @@ class _Restorer:
         """Restore and write strip by strip, in this process."""
         start = time.monotonic()
         try:
-            notes = write(job, photo, self._engine.rows(photo.pixels), size, self._writing.encoding)
+            notes = write(
+                job,
+                photo,
+                self._restorer.restore_rows(photo.pixels, self._settings),
+                size,
+                self._writing.encoding,
+            )
         except OutputError as error:
             self._tell(Done(job, error=str(error)))
             raise
@@ -173,9 +192,11 @@ class _Restorer:
     def _restore_frames(self, job: Job, animation: Animation) -> None:
         start = time.monotonic()
         try:
-            sizes = [self._engine.size(*frame.size) for frame in animation.frames]
+            sizes = [self._restorer.output_size(*frame.size, self._settings) for frame in animation.frames]
             check_target(job, sizes)
-            restored = [self._engine.batch([frame.pixels])[0] for frame in animation.frames]
+            restored = [
+                self._restorer.restore_batch([frame.pixels], self._settings)[0] for frame in animation.frames
+            ]
         except Exception as error:
             self._tell(Done(job, error=_cannot_restore(job, error)))
             return

@@ -1,7 +1,7 @@
 """A complete restoration model: frozen parts, backbone, guidance and how it is sampled."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,14 @@ class Sampling:
         steps: evaluations of the backbone.
         schedule: spacing of the times.
         solver: integration rule; a student, whose steps are exact by training, takes "euler".
+        temperature: std of the starting noise; 0 starts from its mean, which makes the result deterministic. A model
+            should be sampled as it was trained: one-step students may be trained at 0.
     """
 
     steps: int = 25
     schedule: Schedule = "linear"
     solver: Solver = "euler"
+    temperature: float = 1.0
 
     def times(self) -> list[float]:
         """The grid of times, from 1 to 0."""
@@ -42,12 +45,16 @@ class ModelCard:
         training_size: side of the training crops in pixels.
         scale: enlargement that the training degradation stands for.
         color_fix: colour correction that suits the model.
+        degradation: record of the degradation that it was trained with, which a student takes over.
+        frozen: fingerprints of the frozen parts' weights, by part, where they have any.
     """
 
     kind: Literal["teacher", "student"]
     training_size: int = 512
     scale: int = 4
     color_fix: ColorFix = "adain"
+    degradation: dict[str, Any] | None = None
+    frozen: dict[str, str] = field(default_factory=dict)
 
 
 class RestorationModel(nn.Module):
@@ -128,7 +135,8 @@ class RestorationModel(nn.Module):
         condition = self.conditioner.condition(lq)
         velocity = self.velocity(condition, guidance_scale, partial_strength)
         sampling = sampling or self.sampling
-        latent = integrate(velocity, noise.to(condition.latent), sampling.times(), sampling.solver)
+        start = sampling.temperature * noise.to(condition.latent)
+        latent = integrate(velocity, start, sampling.times(), sampling.solver)
         return self.conditioner.decode(latent)
 
 

@@ -12,7 +12,7 @@ from vosr.core.types import AverageVelocityFn, VelocityFn
 
 @dataclass(frozen=True)
 class Loss:
-    """A scalar to minimise and its unweighted terms, detached, by name; their sum is what logs show."""
+    """A scalar to minimise, and its unweighted terms, detached, by name, for the logs."""
 
     total: Tensor
     terms: dict[str, Tensor]

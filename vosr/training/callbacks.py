@@ -15,7 +15,8 @@ from vosr.checkpoints.model_folder import WEIGHTS, save_record
 from vosr.checkpoints.training_state import CheckpointError
 from vosr.core.files.atomic import write_atomically
 from vosr.imaging.grid import labelled_grid
-from vosr.training.base import RestorationModule
+from vosr.training.base import GRID_ROWS, RestorationModule
+from vosr.training.validation_metrics import column_titles
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +35,14 @@ class RunCheckpoint(ModelCheckpoint):
 
 
 class ImageGrid(L.Callback):
-    """Writes one PNG per evaluation: a row per image, a column per kind (LQ | student | teacher | HQ).
+    """Writes one PNG per evaluation: the first images as rows, a column per kind (LQ | student | teacher | HQ).
 
     Args:
         folder: where to write ``step_<number>.png``, ``test.png`` or ``predict.png``.
-        rows: images at most.
     """
 
-    def __init__(self, folder: Path, rows: int = 6) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.rows = rows
         self._columns: dict[str, list[Tensor]] = {}
 
     def on_validation_batch_end(
@@ -76,7 +75,7 @@ class ImageGrid(L.Callback):
             return
         for title, images in outputs.items():
             column = self._columns.setdefault(title, [])
-            column.extend(images[: self.rows - len(column)].detach().cpu())
+            column.extend(images[: GRID_ROWS - len(column)].detach().cpu())
 
     @rank_zero_only
     def _write(self, trainer: L.Trainer, name: str) -> None:
@@ -84,7 +83,10 @@ class ImageGrid(L.Callback):
         if not columns or getattr(trainer, "fast_dev_run", False):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        grid = labelled_grid({title: torch.stack(images) for title, images in columns.items()})
+        module = trainer.lightning_module
+        assert isinstance(module, RestorationModule)
+        titles = column_titles(trainer, list(columns), module.card.kind)
+        grid = labelled_grid({titles[title]: torch.stack(images) for title, images in columns.items()})
         write_atomically(self.folder / name, lambda temporary: grid.save(temporary, format="PNG"))
 
 

@@ -29,11 +29,12 @@ class NonFinite(Checkpoint):
     every few steps, when the host looks.
 
     Args:
-        folder: of the run; gets ``checkpoints/last.ckpt`` and ``non_finite/`` when training is given up.
+        folder: of the run, the trainer's own if not given; gets ``checkpoints/last.ckpt`` and ``non_finite/`` when
+            training is given up.
         limit: skipped steps in a row after which it is.
     """
 
-    def __init__(self, folder: Path = Path(), limit: int = 10) -> None:
+    def __init__(self, folder: Path | None = None, limit: int = 10) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}.")
         self.folder = folder
@@ -88,14 +89,15 @@ class NonFinite(Checkpoint):
 
     def _give_up(self, trainer: L.Trainer, batches: list[Batch]) -> None:
         step = trainer.global_step
-        kept = self.folder / "non_finite"
+        folder = self.folder or Path(trainer.default_root_dir)
+        kept = folder / "non_finite"
         kept.mkdir(parents=True, exist_ok=True)
         record = [
             {"hq": b.hq.cpu(), "lq": None if b.lq is None else b.lq.cpu(), "key": b.key} for b in batches
         ]
         path = kept / f"step_{step:07d}_rank_{trainer.global_rank}.pt"
         write_atomically(path, lambda temporary: torch.save(record, temporary))
-        checkpoint = self.folder / "checkpoints" / "last.ckpt"
+        checkpoint = folder / "checkpoints" / "last.ckpt"
         trainer.save_checkpoint(checkpoint)  # skipped steps changed nothing: these are the last good weights
         raise NonFiniteError(
             f"The gradient was not finite in {self.limit} steps in a row, up to step {step}. The weights before them "

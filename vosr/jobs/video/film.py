@@ -5,17 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vosr.core.files.atomic import write_atomically
-from vosr.jobs.engine import Engine
 from vosr.jobs.leftovers import remove_leftovers
 from vosr.jobs.video.colours import losses, pixels_of, tag, video_frame
 from vosr.jobs.video.times import Times, seconds_of, step_of
 from vosr.jobs.video.tracks import copy_labels, copy_tracks, others
+
+if TYPE_CHECKING:  # help does without torch
+    from vosr.inference import Restorer, Settings
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Containers that are written, by suffix."""
@@ -42,7 +44,12 @@ class Encoding:
 
 
 def restore_film(
-    source: Path, target: Path, engine: Engine, encoding: Encoding, advance: Advance
+    source: Path,
+    target: Path,
+    restorer: "Restorer",
+    settings: "Settings",
+    encoding: Encoding,
+    advance: Advance,
 ) -> tuple[str, ...]:
     """Restore every image of a film by itself.
 
@@ -52,7 +59,8 @@ def restore_film(
     Args:
         source: any film that FFmpeg reads.
         target: its suffix says the container, see :data:`FORMATS`; complete or absent.
-        engine: the model.
+        restorer: the model.
+        settings: of every image.
         encoding: codec and quality.
         advance: told the number of images so far and, where the film's length is known, the share of it.
 
@@ -71,7 +79,7 @@ def restore_film(
     with _reading(av, source) as film:
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
-        work = _Rewriting(av, film, source, target, engine, encoding)
+        work = _Rewriting(av, film, source, target, restorer, settings, encoding)
         write_atomically(target, lambda path: work.run(path, first, advance))
         return tuple(work.notes)
 
@@ -80,10 +88,17 @@ class _Rewriting:
     """One film on its way from a container to another."""
 
     def __init__(
-        self, av: Any, film: Any, source: Path, target: Path, engine: Engine, encoding: Encoding
+        self,
+        av: Any,
+        film: Any,
+        source: Path,
+        target: Path,
+        restorer: "Restorer",
+        settings: "Settings",
+        encoding: Encoding,
     ) -> None:
         self._av, self._film, self._source, self._target = av, film, source, target
-        self._engine, self._encoding = engine, encoding
+        self._restorer, self._settings, self._encoding = restorer, settings, encoding
         self._video = _moving(av, film, source)
         self._video.thread_type = "AUTO"
         self._damaged = 0
@@ -155,15 +170,15 @@ class _Rewriting:
         except (self._av.FFmpegError, ValueError) as error:
             raise ValueError(f"Cannot read the colours ({frame.format.name}) of {self._source}.") from error
         upright = np.ascontiguousarray(np.rot90(pixels, _quarters(frame)))
-        restored = self._engine.batch([upright])[0]
+        restored = self._restorer.restore_batch([upright], self._settings)[0]
         height, width = (side - side % 2 for side in restored.shape[:2])
         if (width, height) != size:
             raise ValueError(f"The images of {self._source} change their size; split it where they do.")
         return np.ascontiguousarray(restored[:height, :width])
 
     def _encoder(self, out: Any, first: Any) -> Any:
-        sides = (first.width, first.height)[:: -1 if _quarters(first) % 2 else 1]
-        width, height = self._engine.size(*sides)
+        sides = (first.height, first.width) if _quarters(first) % 2 else (first.width, first.height)
+        width, height = self._restorer.output_size(*sides, self._settings)
         if height % 2 or width % 2:
             self.notes.append(f"{width} x {height} is cut to even sides, which films have")
         deep = any(component.bits > 8 for component in first.format.components)
