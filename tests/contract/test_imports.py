@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"core"},
-    {"flow", "discriminators"},
+    {"flow"},
     {"encoders", "backbones", "guidance", "degradations", "autoencoders", "objectives", "metrics"},
     {"model", "imaging"},
     {"checkpoints", "data_pipelines"},

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from vosr.discriminators import PatchDiscriminator
 from vosr.objectives.adversarial import Adversary, discriminator_loss, generator_loss
+from vosr.objectives.discriminators import PatchDiscriminator
 
 
 def maps(*values):

@@ -7,8 +7,8 @@ from models import save_trained
 from test_modules import student, teacher, trainer
 
 from vosr.checkpoints import load_model, save_model
-from vosr.discriminators import PatchDiscriminator
 from vosr.objectives import Adversary, LogMSE
+from vosr.objectives.discriminators import PatchDiscriminator
 
 
 @pytest.fixture(scope="module")

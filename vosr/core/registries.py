@@ -17,7 +17,7 @@ _PLACES = {
     "autoencoder": "vosr.autoencoders:AUTOENCODERS",
     "objective": "vosr.objectives:OBJECTIVES",
     "image_loss": "vosr.objectives:IMAGE_LOSSES",
-    "discriminator": "vosr.discriminators:DISCRIMINATORS",
+    "discriminator": "vosr.objectives.discriminators:DISCRIMINATORS",
     "metric": "vosr.metrics:METRICS",
 }
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vosr.core.component import Component
-from vosr.discriminators import Discriminator
+from vosr.objectives.discriminators import Discriminator
 
 AdversarialLoss = Literal["hinge", "relativistic"]
 

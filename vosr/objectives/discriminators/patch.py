@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from vosr.discriminators.base import Discriminator
+from vosr.objectives.discriminators.base import Discriminator
 
 SLOPE = 0.2
 

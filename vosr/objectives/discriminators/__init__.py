@@ -1,9 +1,9 @@
 """Registered discriminators: the adversarial term of a one-step student (off by default)."""
 
 from vosr.core.registry import Registry
-from vosr.discriminators.base import Discriminator
-from vosr.discriminators.patch import PatchDiscriminator
-from vosr.discriminators.projected import ProjectedDiscriminator
+from vosr.objectives.discriminators.base import Discriminator
+from vosr.objectives.discriminators.patch import PatchDiscriminator
+from vosr.objectives.discriminators.projected import ProjectedDiscriminator
 
 DISCRIMINATORS: Registry[Discriminator] = Registry("discriminator", Discriminator)
 DISCRIMINATORS.add("patch", PatchDiscriminator)

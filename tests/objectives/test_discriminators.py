@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vosr.discriminators import DISCRIMINATORS, PatchDiscriminator, ProjectedDiscriminator
+from vosr.objectives.discriminators import DISCRIMINATORS, PatchDiscriminator, ProjectedDiscriminator
 
 
 def projected(**options):

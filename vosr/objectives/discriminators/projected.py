@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from vosr.core.timm_features import TimmFeatures
-from vosr.discriminators.base import Discriminator
-from vosr.discriminators.patch import SLOPE
+from vosr.objectives.discriminators.base import Discriminator
+from vosr.objectives.discriminators.patch import SLOPE
 
 
 class ProjectedDiscriminator(Discriminator):
