@@ -43,7 +43,8 @@ class ShardDataModule(LightningDataModule):
             or a folder whose images have the names of those of the folder data.train.
         key: what forms a sample in an archive: "sample", the consecutive files whose names agree up to the first dot,
             or "file", each image.
-        crop_size: height and width of the training crops in pixels. Smaller images are enlarged.
+        crop_size: height and width of the training crops in pixels, by default those of the model, else 256. Smaller
+            images are enlarged.
         batch_size: training images per device and step; 32 unless global_batch_size says otherwise.
         global_batch_size: training images per optimizer step on all devices; batch_size or the accumulated
             batches follow from it.
@@ -68,7 +69,7 @@ class ShardDataModule(LightningDataModule):
         hq: str | None = None,
         lq: str | None = None,
         key: KeyRule = "sample",
-        crop_size: int = 256,
+        crop_size: int | None = None,
         batch_size: int | None = None,
         global_batch_size: int | None = None,
         num_workers: int = 1,
@@ -139,7 +140,7 @@ class ShardDataModule(LightningDataModule):
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if together else (1, 0)
         batch_size, accumulated = batch_layout(self.batch_size, self.global_batch_size, ranks, self._trainer)
         plan = Plan(
-            tuple(self._found(together)), self.crop_size, batch_size, self.shuffle, self.shuffle_block,
+            tuple(self._found(together)), self.crop_size or 256, batch_size, self.shuffle, self.shuffle_block,
             self.augmentation, self.seed,
         )  # fmt: skip
         batches, said = epoch_length(plan, ranks, accumulated, self.batches_per_epoch)

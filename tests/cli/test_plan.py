@@ -24,7 +24,8 @@ def number(text, name):
 
 
 def job(*arguments):
-    return job_of(PlanCLI(["fit", *arguments]).config.fit)
+    cli = PlanCLI(["fit", *arguments])
+    return job_of(cli.config.fit, cli.model.card.training_size)
 
 
 def test_the_embedded_default_fits_anywhere(capfd, tmp_path, monkeypatch):

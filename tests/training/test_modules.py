@@ -181,7 +181,9 @@ def test_checkpoint_of_another_model_is_refused(tmp_path):
     same.configure_model()
     with pytest.raises(RuntimeError, match="does not fit this model"):
         same.load_state_dict(state)
-    with pytest.raises(RuntimeError, match="size mismatch"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint's backbone\.\S+ is \(.*\), this model's .*config\.yaml"
+    ):
         other.load_state_dict(module.state_dict())
 
 
@@ -211,6 +213,51 @@ def test_logged_losses_are_means_over_the_logging_interval(tmp_path):
         trainer(tmp_path, max_steps=7, log_every_n_steps=interval).fit(module, ImageData(count=64))
     expected = [sum(single[max(0, i - 2) : i + 1]) / min(3, i + 1) for i in range(7)]
     torch.testing.assert_close(torch.stack(averaged), torch.stack(expected))
+
+
+def test_a_student_takes_over_its_teachers_degradation_unless_given(tmp_path, caplog):
+    from vosr.degradations import DEGRADATIONS
+
+    steps = [DEGRADATIONS.build("real_esrgan", scale=2), DEGRADATIONS.build("gaussian_noise")]
+    blur = DEGRADATIONS.build("choice", steps=steps)
+    folder = save_trained(teacher(degradation=blur), tmp_path / "x2")
+    card = load_model(folder, trust_remote_code=True).card
+    assert (card.degradation["name"], card.degradation["args"]["steps"][0]["name"]) == (
+        "choice",
+        "real_esrgan",
+    )
+    taken = student(folder, degradation=None)
+    assert (taken.degradation.scale, taken.card.scale, taken.card.training_size) == (2, 2, 16)
+    image = torch.rand(1, 3, 32, 32)
+    drawn = [each(image, torch.Generator().manual_seed(3)) for each in (taken.degradation, blur)]
+    assert torch.equal(*drawn)
+    assert "enlargement" not in caplog.text
+    given = student(folder, degradation=DEGRADATIONS.build("real_esrgan", scale=4))
+    assert given.card.scale == 4
+    assert "enlargement of 2, and the student's degradation is of 4" in caplog.text
+
+
+def test_other_frozen_weights_are_told(tmp_path, caplog, monkeypatch):
+    from vosr.encoders import TimmEncoder
+
+    encoder = {"model": "mobilenetv3_small_050", "input_size": 32, "block": 1, "pretrained": False}
+    folder = save_trained(teacher(encoder=TimmEncoder(**encoder)), tmp_path / "m")
+    card = load_model(folder, trust_remote_code=True).card
+    assert set(card.frozen) == {"autoencoder", "encoder"}
+    assert "results differ" not in caplog.text
+    monkeypatch.setattr("vosr.core.weights.torch.manual_seed", lambda _: None)  # other random weights
+    torch.manual_seed(5)
+    load_model(folder, trust_remote_code=True)
+    assert f"weights of the encoder are not those that {folder} was trained with" in caplog.text
+    assert "weights of the autoencoder" not in caplog.text
+
+
+def test_the_learning_rate_finder_has_an_attribute_to_set(tmp_path):
+    module = teacher()
+    module.lr = 0.25
+    module.configure_model()
+    module._trainer = trainer(tmp_path)
+    assert [group["lr"] for group in module.configure_optimizers().param_groups] == [0.25]
 
 
 def test_logged_loss_is_what_is_minimised(teacher_folder, tmp_path):

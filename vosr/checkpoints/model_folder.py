@@ -4,6 +4,7 @@ Inference rebuilds the model from the folder alone. Frozen parts are named in th
 """
 
 import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from vosr.core.registries import describe, rebuild
 from vosr.core.weights import State, check_fit, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
+
+log = logging.getLogger(__name__)
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -101,7 +104,22 @@ def load_folder(
             built(path, "sampling", Sampling, record.get("sampling")),
             built(path, "card", ModelCard, record.get("card")),
         )
+    _compare_frozen(model, path)
     return model.eval()
+
+
+def _compare_frozen(model: RestorationModel, path: Path) -> None:
+    """Say which frozen parts are not those that the model was trained with."""
+    expected = model.card.frozen
+    found = model.conditioner.fingerprints() if expected and not on_meta() else expected
+    for part in sorted(part for part in expected if found.get(part) != expected[part]):
+        log.warning(
+            "The weights of the %s are not those that %s was trained with (fingerprint %s, not %s): results differ.",
+            part,
+            path.parent,
+            found.get(part, "none"),
+            expected[part],
+        )
 
 
 def _weights(folder: Path, checkpoints: bool) -> tuple[State, Path]:

@@ -92,6 +92,11 @@ def _fits(value: Any, hint: Any) -> bool:
         return type(value) is int and 1 <= value <= _MOST
     if hint is float:
         return type(value) in (int, float) and abs(value) <= _MOST
+    if hint is Any:
+        return True
+    if get_origin(hint) is dict:
+        of = get_args(hint)[1]
+        return isinstance(value, dict) and all(isinstance(k, str) and _fits(v, of) for k, v in value.items())
     if get_args(hint):
         return any(value is None if one is type(None) else _fits(value, one) for one in get_args(hint))
     return isinstance(value, hint)

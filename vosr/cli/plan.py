@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
     """Print the plan of ``fit`` with these arguments; status 0, whether it fits or not."""
     cli = PlanCLI(expand_arguments(["fit", *arguments]))
     config = cli.config.fit
-    job, device = job_of(config), find_device(config.device)
+    job, device = job_of(config, cli.model.card.training_size), find_device(config.device)
     planner = Planner(cli.model, config.utilisation)
     plan = planner.plan(job, device)
     report(PlainConsole(), planner, plan, config.device, advise(planner, plan))

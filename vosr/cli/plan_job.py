@@ -5,20 +5,25 @@ from typing import Any, cast
 
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, StrategyRegistry
 
+from data_pipelines.epochs import DEFAULT_BATCH
 from vosr.planning import Job
 from vosr.planning.job import Strategy
 
 
-def job_of(config: Any) -> Job:
+def job_of(config: Any, training_size: int) -> Job:
     """The job of a parsed ``fit`` configuration with the options of ``plan``.
+
+    Args:
+        config: the configuration.
+        training_size: side of the crops where ``data.crop_size`` does not say it.
 
     Raises:
         ValueError: something that a plan needs is not said, or cannot be planned.
     """
     trainer, data = config.trainer, config.data.init_args
-    for name in ("batch_size", "crop_size"):
-        if data.get(name) is None:
-            raise ValueError(f"A plan needs data.{name}; {config.data.class_path} has none.")
+    crop_size = data.get("crop_size", 0) or (training_size if "crop_size" in data else None)
+    if crop_size is None:
+        raise ValueError(f"A plan needs data.crop_size; {config.data.class_path} has none.")
     if trainer.max_steps < 1:
         raise ValueError("A plan needs the length of the run: give trainer.max_steps.")
     for name in ("nodes", "devices"):
@@ -31,8 +36,10 @@ def job_of(config: Any) -> Job:
         strategy=_strategy(trainer.strategy, nodes * devices),
         nodes=nodes,
         devices=devices,
-        batch_size=data.batch_size,
-        crop_size=data.crop_size,
+        batch_size=_batch_size(
+            data, nodes * devices * trainer.accumulate_grad_batches, config.data.class_path
+        ),
+        crop_size=crop_size,
         accumulate=trainer.accumulate_grad_batches,
         max_steps=trainer.max_steps,
         precision=str(trainer.precision or "32-true"),
@@ -40,6 +47,14 @@ def job_of(config: Any) -> Job:
         half_gather=parallel.gather == "bfloat16",
         reshard=parallel.reshard_after_forward,
     )
+
+
+def _batch_size(data: Any, parts: int, module: str) -> int:
+    if data.get("batch_size") is None and data.get("global_batch_size"):
+        return int(data.global_batch_size) // parts
+    if "batch_size" not in data:
+        raise ValueError(f"A plan needs data.batch_size; {module} has none.")
+    return int(data.batch_size or DEFAULT_BATCH)
 
 
 def _devices(given: Any) -> int:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import logging
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from data_pipelines import DataHealth, ShardDataModule
 from vosr.checkpoints.model_folder import names_code
 from vosr.checkpoints.open import spelled
 from vosr.checkpoints.training_state import is_complete
+from vosr.cli.differences import differences
 from vosr.cli.errors import OneLineParser
 from vosr.cli.guide import EVERYTHING
 from vosr.cli.names import expand_config
@@ -29,6 +31,7 @@ from vosr.core.files.lock import locked
 from vosr.planning.throughput import Throughput
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.base import RestorationModule
+from vosr.training.batches import check_multiple
 from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.claim import claim_run, give_up
@@ -36,6 +39,9 @@ from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
 from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
+from vosr.training.validation_metrics import BestCheckpoint, ValidationMetrics
+
+log = logging.getLogger(__name__)
 
 PARSER_MODE = "vosr_yaml"
 set_loader(PARSER_MODE, lambda text: expand_config(load_yaml(text)), exceptions=(yaml.YAMLError,))
@@ -92,6 +98,8 @@ class TrainingCLI(LightningCLI):
         )
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.add_lightning_class_args(NonFinite, "non_finite")
+        parser.add_lightning_class_args(ValidationMetrics, "validation")
+        parser.add_lightning_class_args(BestCheckpoint, "best")
         parser.set_defaults(
             {
                 "checkpoint.save_last": False,
@@ -114,13 +122,21 @@ class TrainingCLI(LightningCLI):
         _check_folder("trainer.default_root_dir", config.trainer.default_root_dir)
         _check_folder("checkpoint.dirpath", config.checkpoint.dirpath)
         _check_folder("non_finite.folder", config.non_finite.folder)
+        if config.best.metric is not None and config.best.metric not in config.validation.metrics:
+            config.validation.metrics = [*config.validation.metrics, config.best.metric]
         group = config.runs / config.name
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
             raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
+        if str(config.trainer.strategy).startswith("fsdp"):
+            raise ValueError(
+                f"trainer.strategy={config.trainer.strategy} would shard the frozen parts too; add --config "
+                "configs/cluster/fsdp.yaml, which shards what is trained."
+            )
         checkpoint = self._checkpoint(config, group)
         if checkpoint is not None:
             self.run = checkpoint.parent.parent
+            self._tell_differences(config)
         else:
             self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
         if self.subcommand == "fit" and self.run.is_dir() and getattr(rank_zero_only, "rank", 0) == 0:
@@ -146,10 +162,23 @@ class TrainingCLI(LightningCLI):
             raise ValueError(f"{given} is no whole checkpoint of a training run; give another one.")
         return None
 
+    def _tell_differences(self, config: Any) -> None:
+        """Name what the given configuration has otherwise than the run that it continues."""
+        begun = self.run / "config.yaml"
+        if not begun.is_file() or getattr(rank_zero_only, "rank", 0) != 0:
+            return
+        changed = differences(yaml.safe_load(begun.read_text()), config.as_dict())
+        if changed:
+            log.warning("The run goes on with other settings than it began with: %s.", "; ".join(changed))
+
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
         with torch.device("meta"):  # sizes that do not fit are told before anything is written
-            self.model.build_backbone()
+            backbone = self.model.build_backbone()
+        if isinstance(self.datamodule, ShardDataModule):
+            self.datamodule.crop_size = self.datamodule.crop_size or self.model.card.training_size
+        multiple = self.model.conditioner.autoencoder.factor * backbone.patch_size
+        check_multiple(getattr(self.datamodule, "crop_size", None) or multiple, multiple)
         if isinstance(self.datamodule, ShardDataModule) and getattr(rank_zero_only, "rank", 0) == 0:
             self.datamodule.check()  # likewise; other ranks read what rank 0 finds
 
@@ -160,6 +189,7 @@ class TrainingCLI(LightningCLI):
         kwargs["default_root_dir"] = str(self.run)
         self._get(self.config_init, "checkpoint").dirpath = str(self.run / "checkpoints")
         self._get(self.config_init, "non_finite").folder = self.run
+        self._get(self.config_init, "best").dirpath = str(self.run / "checkpoints" / "best")
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [
@@ -217,7 +247,8 @@ class TrainingCLI(LightningCLI):
         console.print(labelled("Next", 14, f"python main.py restore PHOTO -o restored --model {model}{code}"))
         if self.model.card.kind == "teacher":
             code = " --model.trust_remote_code=true" if code else ""
-            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code}"
+            own = "--model.degradation=null --data.crop_size=null"  # the teacher's
+            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code} {own}"
             console.print(labelled("or distil it", 14, command))
 
 

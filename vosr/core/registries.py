@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from vosr.core.component import Component
 from vosr.core.registry import Registry
@@ -64,7 +64,25 @@ def rebuild(kind: str, record: dict[str, Any], trust_remote_code: bool = False) 
     """
     registry = REGISTRIES[kind]
     cls = registry.get(record["name"]) if trust_remote_code else registry.trusted(record["name"])
-    return cls(**record["args"])
+    hints = get_type_hints(cls.__init__)
+    args = {
+        name: _typed(kind, value, hints.get(name), trust_remote_code)
+        for name, value in record["args"].items()
+    }
+    return cls(**args)
+
+
+def _typed(kind: str, value: Any, hint: Any, trust_remote_code: bool) -> Any:
+    """What :func:`_plain` made of a value: components of the same kind, and dataclasses of settings."""
+    if isinstance(value, list):
+        inner = next(iter(get_args(hint)), None)
+        return [_typed(kind, item, inner, trust_remote_code) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"name", "args"}:
+        return rebuild(kind, value, trust_remote_code)
+    cls = next((one for one in (hint, *get_args(hint)) if isinstance(one, type) and is_dataclass(one)), None)
+    return value if cls is None else cls(**value)
 
 
 def _plain(value: Any) -> Any:

@@ -23,7 +23,7 @@ class Blur(Degradation):
     def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
         return {"kernel": self.kernels(Draws(batch_size, generator))}
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         return to_8_bits(filter2d(whole(to_8_bits(hq)), params["kernel"]).image)
 

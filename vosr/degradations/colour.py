@@ -45,7 +45,7 @@ class ColorJitter(Degradation):
             "hue": draws.uniform(*self.hue),
         }
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
         moved = {
@@ -75,7 +75,7 @@ class Grayscale(Degradation):
     def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
         return {"grey": Draws(batch_size, generator).happens(self.probability)}
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
         grey = params["grey"].to(hq.device, non_blocking=True).view(-1, 1, 1, 1)

@@ -34,7 +34,7 @@ class Composite(Degradation):
             for i, step in enumerate(self.steps)
         }
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq, self.scale)
         image = to_8_bits(hq)
         drawn = [params[f"{i}_{type(step).__name__}"] for i, step in enumerate(self.steps)]

@@ -39,7 +39,7 @@ class JPEG(Compression):
         quality: range of libjpeg's quality, 1 to 100.
     """
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         return to_8_bits(jpeg(to_8_bits(hq), params["quality"].to(hq.device, non_blocking=True)))
 
@@ -59,7 +59,7 @@ class WebP(Compression):
         if not features.check("webp"):
             raise ValueError("This Pillow was built without WebP; install one with it, or use jpeg.")
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         bytes_ = (to_8_bits(hq) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         coded = [_webp(image, float(q)) for image, q in zip(bytes_, params["quality"])]

@@ -35,7 +35,7 @@ class GaussianNoise(Degradation):
             "seed": draws.seeds(),
         }
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
         normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)

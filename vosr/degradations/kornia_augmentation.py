@@ -49,7 +49,7 @@ class KorniaAugmentation(Degradation):
         return {"draw": Draws(batch_size, generator).seeds()}
 
     @torch.no_grad()
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         """See :meth:`vosr.degradations.base.Degradation.apply`.
 
         Raises:

@@ -58,7 +58,7 @@ class LowResolution(Degradation):
         }
         return drawn | ({"inside": self.inside.sample(batch_size, generator)} if self.inside else {})
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         lq = to_8_bits(hq)
         alike = torch.stack([params["scale"], params["reduce_mode"].float()], dim=1)

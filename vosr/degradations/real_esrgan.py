@@ -145,7 +145,7 @@ class RealESRGAN(Degradation):
         }
         return drawn if self.enlarge == "pillow" else drawn | {"enlarge_mode": enlarge}
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         """See :meth:`vosr.degradations.base.Degradation.apply`.
 
         Raises:

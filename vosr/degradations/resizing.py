@@ -35,7 +35,7 @@ class Resize(Degradation):
             "up_mode": index[draws.choice(equal)],
         }
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         return in_groups(to_8_bits(hq), params, -params["factor"], self._apply_group)
 

@@ -32,7 +32,7 @@ class PoissonNoise(Degradation):
             "seed": draws.seeds(),
         }
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
         moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
@@ -61,7 +61,7 @@ class SpeckleNoise(Degradation):
         draws = Draws(batch_size, generator)
         return {"sigma": draws.uniform(*self.sigma), "seed": draws.seeds()}
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
         moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
+from vosr.core.fingerprint import fingerprint
 from vosr.core.frozen import FrozenModule
 from vosr.core.types import Condition, RandomSource
 from vosr.encoders import Encoder
@@ -22,6 +23,11 @@ class Conditioner(FrozenModule):
         self.autoencoder = autoencoder
         self.encoder = encoder
         self.freeze()
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of the weights of both parts; a part without weights has none."""
+        found = {name: fingerprint(part) for name, part in self.named_children()}
+        return {name: digits for name, digits in found.items() if digits}
 
     @torch.no_grad()
     def condition(

@@ -1,7 +1,7 @@
 """A complete restoration model: frozen parts, backbone, guidance and how it is sampled."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -45,12 +45,16 @@ class ModelCard:
         training_size: side of the training crops in pixels.
         scale: enlargement that the training degradation stands for.
         color_fix: colour correction that suits the model.
+        degradation: record of the degradation that it was trained with, which a student takes over.
+        frozen: fingerprints of the frozen parts' weights, by part, where they have any.
     """
 
     kind: Literal["teacher", "student"]
     training_size: int = 512
     scale: int = 4
     color_fix: ColorFix = "adain"
+    degradation: dict[str, Any] | None = None
+    frozen: dict[str, str] = field(default_factory=dict)
 
 
 class RestorationModel(nn.Module):

@@ -94,7 +94,7 @@ class Adversary(Component, nn.Module):
         try:
             fake, real = self.discriminator(restored.detach()), self.discriminator(hq.detach())
             loss = discriminator_loss(fake, real, self.loss)
-            (share * loss).backward()  # type: ignore[no-untyped-call]
+            (share * loss).backward()
         finally:
             self._hold(False)
         return loss.detach()

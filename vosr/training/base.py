@@ -17,7 +17,6 @@ from vosr.core.seeds import derive_seed, generator_for, noise_for
 from vosr.core.types import Batch, Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
-from vosr.evaluation import gradient_ratio, psnr_y
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
@@ -53,6 +52,7 @@ class RestorationModule(L.LightningModule):
     schedule_step: int = 0
 
     conditioner: Conditioner
+    degradation: Degradation
     backbone: Backbone
     average: Backbone
     card: ModelCard
@@ -76,6 +76,7 @@ class RestorationModule(L.LightningModule):
         self.lr_scheduler = lr_scheduler
         self.ema_decay = ema_decay
         self.seed = seed
+        self.lr: float | None = None  # Lightning's LearningRateFinder sets it; else the optimizer's own
         self.parallel = parallel
         self.phases = Phases()
         self._recent: dict[str, RunningMean] = {}
@@ -132,6 +133,8 @@ class RestorationModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.backbone.parameters())
+        for group in optimizer.param_groups if self.lr is not None else []:
+            group["lr"] = self.lr
         if self.trainer.precision == "16-mixed":
             without_fused(optimizer)
         if self.lr_scheduler is None:
@@ -168,7 +171,19 @@ class RestorationModule(L.LightningModule):
         return {k: v for k, v in state.items() if k.startswith(("backbone.", "average."))}
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Strict on the trained weights; the frozen parts are not expected."""
+        """Strict on the trained weights; the frozen parts are not expected.
+
+        Raises:
+            ValueError: a weight has another shape, as with another width.
+        """
+        own = self.state_dict()
+        for name in (
+            name for name in own if name in state_dict and own[name].shape != state_dict[name].shape
+        ):
+            raise ValueError(
+                f"The checkpoint's {name} is {tuple(state_dict[name].shape)}, this model's {tuple(own[name].shape)}: "
+                "continue with the model of the run's own config.yaml."
+            )
         result = super().load_state_dict(state_dict, strict=False, assign=assign)
         missing = [k for k in result.missing_keys if k.startswith(("backbone.", "average."))]
         if strict and (missing or result.unexpected_keys):
@@ -198,7 +213,8 @@ class RestorationModule(L.LightningModule):
             ValueError: it holds no images, or of a size that does not fit the model.
         """
         ours = as_batch(batch, f"{self.global_rank}-{batch_idx}")
-        check_multiple(ours.hq, self.conditioner.autoencoder.factor * self.backbone.patch_size)
+        for side in ours.hq.shape[-2:]:
+            check_multiple(side, self.conditioner.autoencoder.factor * self.backbone.patch_size)
         return ours
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -242,21 +258,6 @@ class RestorationModule(L.LightningModule):
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         restored = self.restore(self.released(), lq, batch.key)
-        measures = {
-            "val/psnr_y": psnr_y(restored, hq),
-            "val/psnr_y_input": psnr_y(lq, hq),
-            "val/gradient_ratio": gradient_ratio(restored, hq),
-            "val/gradient_ratio_input": gradient_ratio(lq, hq),
-        }
-        means = {name: value.mean() for name, value in measures.items()}
-        self.log_dict(means, batch_size=len(hq), sync_dist=True)
-        self.log(
-            "val/psnr_gain",
-            means["val/psnr_y"] - means["val/psnr_y_input"],
-            prog_bar=True,
-            batch_size=len(hq),
-            sync_dist=True,
-        )
         shown = max(0, GRID_ROWS - self._validated)
         self._validated += len(hq)
         extra = self.extra_images(lq[:shown], batch.key[:shown]) if shown else {}

@@ -57,17 +57,16 @@ def _eight_bit(images: Any, name: str) -> Tensor:
     return (images.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def check_multiple(images: Tensor, multiple: int) -> None:
-    """Refuse training images whose sides the model would cut off.
+def check_multiple(side: int, multiple: int) -> None:
+    """Refuse training crops whose sides the model would cut off.
 
     Raises:
         ValueError: with the sizes that would do.
     """
-    height, width = images.shape[-2:]
-    if height % multiple or width % multiple:
-        below = min(height, width) // multiple * multiple
+    if side % multiple:
+        below = side // multiple * multiple
         sizes = " or ".join(str(size) for size in (below, below + multiple) if size)
         raise ValueError(
-            f"Images of {width}x{height} pixels do not fit this model, which takes multiples of {multiple}: set "
-            f"data.crop_size to {sizes}."
+            f"Crops of {side} pixels do not fit this model, which takes multiples of {multiple}: set data.crop_size to "
+            f"{sizes}."
         )

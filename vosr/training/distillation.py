@@ -1,5 +1,6 @@
 """One-step distillation of a trained teacher (docs/method.md#distillation)."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +12,21 @@ from torch import Tensor
 from vosr.backbones import BACKBONES, Backbone
 from vosr.checkpoints import load_model
 from vosr.core.frozen import FrozenModule
+from vosr.core.registries import describe, rebuild
 from vosr.core.types import Condition, VelocityFn
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
-from vosr.model import RestorationModel, Sampling
+from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.objectives import Adversary, DistillationObjective, ImageLoss, Loss
 from vosr.training.adversary import DiscriminatorTraining
 from vosr.training.base import RestorationModule, paper_optimizer
 from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.start import starting_weights
+
+log = logging.getLogger(__name__)
 
 
 class FrozenTeacher(FrozenModule):
@@ -46,7 +50,7 @@ class DistillationModule(RestorationModule):
         adversary: discriminator that the decoded one-step image has to convince; none by default, as in the paper.
         init_from: model folder, run folder or shipped name of the student that training starts from; by default the
             teacher's weights.
-        degradation: HQ -> LQ, on the batch's device.
+        degradation: HQ -> LQ, on the batch's device; by default the teacher's, as its card has it.
         sampling: of the student.
         optimizer: of the student.
         lr_scheduler: stepped once per optimizer step.
@@ -64,7 +68,7 @@ class DistillationModule(RestorationModule):
         teacher: str | Path,
         guidance: Guidance,
         objective: DistillationObjective,
-        degradation: Degradation,
+        degradation: Degradation | None = None,
         objective_weight: float = 1.0,
         image_loss: ImageLoss | None = None,
         adversary: Adversary | None = None,
@@ -79,16 +83,25 @@ class DistillationModule(RestorationModule):
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
         trust_remote_code: bool = False,
     ) -> None:
-        super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
         if schedule_step < 0:
             raise ValueError(f"schedule_step must not be negative, not {schedule_step}.")
-        self.schedule_step = schedule_step
         # mapped files stay mapped until configure_model
         loaded = load_model(teacher, None, trust_remote_code=trust_remote_code)
         if loaded.card.kind != "teacher":
             raise ValueError(
                 f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher."
             )
+        if degradation is None:
+            degradation = _degradation_of(loaded.card, trust_remote_code)
+        elif degradation.scale != loaded.card.scale:
+            log.warning(
+                "The teacher was trained for an enlargement of %d, and the student's degradation is of %d; leave "
+                "model.degradation out to take the teacher's.",
+                loaded.card.scale,
+                degradation.scale,
+            )
+        super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
+        self.schedule_step = schedule_step
         self.conditioner = loaded.conditioner
         self.teacher = FrozenTeacher(loaded.backbone)
         self.objective = objective
@@ -98,7 +111,13 @@ class DistillationModule(RestorationModule):
         self.image_loss = image_loss
         self.adversary = adversary
         self.teacher_card = loaded.card
-        self.card = replace(loaded.card, kind="student", scale=degradation.scale)
+        self.card = replace(
+            loaded.card,
+            kind="student",
+            scale=degradation.scale,
+            degradation=describe(degradation),
+            frozen=self.conditioner.fingerprints(),
+        )
         self.teacher_sampling = replace(loaded.sampling, steps=teacher_steps)
         self._teacher_images: dict[str, Tensor] = {}
         self.initial = (
@@ -195,3 +214,10 @@ class DistillationModule(RestorationModule):
             restored = self.restore(self.teacher_model(), lq[new], [keys[i] for i in new])
             self._teacher_images |= {keys[i]: image for i, image in zip(new, restored.cpu())}
         return {"teacher": torch.stack([self._teacher_images[key] for key in keys]).to(lq.device)}
+
+
+def _degradation_of(card: ModelCard, trust_remote_code: bool) -> Degradation:
+    """The degradation that a teacher was trained with; cards of version 0.1 only say the enlargement."""
+    record = card.degradation or {"name": "real_esrgan", "args": {"scale": card.scale}}
+    degradation: Degradation = rebuild("degradation", record, trust_remote_code)
+    return degradation

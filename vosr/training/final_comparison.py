@@ -83,5 +83,5 @@ def _enlarged(image: Pixels, shape: tuple[int, ...]) -> Pixels:
 
 
 def _mean(metric: str, result: Tensor, reference: Tensor) -> str:
-    values = METRICS.build(metric).measure(result, reference).tolist()
+    values = METRICS.build(metric).measure(result, reference).tolist()  # type: ignore[operator]
     return f"{statistics.fmean(values):.2f}" if metric == "psnr_y" else f"{statistics.fmean(values):.4f}"

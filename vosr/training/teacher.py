@@ -8,6 +8,7 @@ from torch import Tensor
 from vosr.autoencoders import Autoencoder
 from vosr.backbones import Backbone, BackboneFactory
 from vosr.core.options import ColorFix
+from vosr.core.registries import describe
 from vosr.core.types import Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
@@ -73,7 +74,14 @@ class TeacherModule(RestorationModule):
         self.conditioner = Conditioner(autoencoder, encoder)
         self.backbone_factory = backbone
         self.objective = objective
-        self.card = ModelCard("teacher", training_size, degradation.scale, color_fix)
+        self.card = ModelCard(
+            "teacher",
+            training_size,
+            degradation.scale,
+            color_fix,
+            describe(degradation),
+            self.conditioner.fingerprints(),
+        )
         self.initial = (
             None
             if init_from is None

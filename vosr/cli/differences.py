@@ -1,0 +1,25 @@
+"""What a continued run's configuration has otherwise than the run began with."""
+
+from collections.abc import Iterator
+from typing import Any
+
+_DIFFERS = ("model", "data")
+_MOST_TOLD = 8
+
+
+def differences(begun: Any, given: Any) -> list[str]:
+    """Keys of the model and the data whose values differ, each with both values."""
+    old, new = (
+        dict(pair for part in _DIFFERS for pair in _flat(part, each.get(part))) for each in (begun, given)
+    )
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    told = [f"{key} {old.get(key)} -> {new.get(key)}" for key in keys[:_MOST_TOLD]]
+    return told + ([f"{len(keys) - _MOST_TOLD} more"] if len(keys) > _MOST_TOLD else [])
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _flat(key if name == "init_args" else f"{key}.{name}", each)
+    elif value is not None:
+        yield key, " ".join(str(list(value) if isinstance(value, tuple) else value).split())

@@ -1,0 +1,26 @@
+"""Tells weights apart without storing them."""
+
+import hashlib
+
+import torch
+from torch import nn
+
+_VALUES = 4096
+"""Values of each tensor that are looked at, spread evenly: gigabytes take no longer than megabytes."""
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Sixteen hexadecimal digits that differ where stored weights do; empty for a module that stores none.
+
+    Values count as bfloat16, so that the precision a module runs in changes nothing.
+    """
+    state = module.state_dict()
+    if not state or any(value.is_meta for value in state.values()):
+        return ""
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        flat = value.detach().reshape(-1)
+        chosen = flat[:: max(1, len(flat) // _VALUES)].to("cpu", torch.bfloat16)
+        digest.update(f"{name} {tuple(value.shape)}".encode())
+        digest.update(chosen.contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
