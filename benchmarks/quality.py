@@ -17,8 +17,8 @@ from data_pipelines import RealPhotographs, Sample
 from vosr.checkpoints import load_model
 from vosr.core.seeds import derive_seed, generator_for, noise_for
 from vosr.degradations import DEGRADATIONS
-from vosr.evaluation import gradient_ratio, psnr_y, ssim_y
 from vosr.imaging.grid import labelled_grid
+from vosr.metrics import METRICS
 
 
 def main() -> None:
@@ -57,17 +57,13 @@ def photographs() -> list[Sample]:
 def report(columns: dict[str, torch.Tensor]) -> None:
     """Mean of every measure over the crops."""
     hq = columns["HQ"]
-    table = Table(
-        *("", "PSNR-Y", "SSIM-Y", "gradient ratio", "|1 - ratio|"),
-        title=f"{len(hq)} held-out crops, {hq.shape[-1]} px",
-    )
+    metrics = [METRICS.build(name) for name in ("psnr_y", "ssim_y", "feature_distance")]
+    titles = [metric.title for metric in metrics]
+    table = Table("", *titles, title=f"{len(hq)} held-out crops, {hq.shape[-1]} px")
     for title, images in columns.items():
         if title != "HQ":
-            ratio = gradient_ratio(images, hq)
-            measures = (psnr_y(images, hq), ssim_y(images, hq), ratio, (1 - ratio).abs())
-            table.add_row(
-                title, *(f"{float(m.mean()):.{digits}f}" for m, digits in zip(measures, (2, 4, 3, 3)))
-            )
+            means = (metric.measure(images, hq).mean().item() for metric in metrics)
+            table.add_row(title, *(f"{mean:.{metric.digits}f}" for mean, metric in zip(means, metrics)))
     Console().print(table)
 
 

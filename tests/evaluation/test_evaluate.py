@@ -154,6 +154,27 @@ def test_results_of_another_tool_beside_ours(realsr, tmp_path):
     assert row["method"] == "my tool"
     assert row["differences"]["psnr_y"]["mean"] == 0
     assert row["seconds"] is None
+    other = tmp_path / "other"  # a benchmark that the tool has no results of
+    other.mkdir()
+    Image.new("RGB", (8, 8)).save(other / "x.png")
+    arguments = [
+        "--data",
+        f"realsr={realsr}",
+        str(other),
+        "-o",
+        str(out),
+        "--metrics",
+        "psnr_y",
+        "consistency",
+    ]
+    assert main(["evaluate", "--model", "bicubic", str(tool), *arguments, "--device", "cpu"]) == 0
+    tables = json.loads((out / "report.json").read_text())["tables"]
+    assert [[row["method"] for row in table["rows"]] for table in tables] == [
+        ["bicubic", "my tool"],
+        ["bicubic"],
+    ]
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--model", str(tool), "--data", str(other), "-o", str(out)])
 
 
 def test_a_damaged_image_is_left_out_and_told(realsr, tmp_path, capsys):

@@ -16,6 +16,7 @@ from vosr.model import Sampling
 from vosr.objectives import FlowMatching
 from vosr.training import TeacherModule
 from vosr.training.progress import WINDOW, Pace, RunProgress
+from vosr.training.validation_metrics import ValidationMetrics
 
 
 def module():
@@ -29,7 +30,8 @@ def module():
 def fit(folder, bar, **options):
     trainer = L.Trainer(
         **{
-            "max_steps": 5, "log_every_n_steps": 2, "accelerator": "cpu", "logger": False, "callbacks": [bar],
+            "max_steps": 5, "log_every_n_steps": 2, "accelerator": "cpu", "logger": False,
+            "callbacks": [bar, ValidationMetrics(["psnr_y"])],
             "enable_checkpointing": False, "enable_model_summary": False, "num_sanity_val_steps": 0,
             "default_root_dir": folder, "val_check_interval": 2, "check_val_every_n_epoch": None, **options,
         }

@@ -86,7 +86,9 @@ def run(options: Namespace) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     records = Records(options.output, f"_{shard.index + 1}_of_{shard.count}" if shard.count > 1 else "")
     try:
-        with Bar(len(methods) * sum(shard.holds(key) for b in benchmarks for key in b.names())) as bar:
+        with Bar(
+            sum(shard.holds(key) for m in methods for b in comparison.of(m) for key in b.names())
+        ) as bar:
             comparison.run(records, shard, bar.advance)
     except KeyboardInterrupt:
         fail("Interrupted; run the same command again to go on.", 130)

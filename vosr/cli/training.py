@@ -39,6 +39,7 @@ from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
 from vosr.training.run_folder import RunRecord, checkpoint_to_continue, newest_checkpoint, next_run
+from vosr.training.validation_metrics import BestCheckpoint, ValidationMetrics
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ class TrainingCLI(LightningCLI):
         )
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.add_lightning_class_args(NonFinite, "non_finite")
+        parser.add_lightning_class_args(ValidationMetrics, "validation")
+        parser.add_lightning_class_args(BestCheckpoint, "best")
         parser.set_defaults(
             {
                 "checkpoint.save_last": False,
@@ -119,6 +122,8 @@ class TrainingCLI(LightningCLI):
         _check_folder("trainer.default_root_dir", config.trainer.default_root_dir)
         _check_folder("checkpoint.dirpath", config.checkpoint.dirpath)
         _check_folder("non_finite.folder", config.non_finite.folder)
+        if config.best.metric is not None and config.best.metric not in config.validation.metrics:
+            config.validation.metrics = [*config.validation.metrics, config.best.metric]
         group = config.runs / config.name
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
@@ -184,6 +189,7 @@ class TrainingCLI(LightningCLI):
         kwargs["default_root_dir"] = str(self.run)
         self._get(self.config_init, "checkpoint").dirpath = str(self.run / "checkpoints")
         self._get(self.config_init, "non_finite").folder = self.run
+        self._get(self.config_init, "best").dirpath = str(self.run / "checkpoints" / "best")
         if not config.get("plugins"):
             kwargs["plugins"] = [AtomicCheckpointIO()]
         self.trainer_defaults["callbacks"] = [

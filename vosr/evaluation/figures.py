@@ -34,8 +34,8 @@ class Figures:
 
     def of(self, table: Table) -> str:
         """Figures of every method: those where it gains most over the first one, and those where it loses most."""
-        first = self._report.first
-        shown = [method for method in self._report.methods if method != first] or [first]
+        first = table.rows[0].method
+        shown = [row.method for row in table.rows if row.method != first] or [first]
         parts = []
         for i, method in enumerate(shown):
             own = self._of(table, method)
@@ -59,7 +59,7 @@ class Figures:
         return f'<h3>{title}</h3><div class="figures">{figures}</div>'
 
     def _figure(self, example: Example, table: Table, method: str) -> str:
-        first = self._report.first
+        first = table.rows[0].method
         addresses = self._addresses(table, example.key)
         left = first if first != method else TRUTH if TRUTH in addresses else INPUT
         size = self._of(table, method)[example.key].size
@@ -81,12 +81,13 @@ class Figures:
 
     def _caption(self, table: Table, key: str, method: str) -> str:
         texts = []
+        first = table.rows[0].method
         for name in table.metrics[:4]:
             value = self._of(table, method)[key].metrics.get(name)
-            base = self._of(table, self._report.first).get(key)
-            other = None if base is None or method == self._report.first else base.metrics.get(name)
+            base = self._of(table, first).get(key)
+            other = None if base is None or method == first else base.metrics.get(name)
             if value is not None:
-                beside = "" if other is None else f" ({self._report.first} {words.figure(other, name)})"
+                beside = "" if other is None else f" ({first} {words.figure(other, name)})"
                 texts.append(f"{words.title(name)} {words.figure(value, name)}{beside}")
         return escape("; ".join(texts))
 

@@ -14,7 +14,7 @@ def markdown(report: Report) -> str:
     lines = ["# Evaluation", "", f"`{report.command}`", ""]
     lines += [f"**Incomplete:** {note}" for note in report.notes] + ([""] if report.notes else [])
     for table in report.summary.tables:
-        lines += [*_table(table, report.first), ""]
+        lines += [*_table(table, table.rows[0].method), ""]
     if report.summary.checks:
         lines += [*_checks(report.summary.checks, report.methods), ""]
     lines += [*_protocol(report), "", *_published()]

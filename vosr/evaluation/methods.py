@@ -57,6 +57,10 @@ class Method(ABC):
     def close(self) -> None:  # noqa: B027  (few have something to do)
         """Let go of what :meth:`open` loaded."""
 
+    def offers(self, benchmark: Benchmark) -> bool:
+        """Whether it has results of a benchmark at all; where not, it is left out of that benchmark."""
+        return True
+
     def check(self, benchmark: Benchmark, keys: list[str]) -> None:  # noqa: B027
         """Raise a ValueError if some of these samples cannot be done."""
 
@@ -199,6 +203,9 @@ class ResultFolder(Method):
 
     def open(self) -> dict[str, object]:
         return {"kind": "folder of results", "folder": str(self._folder)}
+
+    def offers(self, benchmark: Benchmark) -> bool:
+        return any(self._find(benchmark, key) is not None for key in benchmark.names())
 
     def check(self, benchmark: Benchmark, keys: list[str]) -> None:
         missing = [key for key in keys if self._find(benchmark, key) is None]

@@ -22,7 +22,7 @@ from vosr.metrics import METRICS
 def write_page(comparison: Comparison, report: Report, path: Path) -> None:
     """Write the page, and the ground truth of the images that it shows to ``references`` beside it."""
     figures = Figures(comparison, report)
-    sections = [(heading(table), _table(table, report, figures)) for table in report.summary.tables]
+    sections = [(heading(table), _table(table, figures)) for table in report.summary.tables]
     if report.summary.checks:
         sections.append(("synthetic_checks", _checks(report.summary.checks, report.methods)))
     sections += [("Protocol", "".join(_protocol(report))), ("Published figures", _published())]
@@ -42,10 +42,10 @@ def write_page(comparison: Comparison, report: Report, path: Path) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _table(table: Table, report: Report, figures: Figures) -> str:
+def _table(table: Table, figures: Figures) -> str:
     photographs = "" if table.sources == table.images else f" of {table.sources} photographs"
     intro = (
-        f"{table.images} images{photographs}. Mean, 95 % bootstrap interval, and difference to {report.first} "
+        f"{table.images} images{photographs}. Mean, 95 % bootstrap interval, and difference to {table.rows[0].method} "
         "on the same images with its interval: coloured where it excludes zero."
     )
     best = {name: _best(table, name) for name in table.metrics}
@@ -65,7 +65,8 @@ def _table(table: Table, report: Report, figures: Figures) -> str:
         ]
         for i, row in enumerate(table.rows)
     ]
-    return f'<p class="faint">{escape(intro)}</p>{_grid(columns, rows)}{scatter(table)}{figures.of(table)}'
+    both = f'<div class="pair">{_grid(columns, rows)}{scatter(table)}</div>'
+    return f'<p class="faint">{escape(intro)}</p>{both}{figures.of(table)}'
 
 
 def _best(table: Table, metric: str) -> str | None:

@@ -45,11 +45,6 @@ class Report:
     notes: list[str]
     intervals: str = INTERVALS
 
-    @property
-    def first(self) -> str:
-        """Label of the first method."""
-        return self.methods[0]
-
 
 def make_report(comparison: Comparison, records: Records, command: str) -> Report:
     """The report of what has been measured so far."""

@@ -60,6 +60,10 @@ class Comparison:
         """The saved result of a record."""
         return read_image(self.result_path(record.method, record.benchmark, record.key))
 
+    def of(self, method: Method) -> list[Benchmark]:
+        """Benchmarks that a method takes part in."""
+        return [benchmark for benchmark in self.benchmarks if method.offers(benchmark)]
+
     def check(self) -> None:
         """Refuse what cannot be done, before anything is opened.
 
@@ -67,7 +71,7 @@ class Comparison:
             ValueError: a folder of results that lacks some.
         """
         for method in self.methods:
-            for benchmark in self.benchmarks:
+            for benchmark in self.of(method) or self.benchmarks:
                 method.check(benchmark, benchmark.names())
 
     def run(self, records: Records, shard: Shard, advance: Advance) -> None:
@@ -77,9 +81,10 @@ class Comparison:
             ValueError: a method that cannot be opened or fails on a sample.
         """
         for method in self.methods:
-            fingerprints = {b.name: self.fingerprint(method, b) for b in self.benchmarks}
+            benchmarks = self.of(method)
+            fingerprints = {b.name: self.fingerprint(method, b) for b in benchmarks}
             missing = []
-            for benchmark in self.benchmarks:
+            for benchmark in benchmarks:
                 keys = [key for key in benchmark.names() if shard.holds(key)]
                 todo = [
                     key

@@ -95,7 +95,7 @@ def summarise(comparison: Comparison, records: Records) -> Summary:
     missing: dict[str, int] = {}
     descriptions: dict[str, dict[str, object]] = {}
     for method in comparison.methods:
-        for benchmark in comparison.benchmarks:
+        for benchmark in comparison.of(method):
             fingerprint = comparison.fingerprint(method, benchmark)
             there = [
                 records.find(benchmark.name, method.label, fingerprint, key) for key in benchmark.names()
@@ -125,7 +125,7 @@ def _tables(
     descriptions: dict[str, dict[str, object]],
 ) -> Iterator[Table]:
     of_benchmark = [record for record in records if record.benchmark == benchmark.name]
-    labels = [method.label for method in comparison.methods]
+    labels = [method.label for method in comparison.methods if method.offers(benchmark)]
     for group in dict.fromkeys(record.group for record in of_benchmark):
         by_method = {
             label: {r.key: r for r in of_benchmark if r.group == group and r.method == label}

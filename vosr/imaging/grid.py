@@ -11,19 +11,22 @@ def labelled_grid(columns: dict[str, Tensor]) -> Image.Image:
     """One column per title, one row per image.
 
     Args:
-        columns: title -> images (B, 3, H, W) in [0, 1], all of one shape.
+        columns: title -> images (B, 3, H, W) in [0, 1], all of one shape; a title may have several lines.
     """
     first = next(iter(columns.values()))
     rows, _, height, width = first.shape
+    above = LABEL + LINE * max(title.count("\n") for title in columns)
     canvas = Image.new(
-        "RGB", (len(columns) * (width + GAP) - GAP, LABEL + rows * (height + GAP) - GAP), "white"
+        "RGB", (len(columns) * (width + GAP) - GAP, above + rows * (height + GAP) - GAP), "white"
     )
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    draw, font, small = ImageDraw.Draw(canvas), ImageFont.load_default(14), ImageFont.load_default(11)
     for i, (title, images) in enumerate(columns.items()):
         left = i * (width + GAP)
+        title, _, figures = title.partition("\n")
         draw.text((left + 4, 2), title, fill="black", font=font)
+        draw.multiline_text((left + 4, LABEL), figures, fill="black", font=small, spacing=1)
         for j, image in enumerate(images):
-            canvas.paste(to_pil(image), (left, LABEL + j * (height + GAP)))
+            canvas.paste(to_pil(image), (left, above + j * (height + GAP)))
     return canvas
 
 

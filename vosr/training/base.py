@@ -17,7 +17,6 @@ from vosr.core.seeds import derive_seed, generator_for, noise_for
 from vosr.core.types import Batch, Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
-from vosr.evaluation import gradient_ratio, psnr_y
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
@@ -259,21 +258,6 @@ class RestorationModule(L.LightningModule):
         hq = batch.hq.float() / 255
         lq = self.validation_input(batch, hq)
         restored = self.restore(self.released(), lq, batch.key)
-        measures = {
-            "val/psnr_y": psnr_y(restored, hq),
-            "val/psnr_y_input": psnr_y(lq, hq),
-            "val/gradient_ratio": gradient_ratio(restored, hq),
-            "val/gradient_ratio_input": gradient_ratio(lq, hq),
-        }
-        means = {name: value.mean() for name, value in measures.items()}
-        self.log_dict(means, batch_size=len(hq), sync_dist=True)
-        self.log(
-            "val/psnr_gain",
-            means["val/psnr_y"] - means["val/psnr_y_input"],
-            prog_bar=True,
-            batch_size=len(hq),
-            sync_dist=True,
-        )
         shown = max(0, GRID_ROWS - self._validated)
         self._validated += len(hq)
         extra = self.extra_images(lq[:shown], batch.key[:shown]) if shown else {}

@@ -16,6 +16,7 @@ from vosr.checkpoints.training_state import CheckpointError
 from vosr.core.files.atomic import write_atomically
 from vosr.imaging.grid import labelled_grid
 from vosr.training.base import GRID_ROWS, RestorationModule
+from vosr.training.validation_metrics import column_titles
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,10 @@ class ImageGrid(L.Callback):
         if not columns or getattr(trainer, "fast_dev_run", False):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        grid = labelled_grid({title: torch.stack(images) for title, images in columns.items()})
+        module = trainer.lightning_module
+        assert isinstance(module, RestorationModule)
+        titles = column_titles(trainer, list(columns), module.card.kind)
+        grid = labelled_grid({titles[title]: torch.stack(images) for title, images in columns.items()})
         write_atomically(self.folder / name, lambda temporary: grid.save(temporary, format="PNG"))
 
 
