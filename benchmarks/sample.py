@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def stages(restorer: Restorer, side: int, batch: int, settings: Settings, runs: 
     engine = restorer.engine
     for i in range(runs + 1):
         engine.phases.start(clock_of(engine.device))
-        restorer.restore_batch(images, [(side, side)] * batch, settings, [0] * batch)
+        restorer.restore_batch(images, replace(settings, size=(side, side), seed=0))
         if i:  # the first run warms up
             for stage, value in engine.phases.take().items():
                 seconds[stage].append(value)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -95,6 +96,7 @@ class Step:
 def measure(options: argparse.Namespace, name: str, objective: str) -> dict[str, float]:
     """Mean seconds by phase, and the figures of the table."""
     size, device = SIZES[name], torch.device(options.device)
+    size = replace(size, batch=options.batch or size.batch, crop=options.crop or size.crop)
     module = module_of(size, objective, Parallelism(compile=options.compile))
     flops = trace_step(module, size.batch, size.crop, options.precision).flops.total()
     step = Step(module, size, device, options.precision)
@@ -129,6 +131,8 @@ def main() -> None:
     parser.add_argument("--precision", default="bf16-mixed", choices=["32-true", "bf16-mixed"])
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--warm", type=int, default=2)
+    parser.add_argument("--batch", type=int, help="instead of the size's own")
+    parser.add_argument("--crop", type=int, help="pixels, instead of the size's own")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--sync_check", action="store_true")
     options = parser.parse_args()

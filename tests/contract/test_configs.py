@@ -18,7 +18,9 @@ MAIN = sorted(
     ]
 )
 OVERLAYS = sorted(
-    path for path in CONFIGS.glob("*/*.yaml") if path not in MAIN and path.parent.name != "benchmark"
+    path
+    for path in CONFIGS.glob("*/*.yaml")
+    if path not in MAIN and path.parent.name not in ("ablation", "benchmark")
 )
 COUNTS = {
     ("vosr_0.5b", "teacher"): 485_623_616,

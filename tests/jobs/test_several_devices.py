@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from engines import DoublerRecipe, save_noise
+from engines import Doubler, DoublerRecipe, save_noise
 
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Writing
@@ -29,7 +29,8 @@ def outputs(tmp_path):
 def test_two_processes_share_the_images(work, tmp_path):
     events, opened = [], []
     run_on_devices(work, ["one", "two"], events.append, opened.append)
-    assert opened == [{"model": "doubler", "scale": 2}] * 2
+    assert opened == [work.recipe.record(Doubler())] * 2
+    assert opened[0].items() >= {"model": "doubler", "scale": 2, "size": None, "dtype": "auto"}.items()
     assert outputs(tmp_path) == sorted(f"{i}.png" for i in range(12))
     assert sorted(event.job.source.name for event in events) == outputs(tmp_path)
     assert {event.error for event in events} == {None}

@@ -18,8 +18,11 @@ def differences(begun: Any, given: Any) -> list[str]:
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    value = value.as_dict() if hasattr(value, "as_dict") else value  # jsonargparse's own, also in lists
+    if isinstance(value, list | tuple):
+        value = {str(i): each for i, each in enumerate(value)}
     if isinstance(value, dict):
         for name, each in value.items():
             yield from _flat(key if name == "init_args" else f"{key}.{name}", each)
     elif value is not None:
-        yield key, " ".join(str(list(value) if isinstance(value, tuple) else value).split())
+        yield key, str(value)

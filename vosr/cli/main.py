@@ -40,6 +40,7 @@ OTHERS = {
         "vosr.cli.evaluate",
         "Measure models, baselines and other tools' results on benchmarks; write a report.",
     ),
+    "ablate": ("vosr.cli.ablate", "Train the variants of a grid and compare them on benchmarks."),
     "export": (
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",
