@@ -160,7 +160,7 @@ def test_other_models_do_not_fit_the_released_layout(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["export", "--model", "vosr_small_student", "-o", str(tmp_path / "x"), "--layout", "vosr"])
     message = capsys.readouterr().err
-    assert "The released layout has no word for autoencoder DCTAutoencoder" in message
+    assert "The released layout has no word for autoencoder PixelShuffleAutoencoder" in message
     assert not (tmp_path / "x").exists()
 
 

@@ -31,9 +31,9 @@ def job(*arguments):
 def test_the_embedded_default_fits_anywhere(capfd, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     out = planned(capfd, "--config", TEACHER, "--device=rtx4090", "--utilisation=0.5")
-    assert number(out, "backbone") == 3_616_584
-    assert number(out, "weights") == pytest.approx(4 * 3_616_584 / 2**30, abs=5e-4)
-    assert number(out, "optimizer") == pytest.approx(8 * 3_616_584 / 2**30, abs=1e-3)
+    assert number(out, "backbone") == 2_823_608
+    assert number(out, "weights") == pytest.approx(4 * 2_823_608 / 2**30, abs=5e-4)
+    assert number(out, "optimizer") == pytest.approx(8 * 2_823_608 / 2**30, abs=1e-3)
     assert "fits: 24 GiB of rtx4090" in out
     total = re.findall(r"^all +([\d.]+)", out, re.MULTILINE)
     assert number(out, "computation") == pytest.approx(
@@ -44,7 +44,7 @@ def test_the_embedded_default_fits_anywhere(capfd, tmp_path, monkeypatch):
 
 def test_overrides_and_overlays_are_read_as_fit_does(capfd):
     plain = planned(capfd, "--config", TEACHER)
-    wide = planned(capfd, "--config", TEACHER, "--model.backbone.depth=10", "--data.batch_size=8")
+    wide = planned(capfd, "--config", TEACHER, "--model.backbone.widths=[96, 192]", "--data.batch_size=4")
     assert number(wide, "backbone") > 1.8 * number(plain, "backbone")
     assert number(wide, "student") == pytest.approx(number(plain, "student"), rel=0.15)
     overlay = str(CONFIGS / "cluster/fsdp.yaml")
@@ -56,8 +56,8 @@ def test_overrides_and_overlays_are_read_as_fit_does(capfd):
 
 def test_a_distillation_counts_its_teacher(capfd):
     out = planned(capfd, "--config", DISTILL)
-    assert number(out, "teacher") == 3_616_584
-    assert number(out, "backbone") == 3_702_984
+    assert number(out, "teacher") == 2_823_608
+    assert number(out, "backbone") == 2_873_016
 
 
 def test_a_teacher_that_does_not_exist_yet_is_described_by_its_config(capfd, tmp_path):
@@ -66,7 +66,7 @@ def test_a_teacher_that_does_not_exist_yet_is_described_by_its_config(capfd, tmp
         config["model"]["init_args"] |= change
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
     beside = planned(capfd, "--config", str(tmp_path / "distill.yaml"))
-    assert number(beside, "teacher") == 3_616_584
+    assert number(beside, "teacher") == 2_823_608
     (tmp_path / "teacher.yaml").rename(tmp_path / "other.yaml")
     named = planned(
         capfd, "--config", str(tmp_path / "distill.yaml"), f"--teacher_config={tmp_path}/other.yaml"
@@ -78,7 +78,8 @@ def test_a_teacher_that_does_not_exist_yet_is_described_by_its_config(capfd, tmp
 
 
 def test_it_tells_what_to_change(capfd):
-    options = ["--model.backbone.width=2048", "--model.backbone.heads=32", "--model.backbone.depth=28"]
+    options = ["--model.backbone=lightning_dit", "--model.backbone.width=2048", "--data.batch_size=16"]
+    options += ["--model.backbone.heads=32", "--model.backbone.depth=28", "--model.backbone.latent_grid=16"]
     out = planned(capfd, "--config", TEACHER, *options, "--device=rtx4090", "--trainer.precision=32-true")
     assert "does not fit: 24 GiB of rtx4090 less 8%" in out
     assert "To change  --model.parallel.activation_checkpointing=true: " in out
@@ -88,7 +89,7 @@ def test_it_tells_what_to_change(capfd):
 def test_jobs():
     assert job("--config", TEACHER).strategy == "single"
     ddp = job("--config", TEACHER, "--config", str(CONFIGS / "cluster/ddp_multinode.yaml"))
-    assert (ddp.strategy, ddp.nodes, ddp.devices, ddp.global_batch) == ("ddp", 8, 8, 1024)
+    assert (ddp.strategy, ddp.nodes, ddp.devices, ddp.global_batch) == ("ddp", 8, 8, 512)
     assert job("--config", TEACHER, "--devices=2").strategy == "ddp"
     fsdp = job(
         *("--config", TEACHER, "--config", str(CONFIGS / "cluster/fsdp_multinode.yaml")),

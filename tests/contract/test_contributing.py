@@ -13,6 +13,7 @@ from vosr.guidance import RestorationGuidance
 from vosr.model import Sampling
 from vosr.objectives import FlowMatching
 from vosr.training import TeacherModule
+from vosr.training.validation_metrics import ValidationMetrics
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
 
@@ -52,7 +53,7 @@ def test_a_data_module_of_ones_own(tmp_path):
     trainer = lightning.Trainer(
         max_steps=2, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
         enable_checkpointing=False, default_root_dir=tmp_path, num_sanity_val_steps=0, val_check_interval=2,
-        limit_val_batches=1,
+        limit_val_batches=1, callbacks=[ValidationMetrics(["psnr_y"])],
     )  # fmt: skip
     trainer.fit(teacher, names["Noise"]())
     assert trainer.global_step == 2

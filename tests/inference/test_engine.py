@@ -84,14 +84,6 @@ def test_small_outputs_are_worked_on_at_the_training_size_and_said(caplog):
     assert caplog.text.count("Output below the model's training size, 64 px") == 1
 
 
-def test_progress_adds_up():
-    shares = []
-    engine = Engine(tiny_model("teacher"), CPU)
-    list(engine.rows([textured(40, 40)], (160, 160), Settings(tile=32), [0], shares.append))
-    assert len(shares) > 3
-    assert sum(shares) == pytest.approx(1)
-
-
 class Hungry:
     """Stands for a device that has room for tiles of one size only."""
 

@@ -156,7 +156,7 @@ def test_black_and_white_in_three_channels_stays_so(dtype):
     image = (grey * np.float64(scale)).astype(dtype)
     restorer = Restorer(tiny_model())
     assert not np.ptp(restorer(image), axis=-1).any()
-    rows = np.concatenate(list(restorer.restore_rows(image, (40, 28), Settings())))
+    rows = np.concatenate(list(restorer.restore_rows(image, Settings(size=(40, 28)))))
     assert not np.ptp(rows, axis=-1).any()
     coloured = image.copy()
     coloured[0, 0, 0] = coloured[0, 0, 0] + 2 * scale if coloured[0, 0, 0] < 100 * scale else 0

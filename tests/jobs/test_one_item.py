@@ -48,10 +48,10 @@ def test_any_exception_concerns_one_image(tmp_path, monkeypatch, kind):
         return write_photo(photo, rows, size, path, encoding)
 
     class Engine(Doubler):
-        def batch(self, images):
+        def restore_batch(self, images, settings):
             if images[0].shape[1] == 5:
                 raise kind("7")
-            return super().batch(images)
+            return super().restore_batch(images, settings)
 
     monkeypatch.setattr(files, "read_photo", reading)
     monkeypatch.setattr(files, "write_photo", writing)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from vosr.core.timm_features import TimmFeatures
-from vosr.objectives import FeatureLoss, LogMSE, WeightedSum
+from vosr.objectives import FeatureLoss, LogMSE, Mesh, WeightedSum
 
 
 def features(**options):
@@ -69,3 +69,16 @@ def test_a_sum_weighs_totals_and_keeps_terms():
         WeightedSum([LogMSE()], [])
     with pytest.raises(ValueError, match="Two image losses"):
         WeightedSum([LogMSE(), LogMSE()], [1.0, 1.0])(a, b)
+
+
+def test_mesh_is_the_share_of_the_common_pattern():
+    generator = torch.Generator().manual_seed(0)
+    hq = torch.rand(2, 3, 64, 64, generator=generator)
+    stamped = torch.rand(1, 3, 4, 4, generator=generator).repeat(1, 1, 16, 16)
+    stamped = stamped - stamped.mean((2, 3), keepdim=True)
+    torch.testing.assert_close(Mesh(4)(hq + 0.1 * stamped, hq).total, torch.tensor(1.0), atol=3e-3, rtol=0)
+    white = 0.1 * torch.randn(2, 3, 64, 64, generator=generator)
+    assert Mesh(4)(hq + white, hq).total == pytest.approx(1 / 256, rel=0.5)
+    assert Mesh(4)(hq + 0.1, hq).total < 1e-6  # a cast is no mesh
+    with pytest.raises(ValueError, match="at least 2"):
+        Mesh(1)

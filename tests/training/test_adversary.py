@@ -78,7 +78,9 @@ def test_a_student_starts_from_a_student(tmp_path, teacher_folder):
     again.trainer = None
     backbone = again.build_backbone()
     again.initialise(backbone)
-    torch.testing.assert_close(flat(backbone), flat(load_model(tmp_path / "student").backbone))
+    torch.testing.assert_close(
+        flat(backbone), flat(load_model(tmp_path / "student", trust_remote_code=True).backbone)
+    )
 
 
 def test_a_schedule_goes_on_where_the_weights_were(tmp_path, teacher_folder):

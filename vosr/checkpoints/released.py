@@ -138,7 +138,8 @@ def save_released(model: RestorationModel, folder: Path, dtype: torch.dtype | No
         key: value.detach().to("cpu", dtype).contiguous() for key, value in backbone.state_dict().items()
     }
     grid = backbone.trained_tokens
-    angles = rotary_angles(grid, grid, backbone.head_dim, ROTARY_THETA, torch.device("cpu"))
+    pairs = rotary_angles(grid, grid, backbone.head_dim, ROTARY_THETA, torch.device("cpu"))
+    angles = pairs.repeat_interleave(2, dim=1)  # the layout has both channels of a pair
     state |= {f"{_ROPE}freqs_cos": angles.cos().contiguous(), f"{_ROPE}freqs_sin": angles.sin().contiguous()}
     weights = folder / AVERAGED[0]
     weights.parent.mkdir(parents=True, exist_ok=True)

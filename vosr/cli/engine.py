@@ -36,6 +36,11 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--partial_strength", type=float | None, help="Teachers: anchor of the partial branch."
     )
+    parser.add_argument(
+        "--fidelity",
+        type=float | None,
+        help="0 (sharp) to 1 (faithful), of models with both ends; the model's own weights if not given.",
+    )
     parser.add_argument("--seed", type=int | None, help="Of the noise; made from each image if not given.")
     parser.add_argument(
         "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
@@ -91,5 +96,11 @@ def recipe_of(options: Namespace) -> "Recipe":
     settings.check_size()
     precision = Precision(options.dtype, options.encoder_dtype, options.autoencoder_dtype)
     return Recipe(
-        options.model, settings, precision, options.companions, options.compile, options.trust_remote_code
+        options.model,
+        settings,
+        precision,
+        options.companions,
+        options.compile,
+        options.trust_remote_code,
+        options.fidelity,
     )

@@ -10,6 +10,7 @@ from vosr.checkpoints import load_model, save_model, save_released
 from vosr.checkpoints.model_card import model_card
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
 from vosr.checkpoints.open import spelled
+from vosr.checkpoints.released import describe_released
 from vosr.cli.engine import add_trust_argument
 from vosr.core.console import PlainConsole
 from vosr.core.files.atomic import write_atomically
@@ -40,6 +41,8 @@ def run(options: Namespace) -> int:
     if output.is_file():
         raise ValueError(f"{output} is a file; give a folder.")
     model = load_model(options.model, dtype, options.companions, options.trust_remote_code, checkpoints=True)
+    if options.layout == "vosr":
+        describe_released(model)  # refuses what the layout has no word for
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
         for name in (WEIGHTS, CONFIG, "README.md"):  # an export that was killed leaves these behind

@@ -19,6 +19,7 @@ class Recipe:
         companions: folder with the VAE and encoder of a released model.
         compile: run the backbone through torch.compile.
         trust_remote_code: whether the model folder may name classes by dotted paths.
+        fidelity: 0 (sharp) to 1 (faithful), of models that have both ends.
     """
 
     model: str
@@ -27,6 +28,7 @@ class Recipe:
     companions: Path | None = None
     compile: bool = False
     trust_remote_code: bool = False
+    fidelity: float | None = None
 
     def open(self, device: str) -> "Restorer":
         """Load the model.
@@ -37,7 +39,13 @@ class Recipe:
         from vosr.inference import Restorer
 
         restorer = Restorer.from_pretrained(
-            self.model, device, self.precision, self.companions, self.compile, self.trust_remote_code
+            self.model,
+            device,
+            self.precision,
+            self.companions,
+            self.compile,
+            self.trust_remote_code,
+            self.fidelity,
         )
         self.settings.check(restorer.model)
         return restorer
@@ -56,4 +64,5 @@ class Recipe:
             "autoencoder_dtype": self.precision.autoencoder,
             "compile": self.compile,
             "trust_remote_code": self.trust_remote_code,
+            "fidelity": self.fidelity,
         }

@@ -43,3 +43,32 @@ class LogMSE(ImageLoss):
     def forward(self, restored: Tensor, hq: Tensor) -> Loss:
         mse = (restored.float() - hq.float()).square().flatten(1).mean(1)
         return Loss(torch.log(mse + 1e-5).mean(), {"mse": mse.detach().mean()})
+
+
+class Mesh(ImageLoss):
+    """Energy of the pattern that all cells of an image's error share, over the image's mean squared error.
+
+    A network on unshuffled pixels may add the same faint pattern to every cell, which a squared error hardly counts and
+    the eye sees in smooth areas. White error of N cells gives 1 / N.
+
+    Args:
+        period: side of a cell in pixels, which divides the image's sides.
+
+    Raises:
+        ValueError: a period below 2.
+    """
+
+    def __init__(self, period: int = 4) -> None:
+        super().__init__()
+        if period < 2:
+            raise ValueError(f"period must be at least 2, not {period}.")
+        self.period = period
+
+    def forward(self, restored: Tensor, hq: Tensor) -> Loss:
+        error = restored.float() - hq.float()
+        cells = error.unflatten(3, (-1, self.period)).unflatten(2, (-1, self.period))
+        pattern = cells.mean((2, 4))  # (B, 3, period, period)
+        pattern = pattern - pattern.mean((2, 3), keepdim=True)
+        mse = error.detach().square().flatten(1).mean(1)
+        share = (pattern.square().flatten(1).mean(1) / (mse + 1e-6)).mean()
+        return Loss(share, {"mesh": share.detach()})

@@ -121,7 +121,9 @@ class DistillationModule(RestorationModule):
         self.teacher_sampling = replace(loaded.sampling, steps=teacher_steps)
         self._teacher_images: dict[str, Tensor] = {}
         self.initial = (
-            None if init_from is None else starting_weights(init_from, empty_module(self.build_backbone))
+            None
+            if init_from is None
+            else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
     def configure_callbacks(self) -> list[L.Callback]:
