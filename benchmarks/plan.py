@@ -112,7 +112,9 @@ def measure(arguments: list[str]) -> dict[str, int]:
 
 def predict(arguments: list[str]) -> dict[str, int]:
     cli = PlanCLI(expand_arguments(["fit", *arguments, "--device=cpu", "--devices=1"]))
-    plan = Planner(cli.model, 1.0).plan(job_of(cli.config.fit), find_device("cpu"))
+    plan = Planner(cli.model, 1.0).plan(
+        job_of(cli.config.fit, cli.model.card.training_size), find_device("cpu")
+    )
     return {"flops": sum(plan.flops.values()), "memory": plan.total_memory, "kinds": plan.memory}
 
 

@@ -14,7 +14,9 @@ CROPS = ("clean/chelsea_1", "moderate/astronaut_1", "moderate/coffee_1", "real_e
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("report", type=Path, help="folder of python main.py evaluate --data builtin")
     parser.add_argument("models", nargs="+", help="labels in the report, beside bicubic")
     parser.add_argument("--crops", nargs="+", default=list(CROPS), metavar="DEGRADATION/CROP")

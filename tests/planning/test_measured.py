@@ -11,7 +11,10 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-LARGER = ("--model.backbone.patch_size=1", "--model.backbone.width=256", "--model.backbone.heads=4")
+LARGER = (
+    *("--model.backbone=lightning_dit", "--model.backbone.patch_size=1", "--model.backbone.width=256"),
+    *("--model.backbone.depth=5", "--model.backbone.heads=4", "--model.backbone.latent_grid=32"),
+)
 
 
 @pytest.fixture(scope="module")

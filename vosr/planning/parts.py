@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vosr.planning.job import Job, half_type
 from vosr.training.base import RestorationModule
@@ -71,11 +72,15 @@ def count(module: nn.Module) -> int:
 
 
 def optimizer_size(factory: OptimizerFactory, parameters: list[nn.Parameter]) -> int:
-    """Bytes of the optimizer's state for ``parameters``, found by letting it take a step on the meta device."""
-    for parameter in parameters:
-        parameter.requires_grad_()
-        parameter.grad = torch.empty_like(parameter)
-    optimizer = factory(parameters)
-    optimizer.step()
+    """Bytes of the optimizer's state for ``parameters``, found by letting it take a step without memory.
+
+    On fake tensors of the CPU, not on meta ones: fused optimizers refuse those.
+    """
+    with FakeTensorMode():
+        twins = [nn.Parameter(torch.empty(p.shape, dtype=p.dtype)) for p in parameters]
+        for twin in twins:
+            twin.grad = torch.empty_like(twin)
+        optimizer = factory(twins)
+        optimizer.step()
     values = [value for state in optimizer.state.values() for value in state.values()]
     return size(value for value in values if isinstance(value, Tensor))
