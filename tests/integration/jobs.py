@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 import yaml
+from lightning.pytorch.utilities import rank_zero_only
 
 from vosr.checkpoints.training_state import is_complete, read_file, read_shards, whole
 from vosr.cli import main
@@ -121,6 +122,7 @@ def _rank(folder, arguments, rank, ranks, port, fault):
             "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": "test",
         }  # fmt: skip
         os.environ.update({key: str(value) for key, value in environment.items()})
+        rank_zero_only.rank = rank  # Lightning read the environment when the fork server loaded it
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # for data workers: they start at once
     if fault is not None:
