@@ -161,7 +161,7 @@ def test_kill_and_continue_gives_the_undisturbed_result(project):
         (["--config=teachers.yaml"], "No config teachers.yaml. Did you mean teacher.yaml?"),
         (["--model.init_from=vosr_small_student"], "vosr_small_student does not fit LightningDiT"),
         (["--data=data_pipelines.ShardDataModule", "--data.train=nowhere"], "No data at 'nowhere'"),
-        (
+        (["--data=data_pipelines.ShardDataModule", "--data.validation=nowhere"], "set (data.validation)"),
             ["--data=data_pipelines.ShardDataModule", "--data.validation=nowhere"],
             "This is the validation set (data.validation)",
         ),
