@@ -26,22 +26,30 @@ def main() -> None:
     columns = {
         "bicubic": results / "bicubic/builtin",
         **{model: results / model / "builtin" for model in options.models},
-        "ground truth": options.report / "references/builtin",
     }
-    rows = [[opened(folder, crop) for folder in columns.values()] for crop in options.crops]
+    rows = [
+        [*(opened(folder / f"{crop}.png") for folder in columns.values()), ground_truth(options.report, crop)]
+        for crop in options.crops
+    ]
+    titles = [*columns, "ground truth"]
     width, height = rows[0][0].size
-    size = len(columns) * (width + GAP) - GAP, LABEL + len(rows) * (height + GAP) - GAP
+    size = len(titles) * (width + GAP) - GAP, LABEL + len(rows) * (height + GAP) - GAP
     sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for i, title in enumerate(columns):
+    for i, title in enumerate(titles):
         draw.text((i * (width + GAP) + 4, 2), title, fill="black", font=font)
         for j, row in enumerate(rows):
             sheet.paste(row[i], (i * (width + GAP), LABEL + j * (height + GAP)))
     sheet.save(options.output)
 
 
-def opened(folder: Path, crop: str) -> Image.Image:
-    with Image.open(folder / f"{crop}.png", formats=("PNG",)) as image:
+def ground_truth(report: Path, crop: str) -> Image.Image:
+    """The report keeps each once, under one of the degradations."""
+    return opened(next((report / "references/builtin").glob(f"*/{Path(crop).name}.png")))
+
+
+def opened(path: Path) -> Image.Image:
+    with Image.open(path, formats=("PNG",)) as image:
         return image.convert("RGB")
 
 
