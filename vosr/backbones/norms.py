@@ -17,7 +17,7 @@ EPS = 1e-6
 def rms_norm(x: Tensor, gain: Tensor) -> Tensor:
     """RMS norm over the last axis, times ``gain`` (D,)."""
     if _by_hand(x):
-        y: Tensor = _Norm.apply(x, gain, None)
+        y: Tensor = _Norm.apply(x, gain.float(), None)  # gathered weights may be bfloat16
         return y
     return F.rms_norm(x, x.shape[-1:], gain.to(x.dtype), EPS)
 
@@ -26,7 +26,7 @@ def modulated_norm(x: Tensor, gain: Tensor, scale: Tensor, shift: Tensor) -> Ten
     """``rms_norm(x, gain) * (1 + scale) + shift``; x (B, N, D), scale and shift (B, 1, D)."""
     gain = torch.addcmul(gain, gain, scale)
     if _by_hand(x):
-        y: Tensor = _Norm.apply(x, gain, shift)
+        y: Tensor = _Norm.apply(x, gain.float(), shift.float())
         return y
     return torch.addcmul(shift, F.rms_norm(x, x.shape[-1:], None, EPS), gain)
 
@@ -40,7 +40,7 @@ def rotated_norm(qk: Tensor, gains: Tensor, turn: Tensor) -> Tensor:
         turn: cosine and sine of each channel pair's angle, (N, d / 2, 2).
     """
     if _by_hand(qk):
-        y: Tensor = _RotatedNorm.apply(qk, gains[:, None], torch.view_as_complex(turn)[:, None, None])
+        y: Tensor = _RotatedNorm.apply(qk, gains[:, None].float(), torch.view_as_complex(turn)[:, None, None])
         return y
     h = F.rms_norm(qk, qk.shape[-1:], None, EPS) * gains[:, None].to(qk.dtype)
     cos, sin = turn[:, None, None].unbind(-1)
