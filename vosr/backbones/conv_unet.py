@@ -73,7 +73,8 @@ class ConvUNet(Backbone):
             GatedConv(widths[level]) for level, count in self.order for _ in range(count)
         )
         self.tail = nn.Conv2d(widths[0], latent_channels, 3, padding=1)
-        self.reset_parameters()
+        if not self.head.weight.is_meta:  # there is nothing to fill, and torch would load its compiler for it
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw initial weights: the output is zero, so the first prediction is the LQ latent itself at t = 1."""
