@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,9 @@ class _SetMetric(Metric):
         network, self.unavailable = _network(weights, pretrained, self.title)
         self.inner = self.make(Features(network.module)) if self.unavailable is None else _Nothing()
 
+    @abstractmethod
     def make(self, features: Features) -> TorchMetric:
         """The metric of torchmetrics on these features."""
-        raise NotImplementedError
 
     def compute(self) -> Tensor:
         value: Tensor = self.inner.compute()
