@@ -32,6 +32,19 @@ def test_the_interpolation_is_pillows(size):
     assert float((apart > 0.5).float().mean()) < 0.01
 
 
+@pytest.mark.parametrize(
+    "sizes", [(7, 2, 3, 1), (7, 1, 3, 1), (5, 1, 3, 4), (2, 1, 1, 1), (8, 8, 2, 1), (1, 1, 4, 4)]
+)
+def test_one_column_is_resized_as_any_other(sizes):
+    height, width, *size = sizes
+    image = noise(2, height, width)
+    apart = [
+        steps_apart(one, pillow(original, *size))
+        for one, original in zip(pillow_bicubic(image, *size), image)
+    ]
+    assert float(torch.stack(apart).max()) < 2.01
+
+
 def test_clean_is_what_a_user_makes_with_pillow():
     hq = noise(3)
     for scale in (2, 3, 4):

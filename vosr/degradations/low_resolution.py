@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vosr.core.resampling import antialiased
 from vosr.degradations.base import Degradation, DegradationParams, check_images, select, to_8_bits
 from vosr.degradations.canvas import MODES
 from vosr.degradations.checks import check_shares
@@ -82,4 +83,4 @@ def _reduced(image: Tensor, height: int, width: int, mode: str) -> Tensor:
         return pillow_bicubic(image, height, width)
     if mode == "area":
         return to_8_bits(F.adaptive_avg_pool2d(image, (height, width)))
-    return to_8_bits(F.interpolate(image, (height, width), mode="bilinear", antialias=True))
+    return to_8_bits(antialiased(image, height, width, "bilinear"))

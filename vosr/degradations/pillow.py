@@ -1,8 +1,9 @@
 """Pillow's bicubic interpolation on tensors: how inputs are enlarged at inference, so it is part of the model."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from vosr.core.resampling import antialiased
 
 
 def pillow_bicubic(image: Tensor, height: int, width: int) -> Tensor:
@@ -11,7 +12,7 @@ def pillow_bicubic(image: Tensor, height: int, width: int) -> Tensor:
     Within one 8-bit step of ``PIL.Image.resize``, and equal to it in 99 % of the values of white noise.
     """
     if image.device.type == "cpu":
-        small = F.interpolate(_levels(image), (height, width), mode="bicubic", antialias=True)
+        small = antialiased(_levels(image), height, width, "bicubic")
         return small.to(image.dtype).div_(255)
     wide = _levels(_resized(image * 255, image.shape[2], width) / 255)
     return _resized(wide.to(image.dtype), height, width).round_().clamp_(0, 255).div_(255)
@@ -24,4 +25,4 @@ def _levels(image: Tensor) -> Tensor:
 def _resized(image: Tensor, height: int, width: int) -> Tensor:
     if tuple(image.shape[2:]) == (height, width):
         return image
-    return F.interpolate(image, (height, width), mode="bicubic", antialias=True)
+    return antialiased(image, height, width, "bicubic")

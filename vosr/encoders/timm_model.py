@@ -4,9 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vosr.core.frozen import FrozenModule
+from vosr.core.resampling import antialiased
 from vosr.core.timm_models import create_timm, read_timm_weights, timm_config
 from vosr.core.weights import on_meta, random_module
 from vosr.encoders.base import Encoder
@@ -73,7 +73,7 @@ class TimmEncoder(FrozenModule, Encoder):
         """Tokens (B, M, Z) of ``image`` (B, 3, H, W) in [0, 1], row by row of the feature map."""
         size = (self.input_size, self.input_size)
         if image.shape[-2:] != size:
-            image = F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)
+            image = antialiased(image, *size, "bicubic")
         features: list[Tensor] = self.network.forward_intermediates(
             (image.clamp(0, 1) - self.mean) / self.std,
             indices=[self.block],

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vosr.core.resampling import antialiased
 from vosr.metrics.base import ImageMetric
 from vosr.metrics.protocol import SCALE
 from vosr.metrics.psnr import psnr
@@ -20,7 +21,7 @@ SMALLEST_REGION = 64
 
 def reduced(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Antialiased bicubic reduction (as MATLAB's imresize inside the image) of (B, 3, H, W) to ``size``, in [0, 1]."""
-    return F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    return antialiased(image, *size, "bicubic").clamp(0, 1)
 
 
 def enlarged(lq: Tensor, like: Tensor) -> Tensor:

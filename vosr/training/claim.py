@@ -1,11 +1,13 @@
 """Run folders that belong to one start of ``fit`` alone, also where two begin at the same moment."""
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
+from vosr.core.files.atomic import remove
 from vosr.core.files.lock import LOCK
 from vosr.training.run_folder import LAUNCH, next_run
 
@@ -21,15 +23,25 @@ def claim_run(group: Path) -> Path:
     """
     if getattr(rank_zero_only, "rank", 0):
         return _taken(group)
+    made = group / f".{secrets.token_hex(4)}.tmp"
+    made.mkdir(parents=True)
+    try:
+        (made / LAUNCH).write_text(_launch())  # before the folder has its name: ranks see both or neither
+        os.environ[_VARIABLE] = str(run := _named(made, group))
+        return run
+    except BaseException:
+        remove(made)
+        raise
+
+
+def _named(made: Path, group: Path) -> Path:
     while True:
         run = next_run(group)
         try:
-            run.mkdir(parents=True)
-        except FileExistsError:  # another start was faster
-            continue
-        (run / LAUNCH).write_text(_launch())
-        os.environ[_VARIABLE] = str(run)
-        return run
+            return made.rename(run)
+        except OSError:
+            if not run.is_dir():
+                raise  # else another start was faster
 
 
 def give_up(run: Path) -> None:
@@ -47,11 +59,12 @@ def give_up(run: Path) -> None:
 def _taken(group: Path) -> Path:
     if os.environ.get(_VARIABLE):
         return Path(os.environ[_VARIABLE])
+    following = next_run(group)  # before looking: rank 0 may make it in between
     for path in group.glob(f"[0-9]*/{LAUNCH}"):
         with suppress(OSError):
             if path.read_text() == _launch():
                 return path.parent
-    return next_run(group)  # rank 0 is about to make it
+    return following  # rank 0 is about to make it
 
 
 def _launch() -> str:
