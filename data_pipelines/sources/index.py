@@ -17,7 +17,7 @@ from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
 from data_pipelines.sources.tar import BLOCK
-from data_pipelines.synthetic.prepare import cache_root
+from vosr.core.files.cache import cache_root
 from vosr.core.files.shown import reason
 
 log = logging.getLogger(__name__)

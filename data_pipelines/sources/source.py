@@ -103,7 +103,9 @@ def find_source(
             )
     whole = [shard for shard in found.shards if len(shard)]
     if not whole:
-        damage = next((s.damage for s in found.shards if isinstance(s, TarShard) and s.damage), ("they are empty",))
+        damage = next(
+            (s.damage for s in found.shards if isinstance(s, TarShard) and s.damage), ("they are empty",)
+        )
         raise ValueError(f"The shards of {title!r} hold no readable sample: {'; '.join(damage)}.")
     found.shards = whole
     look_at_members(title, found.shards, fields)

@@ -50,7 +50,9 @@ def test_images_that_are_not_read_are_told_once_over_all_shards(tmp_path):
         plan = Plan((tmp_path / "in",), tmp_path / "out", shard=Shard(part, 3))
         list(plan.jobs(told.append))
     assert sorted(event.source.name for event in told) == ["b.HEIC", "c.nef", "d.psd"]
-    with pytest.raises(ValueError, match=r"No images in .*raw; .* It holds 1 \.nef, 1 \.psd \(such as c\.nef\)"):
+    with pytest.raises(
+        ValueError, match=r"No images in .*raw; .* It holds 1 \.nef, 1 \.psd \(such as c\.nef\)"
+    ):
         Plan((tmp_path / "in/raw",), tmp_path / "out").check()
 
 

@@ -13,7 +13,10 @@ _told: set[Path] = set()
 
 
 def images_below(
-    root: Path, leave_out: Path | None, complain: Complain, unread: Callable[[Path], object] = lambda path: None
+    root: Path,
+    leave_out: Path | None,
+    complain: Complain,
+    unread: Callable[[Path], object] = lambda path: None,
 ) -> Iterator[tuple[Path, list[Path]]]:
     """Folders that hold images, each relative to ``root`` with its images, in the order of names.
 
