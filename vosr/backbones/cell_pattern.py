@@ -1,4 +1,4 @@
-"""Removal of the pattern that all cells of an unshuffled image share: the mesh of networks on pixel-unshuffled images."""
+"""Removal of the pattern that all cells of an unshuffled image share, the mesh of networks on such latents."""
 
 import torch
 import torch.nn.functional as F
