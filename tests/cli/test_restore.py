@@ -13,7 +13,7 @@ from PIL import Image
 
 from vosr.cli import main
 from vosr.cli.progress import Display
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 from vosr.jobs.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parents[1] / "jobs"))
@@ -241,7 +241,7 @@ def test_compare(here, capfd):
 
 
 def test_one_image_shows_its_stages(here, capfd, monkeypatch):
-    display = Display(Plan((here / "a.png",), here / "b.png"), quiet=False)
+    display = Display(JobPlan((here / "a.png",), here / "b.png"), quiet=False)
     monkeypatch.setattr("vosr.cli.progress._EVERY", -1.0)
     display.stage("encode", 0, 1)
     display.stage("backbone", 3, 25)

@@ -12,7 +12,7 @@ from vosr.core.console import PlainConsole
 from vosr.imaging.formats import by_suffix
 from vosr.jobs.job import Done, Event, PassedOver, Skipped
 from vosr.jobs.manifest import Manifest
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 
 MOST_ERRORS = 20
 """Errors that are shown; the manifest holds all."""
@@ -21,7 +21,7 @@ _EVERY = 30.0
 
 
 @dataclass
-class Tally:
+class JobTally:
     """What became of the images so far.
 
     Attributes:
@@ -62,8 +62,8 @@ class Display:
         quiet: show errors only.
     """
 
-    def __init__(self, plan: Plan, quiet: bool) -> None:
-        self.tally = Tally()
+    def __init__(self, plan: JobPlan, quiet: bool) -> None:
+        self.tally = JobTally()
         self.pages: Path | None = None
         self.timings: dict[str, float] = {}
         self._plan, self._quiet = plan, quiet

@@ -13,7 +13,7 @@ from vosr.imaging.gallery import MARKS
 from vosr.imaging.names import fitting
 from vosr.jobs.find import images_below
 from vosr.jobs.job import Done, Job, PassedOver, Skipped, Tell
-from vosr.jobs.leftovers import remove_leftovers
+from vosr.jobs.leftovers import clean_listing
 from vosr.jobs.names import SAME, output_names, suffix_for
 
 COMPARISONS = "comparison"
@@ -21,7 +21,7 @@ COMPARISONS = "comparison"
 
 
 @dataclass(frozen=True)
-class Shard:
+class JobShard:
     """One of ``count`` parts of all images, ``index`` from 0.
 
     Which part an image belongs to hangs on its name alone: machines that list a growing folder at different times
@@ -32,7 +32,7 @@ class Shard:
     count: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> "Shard":
+    def parse(cls, text: str) -> "JobShard":
         """From ``i/n``, i from 1 to n.
 
         Raises:
@@ -43,9 +43,9 @@ class Shard:
             raise ValueError(f"shard must be i/n with i from 1 to n, such as 1/8, not {text!r}.")
         return cls(int(index) - 1, int(count))
 
-    def part(self, index: int, count: int) -> "Shard":
+    def part(self, index: int, count: int) -> "JobShard":
         """Part ``index`` of ``count`` of this shard."""
-        return Shard(self.index + self.count * index, self.count * count)
+        return JobShard(self.index + self.count * index, self.count * count)
 
     def holds(self, name: str) -> bool:
         """Whether the image of this name belongs to the shard."""
@@ -53,7 +53,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """What a user asked for.
 
     Attributes:
@@ -70,7 +70,7 @@ class Plan:
     form: str = "png"
     skip_existing: bool = True
     compare: bool = False
-    shard: Shard = Shard()
+    shard: JobShard = JobShard()
 
     @property
     def single(self) -> bool:
@@ -244,8 +244,8 @@ class Plan:
 
     def _unfinished(self, jobs: list[Job], below: Path) -> list[Job]:
         """Those whose files are not there; folders are listed once instead of asking for every file."""
-        present = remove_leftovers(self.output / below)
-        compared = remove_leftovers(self.output / COMPARISONS / below) if self.compare else set()
+        present = clean_listing(self.output / below)
+        compared = clean_listing(self.output / COMPARISONS / below) if self.compare else set()
         return [
             job
             for job in jobs
