@@ -27,7 +27,7 @@ _CROP, _SUBSTITUTE = 1, 2
 
 
 @dataclass(frozen=True)
-class Plan:
+class DataPlan:
     """How the training data are made.
 
     Attributes:
@@ -82,7 +82,7 @@ class TrainingData(Dataset[Delivery]):
             than 0 where a run continues with other sources or weights.
     """
 
-    def __init__(self, plan: Plan, shifts: tuple[int, ...] | None = None) -> None:
+    def __init__(self, plan: DataPlan, shifts: tuple[int, ...] | None = None) -> None:
         self.plan = plan
         self.shifts = shifts or (0,) * len(plan.sources)
         self._mixture = plan.mixture

@@ -21,8 +21,8 @@ from vosr.backbones import LightningDiT
 from vosr.checkpoints import load_model, save_model
 from vosr.checkpoints.catalogue import shipped_names
 from vosr.checkpoints.find import spelled
-from vosr.checkpoints.shard_index import INDEX, read_index
-from vosr.checkpoints.training_state import newest, read_shards, whole, write_file, write_shards
+from vosr.checkpoints.shard_index import INDEX, read_weight_index
+from vosr.checkpoints.training_state import full_tensor, newest, read_shards, write_file, write_sharded
 from vosr.core.registry import Registry, UnknownNameError, UntrustedCodeError
 from vosr.core.weights import MissingWeightsError
 from vosr.encoders import ENCODERS, NoEncoder
@@ -119,12 +119,12 @@ class Runs:
 
 
 def sharded(folder):
-    write_shards({"state_dict": {"average.w": torch.arange(6.0), "w": torch.ones(2)}}, folder)
+    write_sharded({"state_dict": {"average.w": torch.arange(6.0), "w": torch.ones(2)}}, folder)
     return folder
 
 
 def test_the_index_of_shards_reads_back(tmp_path):
-    checkpoint = read_shards(sharded(tmp_path / "a.ckpt"), whole)
+    checkpoint = read_shards(sharded(tmp_path / "a.ckpt"), full_tensor)
     assert torch.equal(checkpoint["state_dict"]["average.w"], torch.arange(6.0))
 
 
@@ -148,10 +148,10 @@ def elsewhere(found):
 )
 def test_an_index_runs_nothing(here, change, message):
     folder = sharded(here / "a.ckpt")
-    found = read_index(folder)
+    found = read_weight_index(folder)
     (folder / INDEX).write_bytes(pickle.dumps(change(found) or found))
     with pytest.raises(ValueError, match=message):
-        read_shards(folder, whole)
+        read_shards(folder, full_tensor)
     assert not (here / "ran").exists()
 
 

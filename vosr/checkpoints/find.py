@@ -9,6 +9,7 @@ from vosr.checkpoints.catalogue import RELEASES, REPO, SHIPPED, Release, release
 from vosr.checkpoints.companions import locate_all
 from vosr.checkpoints.fidelity import FAITHFUL
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
+from vosr.checkpoints.places import PARTS
 from vosr.checkpoints.released import AVERAGED, is_released
 from vosr.checkpoints.released_args import FILE
 from vosr.core.weights import MissingWeightsError, weights_folder
@@ -165,7 +166,9 @@ def _files_of_model(files: set[str], folder: str) -> list[str]:
     """What a model consists of; its settings come last, so that a folder that has them is whole."""
     inside = [file for file in (FAITHFUL, WEIGHTS, CONFIG) if f"{folder}{file}" in files]
     if {WEIGHTS, CONFIG} <= set(inside):
-        return inside
+        below = f"{folder}{PARTS}/"
+        parts = (file for file in files if file.startswith(below) and ".." not in file.split("/"))
+        return [*(file.removeprefix(folder) for file in sorted(parts)), *inside]
     weights = next((file for file in AVERAGED if f"{folder}{file}" in files), None)
     return [weights, FILE] if weights is not None and f"{folder}{FILE}" in files else []
 

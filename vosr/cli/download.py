@@ -16,7 +16,7 @@ from vosr.core.hub.fetch import look_up
 from vosr.core.weights import Weights, weights_folder
 
 
-class Part(NamedTuple):
+class HubFile(NamedTuple):
     """One file of the hub, and where it is or will be; None of ``optional`` ones matters."""
 
     repo: str
@@ -53,7 +53,7 @@ def run(options: Namespace) -> int:
     return min(failed, 1)
 
 
-def _get(part: Part, display: Downloads) -> str:
+def _get(part: HubFile, display: Downloads) -> str:
     """What became of a file.
 
     Raises:
@@ -67,7 +67,7 @@ def _get(part: Part, display: Downloads) -> str:
         return f"fetched, {fetch(part.repo, part.file, part.place, tell)}"
 
 
-def _parts(names: list[str]) -> Iterator[Part]:
+def _parts(names: list[str]) -> Iterator[HubFile]:
     for name in names:
         release = release_of(name)
         if release is not None:
@@ -75,15 +75,15 @@ def _parts(names: list[str]) -> Iterator[Part]:
                 yield from _of_weights(weights)
         elif is_hub_id(name):
             repo, folder, files = files_on_hub(name)
-            yield from (Part(repo, f"{folder}{file}", place_of(name) / file) for file in files)
+            yield from (HubFile(repo, f"{folder}{file}", place_of(name) / file) for file in files)
         else:
             raise ValueError(f"No model {name!r} to download.{nearest(name, list(RELEASES))}")
 
 
-def _of_weights(weights: Weights) -> Iterator[Part]:
+def _of_weights(weights: Weights) -> Iterator[HubFile]:
     place = weights.here() or weights.target()
     if place.is_relative_to(weights_folder()) and place != weights.target():
         return  # in another layout, which the hub does not have
     for name in weights.companions:
-        yield Part(weights.repo, str(Path(weights.file).with_name(name)), place.with_name(name), True)
-    yield Part(weights.repo, weights.file, place)
+        yield HubFile(weights.repo, str(Path(weights.file).with_name(name)), place.with_name(name), True)
+    yield HubFile(weights.repo, weights.file, place)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from vosr.planning.job import Job, half_type
+from vosr.planning.job import TrainingJob, half_type
 from vosr.training.base import RestorationModule
 from vosr.training.distillation import DistillationModule
 
@@ -45,7 +45,7 @@ def parts_of(module: RestorationModule) -> Parts:
     )
 
 
-def stored(tensors: Iterable[Tensor], job: Job) -> list[nn.Parameter]:
+def stored(tensors: Iterable[Tensor], job: TrainingJob) -> list[nn.Parameter]:
     """What the fullest rank stores of parameters or buffers, on the meta device.
 
     FSDP2 splits every tensor along its first axis and pads the shards to the size of the first one.
@@ -66,7 +66,7 @@ def size(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.nbytes for tensor in tensors)
 
 
-def count(module: nn.Module) -> int:
+def parameter_count(module: nn.Module) -> int:
     """Number of parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 
