@@ -94,8 +94,8 @@ def test_published_models_open_by_their_repository(hub, tmp_path):
 
 def test_names_that_are_nowhere(hub, tmp_path):
     hub.repos["me/many"] = {"small/config.json": b"{}", "small/model.safetensors": b""}
-    with pytest.raises(MissingWeightsError, match=r"me/many has no model 'smal'.* Did you mean small\?"):
-        load_model("me/many/smal")
+    with pytest.raises(MissingWeightsError, match=r"me/many has no model 'small1'.* Did you mean small\?"):
+        load_model("me/many/small1")
     with pytest.raises(
         MissingWeightsError, match=r"no such folder here, and .* has no repository 'you/none'"
     ):
