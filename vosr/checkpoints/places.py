@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 KEYS = ("weights", "light_decoder")
 """Arguments of components that name a file, a folder or a hub id."""
+PARTS = "parts"
+"""Folder in a model folder for the files that it holds."""
 
 
 def spell_out(record: dict[str, Any]) -> bool:
@@ -74,7 +76,7 @@ def gather(record: dict[str, Any], folder: Path) -> None:
                 "%s does not hold the %s in %s, which are looked up and downloaded.", folder, key, source
             )
         elif source.is_file():
-            target = folder / "parts" / _digest(str(source).encode())[:8] / source.name
+            target = folder / PARTS / _digest(str(source).encode())[:8] / source.name
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = source.with_name("config.json")  # diffusers' sizes of an autoencoder
             for one in (source, beside) if beside.is_file() else (source,):

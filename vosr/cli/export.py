@@ -7,9 +7,9 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from vosr.checkpoints import load_model, save_model, save_released
+from vosr.checkpoints.find import spelled
 from vosr.checkpoints.model_card import model_card
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
-from vosr.checkpoints.open import spelled
 from vosr.checkpoints.released import describe_released
 from vosr.cli.engine import add_trust_argument
 from vosr.core.console import PlainConsole
