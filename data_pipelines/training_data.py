@@ -118,7 +118,9 @@ class TrainingData(Dataset[Delivery]):
             self._compare = False
             shards = [shard for source in self.plan.sources for shard in source.shards]
             local = [shard for shard in shards if isinstance(shard, TarShard) and not is_remote(shard.url)]
-            self._check = WholeCheck([(local_path(shard.url), shard.sha256) for shard in local if shard.sha256])
+            self._check = WholeCheck(
+                [(local_path(shard.url), shard.sha256) for shard in local if shard.sha256]
+            )
             self._check.start()
         if self._check is not None:
             self._faults += [

@@ -60,7 +60,9 @@ class WholeCheck(threading.Thread):
                     continue
                 mark.parent.mkdir(parents=True, exist_ok=True)
                 mark.touch()
-            except OSError:  # reading its samples tells, too; and a mark that cannot be kept is made next time
+            except (
+                OSError
+            ):  # reading its samples tells, too; and a mark that cannot be kept is made next time
                 continue
 
     def unlike(self) -> Iterator[str]:

@@ -146,7 +146,9 @@ def test_an_archive_that_is_not_the_one_of_its_index_is_told_once_and_whole_ones
     assert f"Left out {changed} (shard_damaged: it is not the archive of its index" in caplog.text
     assert len(list((tmp_path / "cache/index").glob("*.whole"))) == 1
     remembered = []
-    monkeypatch.setattr("data_pipelines.safety.index.checksum", lambda file, rest: remembered.append(file.name))
+    monkeypatch.setattr(
+        "data_pipelines.safety.index.checksum", lambda file, rest: remembered.append(file.name)
+    )
     check = WholeCheck([(tmp_path / f"{name}/shard-000000.tar", index_of(tmp_path / name)) for name in "ab"])
     check.run()
     assert remembered == [str(changed)]

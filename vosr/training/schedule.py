@@ -86,7 +86,9 @@ def attach(schedule: LRScheduler, rate: float, trainer: L.Trainer, done: int = 0
             )
         peak = schedule.optimizer.param_groups[0]["max_lr"]
         if peak != rate:
-            log.warning("The peak of OneCycleLR is its max_lr=%g; model.optimizer.lr=%g has no effect.", peak, rate)
+            log.warning(
+                "The peak of OneCycleLR is its max_lr=%g; model.optimizer.lr=%g has no effect.", peak, rate
+            )
 
 
 def _cosine(first: float, last: float, share: float) -> float:
