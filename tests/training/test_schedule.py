@@ -71,7 +71,7 @@ def test_a_continued_run_takes_rate_and_length_that_it_is_given():
 
 def test_a_run_without_an_end_needs_a_length():
     optimizer = optimizer_of(1.0)
-    with pytest.raises(ValueError, match="give --trainer.max_steps"):
+    with pytest.raises(ValueError, match=r"give --trainer\.max_steps"):
         attach(CosineWithWarmup(optimizer), 1.0, trainer(".", max_steps=-1, max_epochs=-1))
     attach(CosineWithWarmup(optimizer, total_steps=5), 1.0, trainer(".", max_steps=-1, max_epochs=-1))
 
