@@ -213,7 +213,7 @@ def test_missing_and_unfit_weights(name, tmp_path, monkeypatch):
         raise FileNotFoundError
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
+    monkeypatch.setattr("vosr.core.weights.locate._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=f"CSWRY/VOSR and put it at {tmp_path}"):
         AUTOENCODERS.build(name)

@@ -112,7 +112,7 @@ def test_keys_are_refused_by_name(tmp_path, released, changes, message):
 def test_one_message_lists_everything_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path / "nothing"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
+    monkeypatch.setattr("vosr.core.weights.locate._hub_answers", lambda: False)
     folder, _ = write_model(tmp_path, "VOSR_0.5B_os")
     with pytest.raises(MissingWeightsError) as error:
         load_model(folder)

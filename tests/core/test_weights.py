@@ -41,7 +41,7 @@ def hub(monkeypatch):
         return hub.files[repo, file]
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: hub.answers)
+    monkeypatch.setattr("vosr.core.weights.locate._hub_answers", lambda: hub.answers)
     return hub
 
 

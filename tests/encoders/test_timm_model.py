@@ -99,7 +99,7 @@ def test_weights_must_fit(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "huggingface_hub.hf_hub_download", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError())
     )
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
+    monkeypatch.setattr("vosr.core.weights.locate._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=r"timm/resnet18\..*model.safetensors"):
         TimmEncoder("resnet18")

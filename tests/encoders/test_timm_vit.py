@@ -57,7 +57,7 @@ def no_hub(monkeypatch, tmp_path):
         raise FileNotFoundError
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
+    monkeypatch.setattr("vosr.core.weights.locate._hub_answers", lambda: False)
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     return tmp_path
 
