@@ -17,7 +17,8 @@ from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
 from data_pipelines.sources.tar import BLOCK
-from data_pipelines.synthetic.prepare import cache_root
+from vosr.core.files.cache import cache_root
+from vosr.core.files.shown import reason
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,10 @@ def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path
 
 
 def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
-    """Local archives with the places of their samples, from the cache where they have not changed."""
+    """Local archives with the places of their samples, from the cache where they have not changed.
+
+    One that cannot be read has no samples, and says why in its ``damage``.
+    """
     found = {path: _cached(path, rule) for path in paths}
     new = [path for path, shard in found.items() if shard is None]
     if len(new) > _SCANNED_SILENTLY:
@@ -126,9 +130,11 @@ def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
     for path in track(new, "Indexing archives", disable=len(new) <= _SCANNED_SILENTLY):
         try:
             found[path] = scan(path, rule)
-        except OSError as error:
-            raise ValueError(f"Cannot read {path}: {error.strerror or error}.") from error
-        _keep(path, rule, found[path])
+        except OSError as error:  # one archive must not end the rest: it counts as damaged, without samples
+            nowhere = np.empty((0, 2), np.int64)
+            found[path] = TarShard(local_place(path), nowhere, {}, rule, (reason(error),))
+        else:
+            _keep(path, rule, found[path])
     return [shard for shard in found.values() if shard is not None]
 
 

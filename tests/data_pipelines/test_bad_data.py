@@ -162,6 +162,19 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
         make_plan(tmp_path / "pipe.tar")
 
 
+def test_an_archive_that_cannot_be_opened_does_not_end_the_start(tmp_path, caplog):
+    folder = write_shards_of(tmp_path / "s", [3, 2])
+    os.mkfifo(tmp_path / "pipe.tar")
+    (tmp_path / "list.txt").write_text(f"{folder}/s000.tar\n{folder}/s001.tar\n{tmp_path}/pipe.tar\n")
+    plan = make_plan(tmp_path / "list.txt")
+    assert plan.sources[0].samples == 5
+    assert "pipe.tar is damaged" in caplog.text
+    assert "a named pipe, not a regular file): 0 samples are left" in caplog.text
+    write_shards([str(tmp_path / "list.txt")], str(tmp_path / "out"), processes=1)
+    rows = [line.split("\t")[:2] for line in (tmp_path / "out/dropped.tsv").read_text().splitlines()[1:]]
+    assert rows == [[str(tmp_path / "pipe.tar"), "shard_damaged"]]
+
+
 def test_a_decoder_that_never_ends_costs_its_sample(tmp_path, monkeypatch):
     def endless(file):
         while not file.getvalue().endswith(b"good"):

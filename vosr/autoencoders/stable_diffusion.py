@@ -30,6 +30,7 @@ SD2_VAE = Weights(
     shared=tuple(f"{_FOLDER}/{name}" for name in _FILES),
     own=(*_FILES, *(f"vae/{name}" for name in _FILES)),
     companions=("config.json",),
+    licence="CreativeML Open RAIL++-M",
 )
 
 _CONFIG: dict[str, Any] = {

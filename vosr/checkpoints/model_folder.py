@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from vosr.checkpoints import places
 from vosr.checkpoints.fidelity import blended
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.core.files.atomic import write_atomically
@@ -24,21 +25,25 @@ log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def save_model(model: RestorationModel, folder: Path, dtype: torch.dtype | None = None) -> None:
+def save_model(
+    model: RestorationModel, folder: Path, dtype: torch.dtype | None = None, portable: bool = False
+) -> None:
     """Write ``model`` to ``folder``; each file appears complete or not at all.
 
     Args:
         model: to be written.
         folder: made if absent; older files of the same names are replaced.
         dtype: of the stored weights; None keeps them as they are.
+        portable: whether files of weights that frozen parts were given by path are copied into the folder; else the
+            record names them where they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().to("cpu", dtype).contiguous() for k, v in model.backbone.state_dict().items()}
     write_atomically(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": FORMAT}))
-    save_record(model, folder)
+    save_record(model, folder, portable)
 
 
-def save_record(model: RestorationModel, folder: Path) -> None:
+def save_record(model: RestorationModel, folder: Path, portable: bool = False) -> None:
     """Write everything but the weights; enough for :func:`load_folder` under ``torch.device("meta")``."""
     record = {
         "format": FORMAT,
@@ -49,7 +54,14 @@ def save_record(model: RestorationModel, folder: Path) -> None:
         "sampling": asdict(model.sampling),
         "card": asdict(model.card),
     }
+    leads_out = False
+    if portable:
+        places.gather(record, folder)
+    else:
+        leads_out = places.spell_out(record)
     write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
+    if leads_out:
+        places.remember(folder / CONFIG)
 
 
 def names_code(model: RestorationModel) -> bool:
@@ -70,7 +82,8 @@ def load_folder(
     Args:
         folder: to be read.
         dtype: of the backbone's weights; None keeps what the file has.
-        trust_remote_code: whether ``config.json`` may name classes by dotted paths, which are imported.
+        trust_remote_code: whether ``config.json`` may name classes by dotted paths, which are imported, and files
+            outside its folder that this user has not named.
         checkpoints: whether the weights of a folder that has none are taken from the newest training checkpoint
             beside it, which must be one's own.
         fidelity: of models with two ends, see :func:`vosr.checkpoints.fidelity.blended`; None takes the weights of
@@ -83,6 +96,7 @@ def load_folder(
     """
     path = folder / CONFIG
     record = read_record(path)
+    places.confine(record, path, trust_remote_code)
     state, source = ({}, path) if on_meta() else _weights(folder, checkpoints)
     with explained(path):
         depth = record["backbone"]["args"].get("depth")

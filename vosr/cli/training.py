@@ -18,8 +18,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
+from vosr.checkpoints.find import spelled
 from vosr.checkpoints.model_folder import names_code
-from vosr.checkpoints.open import spelled
 from vosr.checkpoints.training_state import is_complete
 from vosr.cli.differences import differences
 from vosr.cli.errors import OneLineParser

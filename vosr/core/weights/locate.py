@@ -1,17 +1,28 @@
 """Where a file of pretrained weights lies on this machine, downloaded from the Hugging Face hub if need be.
 
 Local files come first: the place that the user names, then the folder of weights (``$VOSR_WEIGHTS``, by
-default ``~/.cache/vosr/weights``), then the hub's own cache, then the network.
+default ``~/.cache/vosr/weights``), then the cache of the hub's own client, then the network, which fills the folder of
+weights.
 """
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 
 class MissingWeightsError(FileNotFoundError):
-    """Pretrained weights that are not to be had; says what to download and where to put it."""
+    """Pretrained weights that are not to be had; says what to download and where to put it.
+
+    Args:
+        message: the sentences.
+        why: the hub's part of them.
+    """
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Weights:
         shared: paths relative to a folder that holds the weights of several models, most usual first.
         own: paths relative to a folder that holds this model alone.
         companions: file names beside ``file`` in the hub repository that are fetched with it.
+        licence: of the weights, where it is known.
     """
 
     title: str
@@ -33,10 +45,17 @@ class Weights:
     shared: tuple[str, ...]
     own: tuple[str, ...]
     companions: tuple[str, ...] = ()
+    licence: str = ""
 
     def beside(self, folder: Path) -> Path | None:
         """The file in a folder that holds the weights of several models, if it is there."""
         return _first_file(folder, self.shared)
+
+    def here(self) -> Path | None:
+        """The file in the folder of weights or in the cache of the hub's client, if it is there."""
+        from vosr.core.hub import cached
+
+        return self.beside(weights_folder()) or cached(self.repo, self.file)
 
     def locate(self, place: str | None = None) -> Path:
         """The file on this machine, downloaded if need be.
@@ -48,7 +67,7 @@ class Weights:
             MissingWeightsError: it is in none of the places.
         """
         if place is None:
-            return self.beside(weights_folder()) or self._download(self.repo, (self.file,))
+            return self.beside(weights_folder()) or self._download(self.repo, (self.file,), self.target())
         path = Path(place).expanduser()
         if path.is_file():
             return path
@@ -61,57 +80,47 @@ class Weights:
             raise MissingWeightsError(
                 f"No {self.title} at {place}: there is no such file or folder. {self.advice()}"
             )
-        return self._download(place, self.own)
+        folder = weights_folder() / place
+        return _first_file(folder, self.own) or self._download(place, self.own, folder / self.own[0])
+
+    def target(self) -> Path:
+        """Where a downloaded file is put."""
+        return weights_folder() / self.shared[0]
 
     def advice(self) -> str:
         """What to download and where to put it."""
         return (
-            f"Download {self.file!r} from https://huggingface.co/{self.repo} and put it at "
-            f"{weights_folder() / self.shared[0]}, or name the file in `weights`."
+            f"Download {self.file!r} from https://huggingface.co/{self.repo} and put it at {self.target()}, or name "
+            "the file in `weights`."
         )
 
-    def _download(self, repo: str, files: tuple[str, ...]) -> Path:
-        found = self._fetch(repo, files, cached_only=True)
-        if found is None and _hub_answers():
-            found = self._fetch(repo, files, cached_only=False)
-        if found is None:
-            where = "on this machine" if repo == self.repo else f"in the hub repository {repo!r}"
-            raise MissingWeightsError(f"{self.title} is not {where}. {self.advice()}")
-        return found
-
-    def _fetch(self, repo: str, files: tuple[str, ...], cached_only: bool) -> Path | None:
-        from huggingface_hub import hf_hub_download  # an HTTP client, which shipped models do without
+    def _download(self, repo: str, files: tuple[str, ...], target: Path) -> Path:
+        """The first of ``files`` that the hub's cache or the hub has."""
+        from vosr.core.hub import HubError, cached, fetch  # an HTTP client, which shipped models do without
+        from vosr.core.hub.failures import NotOnHubError
 
         for file in files:
+            if (found := cached(repo, file)) is not None:
+                return found
+        for file in files:
             try:
-                path = hf_hub_download(repo, file, local_files_only=cached_only)
                 for name in self.companions:
-                    hf_hub_download(repo, str(Path(file).with_name(name)), local_files_only=cached_only)
-            except (
-                OSError,
-                ValueError,
-            ):  # not cached, or not in that repository: the hub's errors derive from these
-                continue
-            return Path(path)
-        return None
+                    with suppress(NotOnHubError):
+                        fetch(repo, str(Path(file).with_name(name)), target.with_name(name))
+                return fetch(repo, file, target.with_name(Path(file).name))
+            except NotOnHubError as error:
+                missing: HubError = error
+            except HubError as error:
+                missing = error
+                break
+        raise MissingWeightsError(
+            f"{self.title} is not on this machine: {missing}. {self.advice()}", str(missing)
+        )
 
 
 def weights_folder() -> Path:
     """Where pretrained weights are kept: ``$VOSR_WEIGHTS``, or ``~/.cache/vosr/weights``."""
     return Path(os.environ.get("VOSR_WEIGHTS") or "~/.cache/vosr/weights").expanduser()
-
-
-def _hub_answers() -> bool:
-    """Whether the hub can be reached, asked once and briefly: its own client retries for half a minute."""
-    from huggingface_hub import constants, get_session
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        get_session().head(constants.ENDPOINT, timeout=5)
-    except Exception:  # the client's own kinds of errors changed between its versions
-        return False
-    return True
 
 
 def _first_file(folder: Path, names: tuple[str, ...]) -> Path | None:
