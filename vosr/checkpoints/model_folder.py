@@ -15,7 +15,7 @@ from vosr.checkpoints import places
 from vosr.checkpoints.fidelity import FAITHFUL, blended
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.core.files.atomic import write_atomically
-from vosr.core.registries import describe, rebuild
+from vosr.core.registry import describe, rebuild
 from vosr.core.weights import State, check_fit, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
