@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from vosr.core.registries import REGISTRIES
+from vosr.core.registry import REGISTRIES
 
 EVERYTHING = "--help_all"
 """Option that lists every key, instead of the first page."""
