@@ -195,7 +195,7 @@ def test_a_broken_plugin_is_named_and_passed_over(monkeypatch, caplog):
         def load():
             raise RuntimeError("no CUDA here")
 
-    monkeypatch.setattr("vosr.core.registry.entry_points", lambda group: [Point])
+    monkeypatch.setattr("vosr.core.registry.registry.entry_points", lambda group: [Point])
     registry = Registry("guidance", GUIDANCE.base)
     registry.add("restoration", RestorationGuidance)
     assert registry.get("restoration") is RestorationGuidance

@@ -6,7 +6,7 @@ import pytest
 
 from vosr.cli.main import main
 from vosr.core.arguments import REQUIRED, arguments_of, description_of
-from vosr.core.registries import REGISTRIES
+from vosr.core.registry import REGISTRIES
 
 ALL = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()]
 

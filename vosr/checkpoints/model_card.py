@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vosr.core.files.atomic import write_atomically
-from vosr.core.registries import describe
+from vosr.core.registry import describe
 from vosr.model import RestorationModel
 
 

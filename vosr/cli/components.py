@@ -7,8 +7,7 @@ from rich.text import Text
 
 from vosr.core.arguments import REQUIRED, arguments_of, description_of
 from vosr.core.console import PlainConsole
-from vosr.core.registries import REGISTRIES
-from vosr.core.registry import UnknownNameError, class_path, summary
+from vosr.core.registry import REGISTRIES, UnknownNameError, class_path, summary
 
 NESTED = {"discriminator": "--model.adversary.discriminator"}
 """Keys of components that are no arguments of the training module itself; others are ``--model.KIND``."""

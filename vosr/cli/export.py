@@ -7,6 +7,7 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from vosr.checkpoints import load_model, save_model, save_released
+from vosr.checkpoints.fidelity import FAITHFUL
 from vosr.checkpoints.find import spelled
 from vosr.checkpoints.model_card import write_card
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
@@ -50,7 +51,7 @@ def run(options: Namespace) -> int:
         describe_released(model)  # refuses what the layout has no word for
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
-        for name in (WEIGHTS, CONFIG, "README.md"):  # an export that was killed leaves these behind
+        for name in (WEIGHTS, FAITHFUL, CONFIG, "README.md"):  # an export that was killed leaves these behind
             for leftover in output.glob(f".{name}.*.tmp"):
                 leftover.unlink(missing_ok=True)
         if options.layout == "vosr":

@@ -1,4 +1,4 @@
-"""Pretrained weights: found locally or fetched from the Hugging Face hub, memory-mapped, loaded strictly.
+"""Where a file of pretrained weights lies on this machine, downloaded from the Hugging Face hub if need be.
 
 Local files come first: the place that the user names, then the folder of weights (``$VOSR_WEIGHTS``, by
 default ``~/.cache/vosr/weights``), then the cache of the hub's own client, then the network, which fills the folder of
@@ -7,19 +7,9 @@ weights.
 
 import os
 import re
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
-
-State = dict[str, Tensor]
-M = TypeVar("M", bound=nn.Module)
 
 
 class MissingWeightsError(FileNotFoundError):
@@ -131,89 +121,6 @@ class Weights:
 def weights_folder() -> Path:
     """Where pretrained weights are kept: ``$VOSR_WEIGHTS``, or ``~/.cache/vosr/weights``."""
     return Path(os.environ.get("VOSR_WEIGHTS") or "~/.cache/vosr/weights").expanduser()
-
-
-def read_tensors(path: Path) -> Any:
-    """Contents of a safetensors file or of a pickle of tensors, memory-mapped where the format allows it.
-
-    Raises:
-        ValueError: the file is no such thing.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # safetensors, pickle and zip each raise their own kinds
-        raise ValueError(f"{path} is not a readable file of weights: {error}") from error
-
-
-def load_strictly(
-    module: nn.Module, state: State, path: Path, dtype: torch.dtype | None = torch.float32
-) -> None:
-    """Put ``state`` in place of the module's parameters, as ``dtype`` (None: as stored); all names and shapes must fit.
-
-    Values that have ``dtype`` already are not copied: they stay in the mapped file until they are used.
-
-    Raises:
-        ValueError: names what is missing, what is unexpected and what has another shape.
-    """
-    check_fit(module, state, path)
-    module.load_state_dict(
-        {name: value if dtype is None else value.to(dtype) for name, value in state.items()}, assign=True
-    )
-
-
-def check_fit(module: nn.Module, state: State, source: str | Path) -> None:
-    """Refuse weights that are not those of ``module``, which may be on the meta device.
-
-    Args:
-        module: has the names and shapes that are wanted.
-        state: the weights.
-        source: where they come from, for the message.
-
-    Raises:
-        ValueError: names what is missing, what is unexpected and what has another shape.
-    """
-    expected = module.state_dict()
-    problems = [
-        *(f"{name} is missing" for name in expected.keys() - state.keys()),
-        *(f"{name} is unexpected" for name in state.keys() - expected.keys()),
-        *(
-            f"{name} is {tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
-            for name in expected.keys() & state.keys()
-            if state[name].shape != expected[name].shape
-        ),
-    ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(
-            f"{source} does not fit {type(module).__name__}: {'; '.join(sorted(problems)[:3])}{more}."
-        )
-
-
-def on_meta() -> bool:
-    """Whether modules are being built without memory, under ``torch.device("meta")``."""
-    return torch.get_default_device().type == "meta"
-
-
-@contextmanager
-def fixed_random() -> Iterator[None]:
-    """Random initial weights, the same in each process and run; the global stream is left alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-
-
-def random_module(factory: Callable[[], M]) -> M:
-    """``factory()`` with reproducible random weights, or without memory under ``torch.device("meta")``."""
-    with fixed_random():
-        return factory()
-
-
-def empty_module(factory: Callable[[], M]) -> M:
-    """``factory()`` without memory for its parameters, to be filled by :func:`load_strictly`."""
-    with torch.device("meta"):
-        return factory()
 
 
 def _first_file(folder: Path, names: tuple[str, ...]) -> Path | None:
