@@ -76,6 +76,8 @@ class Weights:
 
     def advice(self) -> str:
         """What to download and where to put it."""
+        if not self.repo:
+            return "Name its file, folder or run in `weights`."
         return (
             f"Download {self.file!r} from https://huggingface.co/{self.repo} and put it at "
             f"{weights_folder() / self.shared[0]}, or name the file in `weights`."
