@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from data_pipelines import ShardDataModule
 from vosr.cli.guide import OF_PLAN, OFTEN
 from vosr.cli.main import main
-from vosr.core.registries import REGISTRIES
+from vosr.core.registry import REGISTRIES
 from vosr.training import DistillationModule, TeacherModule
 
 

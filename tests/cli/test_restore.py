@@ -63,9 +63,13 @@ def test_a_folder_and_again(here, capfd):
     )
     before = (here / "out/sub/b.png").stat().st_mtime_ns
     (here / "in/broken.png").unlink()
+    (here / "in/raw.NEF").write_bytes(b"raw")
     status, out, err = restore("in", "-o", "out", capfd=capfd)
     assert (status, err) == (0, "")
-    assert out == "Skipped 3 that exist in out; --skip_existing=false restores them again.\n"
+    assert out == (
+        "Skipped 3 that exist in out; --skip_existing=false restores them again.\n"
+        "Passed over 1 .nef (such as raw.NEF): formats that are not read.\n"
+    )
     assert (here / "out/sub/b.png").stat().st_mtime_ns == before
     status, out, err = restore("in", "-o", "out", "--skip-existing=false", "--quality=90", capfd=capfd)
     assert (status, "Restored 3 of 3" in out) == (0, True)

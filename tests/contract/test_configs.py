@@ -93,8 +93,7 @@ def test_paper_scale_models_on_the_meta_device(size, stage):
 
 @pytest.mark.parametrize("kind", ["encoder", "guidance", "objective", "autoencoder", "degradation"])
 def test_a_name_and_its_dotted_path_give_the_same_configuration(kind):
-    from vosr.core.registries import REGISTRIES
-    from vosr.core.registry import class_path
+    from vosr.core.registry import REGISTRIES, class_path
 
     registry = REGISTRIES[kind]
     name = {"encoder": "none", "guidance": "none", "objective": "flow_matching", "autoencoder": "dct"}.get(

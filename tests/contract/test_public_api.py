@@ -15,7 +15,7 @@ def public_api():
     import vosr
     from data_pipelines import ShardDataModule
     from vosr.cli.main import OTHERS, PLAN, TRAINING
-    from vosr.core.registries import REGISTRIES
+    from vosr.core.registry import REGISTRIES
     from vosr.inference import Restorer
     from vosr.training import AutoencoderModule, DistillationModule, LightDecoderModule, TeacherModule
 

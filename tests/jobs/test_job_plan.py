@@ -43,6 +43,19 @@ def test_layout_is_mirrored_and_what_is_no_image_is_passed_over(tmp_path):
     assert events == []
 
 
+def test_images_that_are_not_read_are_told_once_over_all_shards(tmp_path):
+    touch(tmp_path / "in", "a.png", "b.HEIC", "raw/c.nef", "raw/d.psd", "notes.txt")
+    told = []
+    for part in range(3):
+        plan = JobPlan((tmp_path / "in",), tmp_path / "out", shard=JobShard(part, 3))
+        list(plan.jobs(told.append))
+    assert sorted(event.source.name for event in told) == ["b.HEIC", "c.nef", "d.psd"]
+    with pytest.raises(
+        ValueError, match=r"No images in .*raw; .* It holds 1 \.nef, 1 \.psd \(such as c\.nef\)"
+    ):
+        JobPlan((tmp_path / "in/raw",), tmp_path / "out").check()
+
+
 def test_colliding_names_are_kept_apart_whichever_comes_first(tmp_path):
     touch(tmp_path / "in", "a.png", "a.jpg", "A.bmp", "a_png.webp", "b.png")
     jobs, _ = planned(tmp_path / "in", output=tmp_path / "out")

@@ -110,6 +110,10 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
         self.decoder_widths = tuple(config["block_out_channels"])
         self.working_bytes = max(64, 4200 * self.decoder_widths[0] // (128 * self.patch**2))
         arguments = {key: value for key, value in config.items() if key not in _OWN}
+        if path is not None:
+            self.init_args["weights"] = str(
+                path.absolute()
+            )  # of the file: records name it and exports hold it
         if path is None or not load:
             self.vae = random_module(lambda: build_vae(arguments))
         else:

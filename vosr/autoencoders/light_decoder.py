@@ -74,6 +74,8 @@ class LightlyDecoded(Autoencoder):
             self.light = random_module(lambda: build_light_decoder(widths, channels=self.latent_channels))
             return
         path = LIGHT_DECODER.locate(None if place == "auto" else place)
+        if place != "auto":
+            self.init_args["light_decoder"] = str(path.absolute())  # of the file: exports hold it
         light: Any = load_light_decoder(path)
         patch = math.isqrt(light.conv_out.out_channels // self.image_channels)
         found = (light.conv_in.in_channels, patch * 2 ** (len(light.up_blocks) - 1))

@@ -32,6 +32,7 @@ QWEN_VAE = Weights(
     ),
     own=("diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"),
     companions=("config.json",),
+    licence="Apache-2.0",
 )
 
 _CONFIG: dict[str, Any] = {

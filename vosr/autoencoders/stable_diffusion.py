@@ -26,6 +26,7 @@ SD2_VAE = Weights(
     shared=tuple(f"{_FOLDER}/{name}" for name in DIFFUSERS_FILES),
     own=(*DIFFUSERS_FILES, *(f"vae/{name}" for name in DIFFUSERS_FILES)),
     companions=("config.json",),
+    licence="CreativeML Open RAIL++-M",
 )
 
 _CONFIG: dict[str, Any] = {

@@ -23,6 +23,8 @@ def without_cell_pattern(output: Tensor, lq: Tensor, residual_std: float, factor
     sharpens), the rest goes. Colours and gradients are kept: a pattern has no mean, and symmetric smoothing over
     one period leaves no detail of a ramp. Computed in float32.
 
+    The gradient is that of the residual itself: what is subtracted counts as constant.
+
     Args:
         output: (B, 3 factor^2, h, w), residual of unshuffled images in units of ``residual_std``.
         lq: likewise, the LQ latent.
@@ -30,24 +32,40 @@ def without_cell_pattern(output: Tensor, lq: Tensor, residual_std: float, factor
         factor: of the pixel unshuffling.
         period: pixels of a cell; a multiple of ``factor`` that divides the image's sides.
     """
-    with torch.autocast(output.device.type, enabled=False):
-        image = F.pixel_shuffle(output.float(), factor)
+    with torch.no_grad(), torch.autocast(output.device.type, enabled=False):
+        image = before = F.pixel_shuffle(output.float(), factor)
         allowed = _pattern(F.pixel_shuffle(lq.float(), factor) / residual_std, period)
         energy = allowed.square().sum(2, keepdim=True) + 1e-6
         for _ in range(PASSES):
             pattern = _pattern(image, period)
             share = (pattern * allowed).sum(2, keepdim=True) / energy
             image = image - F.pixel_shuffle((pattern - share * allowed).flatten(1, 2), period)
-        return F.pixel_unshuffle(image, factor)
+        removed = F.pixel_unshuffle(image - before, factor)
+    return output + removed.to(output.dtype)
 
 
 def _pattern(image: Tensor, period: int) -> Tensor:
     """Mean detail of neighbouring cells, (B, 3, period^2, H / period, W / period), without a mean over the cell."""
-    smooth = F.pad(image, (period - 1,) * 4, mode="replicate")
-    for window in ((1, period), (period, 1)) * 2:
-        smooth = F.avg_pool2d(smooth, window, 1)
+    margin = period - 1
+    smooth = F.pad(image, (margin,) * 4, mode="replicate")
+    smooth = _averages(smooth, period, padded=False)
     cells = F.pixel_unshuffle((image - smooth).clamp(-LARGEST, LARGEST), period)
-    for window, margin in (((1, 2 * REACH + 1), (0, REACH)), ((2 * REACH + 1, 1), (REACH, 0))) * 2:
-        cells = F.avg_pool2d(cells, window, 1, margin, count_include_pad=False)
-    phases = cells.unflatten(1, (image.shape[1], -1))
+    phases = _averages(cells, 2 * REACH + 1, padded=True).unflatten(1, (image.shape[1], -1))
     return phases - phases.mean(2, keepdim=True)
+
+
+def _averages(x: Tensor, window: int, padded: bool) -> Tensor:
+    """Two moving averages along each of the last two axes; as products with banded matrices, a pooling is slower."""
+    rows, columns = (_band(size, window, padded, x) for size in x.shape[-2:])
+    return rows @ x @ columns.mT
+
+
+def _band(size: int, window: int, padded: bool, like: Tensor) -> Tensor:
+    """The two averages as one matrix; ``padded`` keeps the size by shorter windows at the ends."""
+    at = torch.arange(size, device=like.device)
+    if padded:
+        band = ((at[:, None] - at).abs() <= window // 2).to(like.dtype)
+        band = band / band.sum(1, keepdim=True)
+        return band @ band
+    apart = at - torch.arange(size - 2 * (window - 1), device=like.device)[:, None] - (window - 1)
+    return (window - apart.abs()).clamp(min=0).to(like.dtype) / window**2

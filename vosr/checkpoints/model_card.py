@@ -1,6 +1,6 @@
 """Generated README of an exported model."""
 
-from vosr.core.registries import describe
+from vosr.core.registry import describe
 from vosr.model import RestorationModel
 
 

@@ -4,8 +4,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.text import Text
 
 from vosr.core.console import PlainConsole
-from vosr.core.registries import REGISTRIES
-from vosr.core.registry import summary
+from vosr.core.registry import REGISTRIES, summary
 
 
 def add_arguments(parser: ArgumentParser) -> None:

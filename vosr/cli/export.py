@@ -7,9 +7,10 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from vosr.checkpoints import load_model, save_model, save_released
+from vosr.checkpoints.fidelity import FAITHFUL
+from vosr.checkpoints.find import spelled
 from vosr.checkpoints.model_card import model_card
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
-from vosr.checkpoints.open import spelled
 from vosr.checkpoints.released import describe_released
 from vosr.cli.engine import add_trust_argument
 from vosr.core.console import PlainConsole
@@ -45,10 +46,13 @@ def run(options: Namespace) -> int:
         describe_released(model)  # refuses what the layout has no word for
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
-        for name in (WEIGHTS, CONFIG, "README.md"):  # an export that was killed leaves these behind
+        for name in (WEIGHTS, FAITHFUL, CONFIG, "README.md"):  # an export that was killed leaves these behind
             for leftover in output.glob(f".{name}.*.tmp"):
                 leftover.unlink(missing_ok=True)
-        (save_released if options.layout == "vosr" else save_model)(model, output, dtype)
+        if options.layout == "vosr":
+            save_released(model, output, dtype)
+        else:
+            save_model(model, output, dtype, portable=True)
         text = model_card(model, Path(options.model).name, output.resolve().name)
         write_atomically(output / "README.md", lambda path: path.write_text(text))
     size = sum(path.stat().st_size for path in output.rglob("*.safetensors")) / 1e6

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from vosr.core.registries import REGISTRIES
+from vosr.core.registry import REGISTRIES
 
 EVERYTHING = "--help_all"
 """Option that lists every key, instead of the first page."""
@@ -14,7 +14,8 @@ OFTEN = {
     "--data.train=SOURCE": "shards (paths, braces, URLs), or synthetic",
     "--data.batch_size=N": "images per device",
     "--data.crop_size=N": "pixels",
-    "--trainer.max_steps=N": "a scheduler's total_steps does not follow by itself",
+    "--model.optimizer.lr=RATE": "the peak of the schedule",
+    "--trainer.max_steps=N": "the schedule follows",
     "--trainer.devices=N": "per host",
     "--trainer.precision=P": "32-true, bf16-mixed",
     "--name=NAME --runs=FOLDER": "the run folder is FOLDER/NAME/001, 002, …",

@@ -41,6 +41,8 @@ OTHERS = {
         "Measure models, baselines and other tools' results on benchmarks; write a report.",
     ),
     "ablate": ("vosr.cli.ablate", "Train the variants of a grid and compare them on benchmarks."),
+    "models": ("vosr.cli.models", "List the models there are, what they need and where it lies."),
+    "download": ("vosr.cli.download", "Fetch a released or published model with all it needs."),
     "export": (
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",

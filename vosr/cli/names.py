@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from vosr.core.registries import REGISTRIES
-from vosr.core.registry import class_path
+from vosr.core.registry import REGISTRIES, class_path
 from vosr.core.renamed import rename, rename_arguments
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from lightning.pytorch.cli import LightningArgumentParser
 
+from vosr.checkpoints.find import local_folder
 from vosr.checkpoints.model_folder import save_record
-from vosr.checkpoints.open import shipped_names
 from vosr.cli.names import expand_arguments
 from vosr.cli.plan_job import job_of
 from vosr.cli.plan_report import report
@@ -76,9 +76,7 @@ def _missing_teacher(config: Any) -> Path | None:
         FileNotFoundError: nor is there a config.
     """
     teacher = config.model.init_args.get("teacher")
-    if teacher is None or (
-        config.teacher_config is None and (Path(teacher).exists() or str(teacher) in shipped_names())
-    ):
+    if teacher is None or (config.teacher_config is None and local_folder(str(teacher)) is not None):
         return None
     beside = Path(str(config.config[0])).parent / "teacher.yaml" if config.config else Path("teacher.yaml")
     described = config.teacher_config or beside

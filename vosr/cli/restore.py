@@ -19,7 +19,7 @@ from vosr.imaging.gallery import write_gallery
 from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
-from vosr.jobs.job import Done, Event, OutputError
+from vosr.jobs.job import Done, Event, OutputError, Skipped
 from vosr.jobs.manifest import MANIFEST, Manifest
 from vosr.jobs.plan import COMPARISONS, JobPlan, JobShard
 from vosr.jobs.video import SUFFIXES
@@ -138,7 +138,7 @@ def _run(
         display.add(event)
         if isinstance(event, Done):
             manifest.add(event)
-        else:
+        elif isinstance(event, Skipped):
             manifest.found(event.jobs)
 
     if len(devices) > 1:

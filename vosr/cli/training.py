@@ -18,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
-from vosr.checkpoints.open import spelled
+from vosr.checkpoints.find import spelled
 from vosr.checkpoints.training_state import is_complete
 from vosr.cli.differences import differences
 from vosr.cli.errors import OneLineParser
@@ -34,6 +34,7 @@ from vosr.training.batches import check_multiple
 from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.claim import claim_run, give_up
+from vosr.training.cpu_precision import slow_bfloat16
 from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
@@ -127,6 +128,7 @@ class TrainingCLI(LightningCLI):
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
             raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
+        _fit_precision(config.trainer)
         if str(config.trainer.strategy).startswith("fsdp"):
             raise ValueError(
                 f"trainer.strategy={config.trainer.strategy} would shard the frozen parts too; add --config "
@@ -244,6 +246,13 @@ class TrainingCLI(LightningCLI):
             model = "FOLDER"
         for label, command in self.model.next_commands(model).items():
             console.print(labelled(label, 14, command))
+
+
+def _fit_precision(trainer: Any) -> None:
+    """Replace mixed precision where the processor would be slower with it."""
+    if trainer.precision == "bf16-mixed" and slow_bfloat16(trainer.accelerator):
+        log.warning("This CPU has no bfloat16 arithmetic: training in 32-true instead of bf16-mixed.")
+        trainer.precision = "32-true"
 
 
 def _check_folder(option: str, given: Any) -> None:

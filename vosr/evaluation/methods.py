@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vosr.checkpoints.model_folder import CONFIG
-from vosr.checkpoints.open import SHIPPED, is_hub_id, load_model, shipped_names
-from vosr.checkpoints.released_args import FILE as RELEASED_CONFIG
+from vosr.checkpoints import load_model
+from vosr.checkpoints.catalogue import release_of
+from vosr.checkpoints.find import is_hub_id, local_folder
 from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.imaging.formats import SUFFIXES
 from vosr.imaging.reading import read_photo
@@ -124,7 +124,7 @@ class Model(Method):
         self._name, self._settings, self._runtime = name, settings, runtime
         self._restorer: Restorer | None = None
         files = _model_files(name)
-        if not files and not is_hub_id(name):
+        if not files and release_of(name) is None and not is_hub_id(name):
             load_model(name)  # refuses, and says which names there are
         self._files = _digest(files)
 
@@ -326,14 +326,9 @@ def is_image_path(path: Path) -> bool:
 
 
 def _model_files(name: str) -> list[Path]:
-    """Files that define a model on this machine; none for a hub id or a folder that holds no model."""
-    if is_hub_id(name):
-        return []
-    folders = [SHIPPED / name] if name in shipped_names() else [Path(name), Path(name) / "model"]
-    for folder in folders:
-        if any((folder / config).is_file() for config in (CONFIG, RELEASED_CONFIG)):
-            return sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
-    return []
+    """Files that define a model on this machine; none for one that is not here yet."""
+    folder = local_folder(name)
+    return [] if folder is None else sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
 
 
 def _digest(paths: list[Path]) -> str:

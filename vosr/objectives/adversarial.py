@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.objectives.discriminators import Discriminator
 
 AdversarialLoss = Literal["hinge", "relativistic"]

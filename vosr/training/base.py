@@ -21,6 +21,7 @@ from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.randomness import StepRandom
+from vosr.training.schedule import attach
 
 GRID_ROWS = 6
 """Images that a validation shows: the first of each rank."""
@@ -162,7 +163,9 @@ class TrainingModule(L.LightningModule):
             without_fused(optimizer)
         if self.lr_scheduler is None:
             return optimizer
+        rate = optimizer.param_groups[0]["lr"]
         scheduler = self.lr_scheduler(optimizer)
+        attach(scheduler, rate, self.trainer, self.schedule_step)
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"

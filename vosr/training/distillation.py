@@ -11,7 +11,7 @@ from torch import Tensor
 from vosr.backbones import BACKBONES, Backbone
 from vosr.checkpoints import load_model
 from vosr.core.frozen import FrozenModule
-from vosr.core.registries import describe, rebuild
+from vosr.core.registry import describe, rebuild
 from vosr.core.types import Condition, VelocityFn
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation

@@ -19,7 +19,7 @@ from vosr.autoencoders.light_decoder import (
 )
 from vosr.core.files.atomic import write_atomically
 from vosr.core.fingerprint import fingerprint
-from vosr.core.registries import describe
+from vosr.core.registry import describe
 from vosr.objectives import Adversary, ImageLoss, Loss
 from vosr.training.attention_maps import AttentionMaps, map_distance
 from vosr.training.base import paper_optimizer

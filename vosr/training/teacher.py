@@ -8,7 +8,7 @@ from torch import Tensor
 from vosr.autoencoders import Autoencoder
 from vosr.backbones import Backbone, BackboneFactory
 from vosr.core.options import ColorFix
-from vosr.core.registries import describe
+from vosr.core.registry import describe
 from vosr.core.types import Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
