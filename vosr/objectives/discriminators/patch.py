@@ -46,6 +46,7 @@ class PatchDiscriminator(Discriminator):
     def forward(self, image: Tensor) -> list[Tensor]:
         if image.shape[1] != self.image_channels:
             raise ValueError(
-                f"The discriminator takes images of {self.image_channels} channels, not {image.shape[1]}; set its channels."
+                f"The discriminator takes images of {self.image_channels} channels, not {image.shape[1]}: "
+                "set its channels."
             )
         return [self.layers(image * 2 - 1)]
