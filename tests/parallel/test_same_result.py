@@ -14,7 +14,7 @@ LAYOUTS = {
     "fsdp_accumulation": {"name": "fsdp", "ranks": 2, "batch_size": 1, "accumulate_grad_batches": 2},
 }
 OPTIMISED = Parallelism(activation_checkpointing=True, compile=True, reshard_after_forward=False)
-TASKS = ("scratch", "teacher", "rcgm", "shortcut")
+TASKS = ("scratch", "teacher", "rcgm", "shortcut", "adversarial")
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,7 @@ def trained(trained_teacher, tmp_path_factory):
         "teacher": ("teacher", (trained_teacher,)),
         "rcgm": ("student", (trained_teacher, "rcgm")),
         "shortcut": ("student", (trained_teacher, "shortcut")),
+        "adversarial": ("adversarial", (trained_teacher,)),
     }
     results = {}
 
