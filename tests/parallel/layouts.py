@@ -53,6 +53,7 @@ def student(folder, objective, parallel=DEFAULT, **more):
 
 
 def adversarial(folder):
+    torch.manual_seed(5 + int(os.environ.get("RANK", "0")))  # rank 0's weights are the ones that count
     adversary = Adversary(PatchDiscriminator(4, 1), weight=0.1, lr=1e-3)
     adversary.optimizer.param_groups[0]["eps"] = 1e-4  # as above
     return student(folder, "rcgm", image_loss=LogMSE(), adversary=adversary)
