@@ -36,7 +36,9 @@ def test_one_degradation_of_builtin():
     moderate_alone = open_benchmark("builtin/moderate")
     assert moderate_alone.names() == [name for name in Builtin().names() if name.startswith("moderate/")]
     assert moderate_alone.protocol["degradations"] == ["moderate"]
-    with pytest.raises(ValueError, match="builtin has no degradation 'mild'; it has clean, moderate, real_esrgan"):
+    with pytest.raises(
+        ValueError, match="builtin has no degradation 'mild'; it has clean, moderate, real_esrgan"
+    ):
         open_benchmark("builtin/mild")
 
 

@@ -69,7 +69,7 @@ def project(tmp_path, monkeypatch):
         except RuntimeError:
             return SimpleNamespace(returncode=1)
 
-    monkeypatch.setattr(ablate.subprocess, "run", run)
+    monkeypatch.setattr(ablate, "subprocess", SimpleNamespace(run=run))
     return tmp_path
 
 
