@@ -16,7 +16,7 @@ from data_pipelines.failures import Reason
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import Product, examine
 from data_pipelines.shards.inputs import Input, Item, find_items, inputs_of, known_total
-from data_pipelines.shards.options import Encoding, Options
+from data_pipelines.shards.options import ImageEncoding, Options
 from data_pipelines.shards.packer import JOURNAL_NAME, Chapter, Journal, Packer
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.sources.index import INDEX_NAME, read_index, write_index
@@ -39,7 +39,7 @@ def write_shards(
     max_samples: int = 10_000,
     max_megabytes: float = 500,
     tile: int | None = None,
-    encode: Encoding | None = None,
+    encode: ImageEncoding | None = None,
     min_side: int = 0,
     min_gradient: float = 0,
     min_entropy: float = 0,

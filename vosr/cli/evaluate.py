@@ -14,6 +14,7 @@ from rich.table import Table
 from vosr.cli.engine import add_trust_argument
 from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
+from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
@@ -26,8 +27,7 @@ from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
-from vosr.inference.restorer import pick_device
-from vosr.jobs.plan import Shard
+from vosr.jobs.plan import JobShard
 
 _EVERY = 30.0
 """Seconds between lines where there is no terminal for a bar."""
@@ -99,12 +99,14 @@ def run(options: Namespace) -> int:
     return 1 if report.summary.failed else 0
 
 
-def _shard(text: str | None) -> Shard:
+def _shard(text: str | None) -> JobShard:
     """From ``i/n``, or this process's rank under torchrun."""
     if text is not None:
-        return Shard.parse(text)
+        return JobShard.parse(text)
     rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
-    return Shard.parse(f"{int(rank) + 1}/{count}") if rank.isdecimal() and count.isdecimal() else Shard()
+    return (
+        JobShard.parse(f"{int(rank) + 1}/{count}") if rank.isdecimal() and count.isdecimal() else JobShard()
+    )
 
 
 def _of_rank(device: str) -> str:

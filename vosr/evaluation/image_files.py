@@ -20,11 +20,11 @@ def read_image(path: Path) -> Pixels:
     return pixels if pixels.dtype == np.uint8 else np.round(pixels / np.float32(257)).astype(np.uint8)
 
 
-def image_files(folder: Path) -> Iterator[Path]:
+def images_under(folder: Path) -> Iterator[Path]:
     """Images anywhere below a folder."""
-    return (path for path in folder.rglob("*") if is_image(path))
+    return (path for path in folder.rglob("*") if is_image_path(path))
 
 
-def is_image(path: Path) -> bool:
+def is_image_path(path: Path) -> bool:
     """Whether a file has an image's suffix."""
     return path.suffix.lower() in SUFFIXES and path.is_file()

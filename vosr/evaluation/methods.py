@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from PIL import Image
 
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -50,7 +50,7 @@ class Method(ABC):
         """Raise a ValueError if some of these samples cannot be done."""
 
     @abstractmethod
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         """Result of ``sample.size``."""
 
 
@@ -71,5 +71,5 @@ class Interpolation(Method):
     def open(self) -> dict[str, object]:
         return {"kind": "interpolation", "device": "cpu", "dtype": "uint8", "parameters": 0, "stages": STAGES}
 
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         return np.asarray(Image.fromarray(sample.lq).resize(sample.size, self._filter))

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vosr.checkpoints.model_folder import CONFIG
-from vosr.checkpoints.open import SHIPPED, is_hub_id, load_model, shipped_names
-from vosr.checkpoints.released_args import FILE as RELEASED_CONFIG
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
+from vosr.checkpoints import load_model
+from vosr.checkpoints.catalogue import release_of
+from vosr.checkpoints.find import is_hub_id, local_folder
+from vosr.core.devices import pick_device
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.methods import STAGES, Method
 from vosr.inference import DTypeName, Settings
-from vosr.inference.restorer import Restorer, pick_device
+from vosr.inference.restorer import Restorer
 
 _MODEL_FILES = (".safetensors", ".json", ".pth", ".pt", ".bin")
 
@@ -52,7 +53,7 @@ class Model(Method):
         self._name, self._settings, self._runtime = name, settings, runtime
         self._restorer: Restorer | None = None
         files = model_files(name)
-        if not files and not is_hub_id(name):
+        if not files and release_of(name) is None and not is_hub_id(name):
             load_model(name)  # refuses, and says which names there are
         self._files = _digest(files)
 
@@ -95,21 +96,16 @@ class Model(Method):
     def close(self) -> None:
         self._restorer = None
 
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         assert self._restorer is not None
         lq, seed = np.array(sample.lq), self._runtime.seed
         return self._restorer.restore_batch([lq], replace(self._settings, size=sample.size, seed=seed))[0]
 
 
 def model_files(name: str) -> list[Path]:
-    """Files that define a model on this machine; none for a hub id or a folder that holds no model."""
-    if is_hub_id(name):
-        return []
-    folders = [SHIPPED / name] if name in shipped_names() else [Path(name), Path(name) / "model"]
-    for folder in folders:
-        if any((folder / config).is_file() for config in (CONFIG, RELEASED_CONFIG)):
-            return sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
-    return []
+    """Files that define a model on this machine; none for one that is not here yet."""
+    folder = local_folder(name)
+    return [] if folder is None else sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
 
 
 def _digest(paths: list[Path]) -> str:

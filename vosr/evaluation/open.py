@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
-from vosr.evaluation.image_files import image_files
+from vosr.evaluation.image_files import images_under
 from vosr.evaluation.methods import INTERPOLATIONS, Interpolation, Method
 from vosr.evaluation.models import Model, Runtime, model_files
 from vosr.evaluation.result_folder import ResultFolder
@@ -46,7 +46,7 @@ def open_method(text: str, runtime: Runtime) -> Method:
     if name in INTERPOLATIONS:
         return Interpolation(name)
     path = Path(name)
-    if path.is_dir() and not model_files(name) and next(image_files(path), None) is not None:
+    if path.is_dir() and not model_files(name) and next(images_under(path), None) is not None:
         return ResultFolder(label or path.resolve().name, path)
     label = label or ",".join([path.resolve().name if path.is_dir() else name, *text.split(",")[1:]])
     return Model(re.sub(r"[^\w.=,+-]", "_", label), name, _settings(values), runtime)

@@ -4,8 +4,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
-from vosr.evaluation.image_files import image_files, read_image
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
+from vosr.evaluation.image_files import images_under, read_image
 from vosr.evaluation.methods import Method
 
 
@@ -26,7 +26,7 @@ class ResultFolder(Method):
         super().__init__(label)
         self._folder = folder
         self._paths = {
-            path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(image_files(folder))
+            path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(images_under(folder))
         }
         self._by_name: dict[str, list[str]] = {}
         for key in self._paths:
@@ -51,7 +51,7 @@ class ResultFolder(Method):
                 f"{missing[0]}; name results as the images in inputs/{benchmark.name} of the report."
             )
 
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         path = self._find(benchmark, sample.key)
         assert path is not None
         result = read_image(path)

@@ -12,14 +12,14 @@ import torch
 from PIL import Image
 
 from vosr.core.files.atomic import write_atomically
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.checks import SyntheticChecks
 from vosr.evaluation.image_files import read_image
 from vosr.evaluation.measure import Measures
 from vosr.evaluation.memory import PeakMemory, resident
 from vosr.evaluation.methods import Method
 from vosr.evaluation.records import Record, Records
-from vosr.jobs.plan import Shard
+from vosr.jobs.plan import JobShard
 
 log = logging.getLogger(__name__)
 Advance = Callable[[str, int], None]
@@ -75,7 +75,7 @@ class Comparison:
             for benchmark in self.of(method) or self.benchmarks:
                 method.check(benchmark, benchmark.names())
 
-    def run(self, records: Records, shard: Shard, advance: Advance) -> None:
+    def run(self, records: Records, shard: JobShard, advance: Advance) -> None:
         """Do what is not done yet of this shard's samples.
 
         Raises:
@@ -170,7 +170,7 @@ class Comparison:
         return replace(known, metrics=known.metrics | self.measures.of_image(names, result, sample))
 
     def _restored(
-        self, method: Method, benchmark: Benchmark, sample: Sample, fingerprint: str, weights: float
+        self, method: Method, benchmark: Benchmark, sample: BenchmarkImage, fingerprint: str, weights: float
     ) -> tuple[Pixels, Record]:
         peak = PeakMemory(self.device)
         start = time.perf_counter()

@@ -3,17 +3,17 @@
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from vosr.core.files.listing import Complain
-from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
+from vosr.imaging.formats import FORMATS, SUFFIXES, by_suffix, format_of
 from vosr.imaging.gallery import MARKS
 from vosr.imaging.names import fitting
 from vosr.jobs.find import images_below
-from vosr.jobs.job import Done, Job, Skipped, Tell
-from vosr.jobs.leftovers import remove_leftovers
+from vosr.jobs.job import Done, Job, PassedOver, Skipped, Tell
+from vosr.jobs.leftovers import clean_listing
 from vosr.jobs.names import SAME, output_names, suffix_for
 
 COMPARISONS = "comparison"
@@ -21,7 +21,7 @@ COMPARISONS = "comparison"
 
 
 @dataclass(frozen=True)
-class Shard:
+class JobShard:
     """One of ``count`` parts of all images, ``index`` from 0.
 
     Which part an image belongs to hangs on its name alone: machines that list a growing folder at different times
@@ -32,7 +32,7 @@ class Shard:
     count: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> "Shard":
+    def parse(cls, text: str) -> "JobShard":
         """From ``i/n``, i from 1 to n.
 
         Raises:
@@ -43,9 +43,9 @@ class Shard:
             raise ValueError(f"shard must be i/n with i from 1 to n, such as 1/8, not {text!r}.")
         return cls(int(index) - 1, int(count))
 
-    def part(self, index: int, count: int) -> "Shard":
+    def part(self, index: int, count: int) -> "JobShard":
         """Part ``index`` of ``count`` of this shard."""
-        return Shard(self.index + self.count * index, self.count * count)
+        return JobShard(self.index + self.count * index, self.count * count)
 
     def holds(self, name: str) -> bool:
         """Whether the image of this name belongs to the shard."""
@@ -53,7 +53,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """What a user asked for.
 
     Attributes:
@@ -70,7 +70,7 @@ class Plan:
     form: str = "png"
     skip_existing: bool = True
     compare: bool = False
-    shard: Shard = Shard()
+    shard: JobShard = JobShard()
 
     @property
     def single(self) -> bool:
@@ -102,8 +102,13 @@ class Plan:
             self._check_folder()
         self._check_writable()
         for source in self.sources:
-            if source.is_dir() and next(images_below(source, self.output, lambda *_: None), None) is None:
-                raise ValueError(f"No images in {source}; looked for {', '.join(SUFFIXES)}.")
+            unread: list[Path] = []
+            if (
+                source.is_dir()
+                and next(images_below(source, self.output, lambda *_: None, unread.append), None) is None
+            ):
+                others = f" It holds {by_suffix(unread)}, which are not read." if unread else ""
+                raise ValueError(f"No images in {source}; looked for {', '.join(SUFFIXES)}.{others}")
         self._check_apart()
 
     def _check_folder(self) -> None:
@@ -160,7 +165,11 @@ class Plan:
         def complain(folder: Path, reason: str) -> None:
             tell(Done(Job(folder, self.output), error=f"Cannot list {folder}: {reason}."))
 
-        for below, sources in self._groups(complain):
+        def pass_over(source: Path) -> None:
+            if self.shard.holds(source.name):
+                tell(PassedOver(source))
+
+        for below, sources in self._groups(complain, pass_over):
             jobs = [
                 self._job(source, below / name)
                 for source, name in zip(sources, output_names(sources, self.form))
@@ -212,13 +221,15 @@ class Plan:
             return self.output
         return self.output / fitting(self.sources[0].stem + suffix_for(self.sources[0], self.form))
 
-    def _groups(self, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
+    def _groups(
+        self, complain: Complain, unread: Callable[[Path], object] = lambda path: None
+    ) -> Iterator[tuple[Path, list[Path]]]:
         """Output folders relative to the output, each with the images that go there."""
         files = [source for source in self.sources if not source.is_dir()]
         if files:
             yield Path(), files
         for root, place in self._roots():
-            for below, images in images_below(root, self.output, complain):
+            for below, images in images_below(root, self.output, complain, unread):
                 yield place / below, images
 
     def _roots(self) -> list[tuple[Path, Path]]:
@@ -233,8 +244,8 @@ class Plan:
 
     def _unfinished(self, jobs: list[Job], below: Path) -> list[Job]:
         """Those whose files are not there; folders are listed once instead of asking for every file."""
-        present = remove_leftovers(self.output / below)
-        compared = remove_leftovers(self.output / COMPARISONS / below) if self.compare else set()
+        present = clean_listing(self.output / below)
+        compared = clean_listing(self.output / COMPARISONS / below) if self.compare else set()
         return [
             job
             for job in jobs

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vosr.metrics.base import InsideMetric
-from vosr.metrics.protocol import luma
+from vosr.metrics.protocol import studio_luma
 
 SMALLEST_ERROR = 1e-10
 """Mean squared error of equal images, so that they get 100 dB instead of infinity."""
@@ -41,7 +41,7 @@ class PSNRY(Decibels, InsideMetric):
     title = "PSNR-Y"
 
     def compare(self, restored: Tensor, reference: Tensor) -> Tensor:
-        return psnr(luma(restored), luma(reference))
+        return psnr(studio_luma(restored), studio_luma(reference))
 
 
 class PSNRRGB(Decibels, InsideMetric):

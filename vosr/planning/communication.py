@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from vosr.planning.devices import Device
-from vosr.planning.job import Job
+from vosr.planning.job import TrainingJob
 from vosr.planning.parts import Parts
 from vosr.planning.trace import FORWARD, TARGET, TEACHER, StepTrace
 
@@ -25,7 +25,7 @@ class Collective:
     sent: int
 
 
-def communication(parts: Parts, trace: StepTrace, job: Job) -> list[Collective]:
+def communication(parts: Parts, trace: StepTrace, job: TrainingJob) -> list[Collective]:
     """Collectives of one optimizer step; metrics and checkpoints are left out, they are small or rare.
 
     DDP sums float32 gradients once per optimizer step. FSDP gathers the weights of every evaluation, and once more for
@@ -50,7 +50,7 @@ def communication(parts: Parts, trace: StepTrace, job: Job) -> list[Collective]:
     ]
 
 
-def seconds(collectives: list[Collective], job: Job, device: Device) -> float:
+def wire_seconds(collectives: list[Collective], job: TrainingJob, device: Device) -> float:
     """Time on the wire at full bandwidth of the slowest hop."""
     bandwidth = device.network if job.nodes > 1 else device.link
     return sum(collective.sent for collective in collectives) / bandwidth
