@@ -244,7 +244,7 @@ def _new_config(given: dict[str, Any]) -> dict[str, Any]:
         "latent_channels": sizes["latent_channels"],
         "block_out_channels": widths,
         "layers_per_block": sizes["layers"],
-        "norm_num_groups": norm_groups(widths),
+        "norm_num_groups": norm_groups(widths, least=4),
         "mid_block_add_attention": sizes["attention"],
         "scaling_factor": 1.0,
         "patch_size": patch,

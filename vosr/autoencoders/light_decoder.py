@@ -94,9 +94,16 @@ def half(widths: Sequence[int]) -> tuple[int, ...]:
     return tuple(max(1, width // 2) for width in widths)
 
 
-def norm_groups(widths: Sequence[int]) -> int:
-    """Groups of the norms: 32, or the largest power of two below that divides every width."""
-    return math.gcd(32, *widths)
+def norm_groups(widths: Sequence[int], least: int = 2) -> int:
+    """Groups of the norms: 32, or fewer where a group would have fewer channels than ``least``.
+
+    A norm takes mean and deviation over the image away from each group. With a channel of its own for each group the
+    tone of an image would be lost.
+    """
+    groups = math.gcd(32, *widths)
+    while groups > 1 and min(widths) < least * groups:
+        groups //= 2
+    return groups
 
 
 def unshuffled(image: Tensor, channels: int) -> Tensor:
