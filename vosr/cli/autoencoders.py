@@ -8,6 +8,7 @@ from rich.table import Table
 from torch import Tensor
 
 from vosr.core.console import PlainConsole
+from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
 from vosr.evaluation.autoencoders import (
     QUALITY,
@@ -17,7 +18,6 @@ from vosr.evaluation.autoencoders import (
     open_autoencoder,
 )
 from vosr.evaluation.protocols import open_benchmarks
-from vosr.inference.restorer import pick_device
 from vosr.metrics import METRICS
 
 FILE = "autoencoders"

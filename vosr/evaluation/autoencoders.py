@@ -24,7 +24,7 @@ from vosr.checkpoints.autoencoder_folder import (
 from vosr.core.registry import rebuild
 from vosr.core.weights import MissingWeightsError
 from vosr.evaluation.memory import MIB, PeakMemory
-from vosr.evaluation.methods import split_settings
+from vosr.evaluation.open import split_settings
 from vosr.metrics import METRICS
 
 QUALITY = ("psnr_y", "ssim_y", "feature_distance")
