@@ -91,7 +91,7 @@ def test_one_cycle_that_contradicts_the_run(caplog):
 
 
 def test_a_rate_that_lightnings_finder_finds_is_the_peak(tmp_path):
-    finder = LearningRateFinder(min_lr=1e-4, max_lr=1e-2, num_training_steps=12)
+    finder = LearningRateFinder(min_lr=1e-4, max_lr=1e-2, num_training_steps=25)
     module = teacher(lr_scheduler=lambda optimizer: CosineWithWarmup(optimizer, warmup=0.0))
     fit = trainer(tmp_path, max_steps=4, callbacks=[finder], enable_checkpointing=False)
     fit.fit(module, ImageData())
