@@ -14,18 +14,19 @@ from rich.table import Table
 from vosr.cli.engine import add_trust_argument
 from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
+from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
-from vosr.evaluation.methods import Runtime, open_methods
+from vosr.evaluation.models import Runtime
+from vosr.evaluation.open import open_methods
 from vosr.evaluation.page import write_page
 from vosr.evaluation.protocols import open_benchmarks
 from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
-from vosr.inference.restorer import pick_device
 from vosr.jobs.plan import JobShard
 
 _EVERY = 30.0
