@@ -73,7 +73,7 @@ class DistillationModule(ImageTrained, RestorationModule):
         objective_weight: float = 1.0,
         image_loss: ImageLoss | None = None,
         adversary: Adversary | None = None,
-        init_from: Path | None = None,
+        init_from: str | Path | None = None,
         sampling: Sampling = Sampling(steps=1),  # noqa: B008  (immutable)
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
