@@ -133,7 +133,7 @@ class TrainLoader:
 
     def _opened(self) -> Iterator[Delivery]:
         loader = DataLoader(
-            TrainingData(self.plan, self.shifts),
+            TrainingData(self.plan, self.shifts, compare=self.rank == 0),
             batch_size=None,
             sampler=_Positions(self.position + self.rank * self.plan.batch_size, self._step, self._period),
             num_workers=self.num_workers,

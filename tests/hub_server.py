@@ -54,6 +54,8 @@ class Hub:
             return self._resolve(request, *found.groups())
         if found := re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+)/tree/main", path):
             return self._tree(request, found[1])
+        if path == "/api/validate-yaml":
+            return _json(request, {"errors": [], "warnings": []})
         if path == "/api/repos/create":
             given = json.loads(body)
             name = f"{given.get('organization') or 'me'}/{given['name']}"

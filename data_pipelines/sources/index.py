@@ -35,7 +35,7 @@ class IndexEntry:
         name: file name of the archive, beside the index.
         samples: number of samples.
         bytes: size of the archive.
-        sha256: checksum of the archive.
+        sha256: checksum of the archive, which a run compares once, beside the training.
         pixels: pixels of all its images, 0 where they were not looked at.
         blocks: length of each sample in blocks of 512 bytes, from the beginning of the archive on; None in an index
             of version 0.1.
@@ -66,7 +66,8 @@ class IndexEntry:
         ends = np.cumsum([0, *(self.blocks or ())], dtype=np.int64) * BLOCK
         kinds = {tuple(kinds): (count, example) for kinds, count, example in self.kinds}
         checks = None if self.crc32 is None else np.array(self.crc32, np.uint32)
-        return TarShard(url, np.stack([ends[:-1], ends[1:]], axis=1), kinds, checks=checks)
+        places = np.stack([ends[:-1], ends[1:]], axis=1)
+        return TarShard(url, places, kinds, checks=checks, sha256=self.sha256)
 
 
 def entry_of(path: Path, pixels: int = 0) -> IndexEntry:

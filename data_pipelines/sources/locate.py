@@ -6,7 +6,7 @@ import logging
 import posixpath
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from braceexpand import braceexpand
@@ -187,7 +187,7 @@ def _indexed(path: Path, rule: KeyRule) -> Located:
         (shard,) = scanned([archive], rule)
         if len(shard) != entry.samples and rule == "sample":
             log.warning("%s: %d samples where %s has %d.", archive, len(shard), path.name, entry.samples)
-        found.append(shard)
+        found.append(replace(shard, sha256=entry.sha256))
     return Located(found)
 
 

@@ -75,6 +75,7 @@ class TarShard(Shard):
         rule: what forms a sample.
         damage: what is wrong with it, as far as the index knows.
         checks: CRC-32 of the bytes of each sample, where an index has them.
+        sha256: of the whole archive, where an index has it.
     """
 
     url: str
@@ -83,6 +84,7 @@ class TarShard(Shard):
     rule: KeyRule = "sample"
     damage: tuple[str, ...] = ()
     checks: NDArray[np.uint32] | None = None
+    sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.places)

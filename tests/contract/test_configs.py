@@ -17,6 +17,8 @@ MAIN = sorted(
     [
         *CONFIGS.glob("**/teacher.yaml"),
         *CONFIGS.glob("**/distill.yaml"),
+        *CONFIGS.glob("**/autoencoder.yaml"),
+        *CONFIGS.glob("**/light_decoder.yaml"),
         *CONFIGS.glob("shipped/[1-9]_*.yaml"),
     ]
 )

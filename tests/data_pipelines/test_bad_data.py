@@ -15,7 +15,9 @@ from shard_files import deliveries, encoded_image, keys_of, make_plan, write_sha
 
 from data_pipelines import BadDataError, DataHealth, ShardDataModule, decode
 from data_pipelines.failures import Reason
+from data_pipelines.safety.index import WholeCheck
 from data_pipelines.shards import write_shards
+from data_pipelines.sources.index import read_index
 from data_pipelines.sources.shard import TarShard, scan
 from vosr.imaging.opened import opened
 
@@ -120,6 +122,40 @@ def test_a_flipped_bit_in_an_indexed_shard_is_a_fault_of_its_sample(tmp_path):
     assert {(fault.reason, fault.where) for fault in faults} == {(Reason.SHARD_DAMAGED, str(shard))}
     assert "its checksum is not the one of the index; damaged header at byte 0" in faults[0].detail
     assert len({key for delivery in given for key in delivery.batch.key}) == 19
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_archive_that_is_not_the_one_of_its_index_is_told_once_and_whole_ones_are_read_once(
+    tmp_path, loader_of, caplog, monkeypatch, workers
+):
+    monkeypatch.setenv("VOSR_CACHE", str(tmp_path / "cache"))
+    source = write_shards_of(tmp_path / "in", [8])
+    for name in ("a", "b"):
+        write_shards([str(source)], str(tmp_path / name), processes=1)
+    changed = tmp_path / "b/shard-000000.tar"
+    content = bytearray(changed.read_bytes())
+    content[-1] = 1  # behind every sample: no CRC-32 is about it
+    changed.write_bytes(content)
+    loader = loader_of(make_plan(tmp_path / "a", tmp_path / "b"), batches=400, num_workers=workers)
+    for _ in loader:
+        if Reason.SHARD_DAMAGED in loader.tally.bad:
+            break
+        time.sleep(0.01)
+    loader.close()
+    assert loader.tally.bad == {Reason.SHARD_DAMAGED: 1}
+    assert f"Left out {changed} (shard_damaged: it is not the archive of its index" in caplog.text
+    assert len(list((tmp_path / "cache/index").glob("*.whole"))) == 1
+    remembered = []
+    monkeypatch.setattr(
+        "data_pipelines.safety.index.checksum", lambda file, rest: remembered.append(file.name)
+    )
+    check = WholeCheck([(tmp_path / f"{name}/shard-000000.tar", index_of(tmp_path / name)) for name in "ab"])
+    check.run()
+    assert remembered == [str(changed)]
+
+
+def index_of(folder):
+    return read_index((folder / "index.json").read_text(), "")[0].sha256
 
 
 @pytest.mark.parametrize(

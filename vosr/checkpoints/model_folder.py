@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from vosr.checkpoints import places
-from vosr.checkpoints.fidelity import blended
+from vosr.checkpoints.fidelity import FAITHFUL, blended
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.core.files.atomic import write_atomically
 from vosr.core.registry import describe, rebuild
@@ -28,7 +28,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 def save_model(
     model: RestorationModel, folder: Path, dtype: torch.dtype | None = None, portable: bool = False
 ) -> None:
-    """Write ``model`` to ``folder``; each file appears complete or not at all.
+    """Write ``model`` to ``folder``, with both ends where it has two; each file appears complete or not at all.
 
     Args:
         model: to be written.
@@ -38,9 +38,19 @@ def save_model(
             record names them where they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.detach().to("cpu", dtype).contiguous() for k, v in model.backbone.state_dict().items()}
-    write_atomically(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": FORMAT}))
+    _write_weights(model.backbone.state_dict(), folder / WEIGHTS, dtype)
+    if model.faithful is None:
+        (folder / FAITHFUL).unlink(missing_ok=True)
+    else:
+        faithful = read_tensors(model.faithful)
+        check_fit(model.backbone, faithful, model.faithful)
+        _write_weights(faithful, folder / FAITHFUL, dtype)
     save_record(model, folder, portable)
+
+
+def _write_weights(state: State, path: Path, dtype: torch.dtype | None) -> None:
+    weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in state.items()}
+    write_atomically(path, lambda temporary: save_file(weights, temporary, metadata={"format": FORMAT}))
 
 
 def save_record(model: RestorationModel, folder: Path, portable: bool = False) -> None:
@@ -118,6 +128,8 @@ def load_folder(
             built(path, "sampling", Sampling, record.get("sampling")),
             built(path, "card", ModelCard, record.get("card")),
         )
+    if fidelity is None and (folder / FAITHFUL).is_file():
+        model.faithful = folder / FAITHFUL
     _compare_frozen(model, path)
     return model.eval()
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from vosr.cli.engine import add_trust_argument
 from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
+from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
@@ -25,7 +26,6 @@ from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
-from vosr.inference.restorer import pick_device
 from vosr.jobs.plan import JobShard
 
 _EVERY = 30.0

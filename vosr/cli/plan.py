@@ -15,13 +15,14 @@ from vosr.cli.plan_report import report
 from vosr.cli.training import TrainingCLI
 from vosr.core.console import PlainConsole
 from vosr.planning import DEVICES, Planner, advise, find_device
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
+from vosr.training.restoration import RestorationModule
 
 
 class PlanCLI(TrainingCLI):
     """Reads a training command as ``fit`` does and builds the module alone, on the meta device."""
 
-    model: RestorationModule
+    model: TrainingModule
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         super().add_arguments_to_parser(parser)
@@ -61,7 +62,7 @@ def run(arguments: list[str]) -> int:
     """Print the plan of ``fit`` with these arguments; status 0, whether it fits or not."""
     cli = PlanCLI(expand_arguments(["fit", *arguments]))
     config = cli.config.fit
-    job, device = job_of(config, cli.model.card.training_size), find_device(config.device)
+    job, device = job_of(config, cli.model.training_size), find_device(config.device)
     planner = Planner(cli.model, config.utilisation)
     plan = planner.plan(job, device)
     report(PlainConsole(), planner, plan, config.device, advise(planner, plan))
@@ -89,5 +90,6 @@ def _missing_teacher(config: Any) -> Path | None:
 def _describe(config: Path, folder: Path) -> None:
     """Write the record of the model that a teacher's training config would give."""
     module = PlanCLI(["fit", "--config", str(config)]).model
+    assert isinstance(module, RestorationModule)
     with torch.device("meta"):
         save_record(module.model_of(module.build_backbone()), folder)

@@ -19,7 +19,6 @@ from lightning.pytorch.utilities import rank_zero_only
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
 from vosr.checkpoints.find import spelled
-from vosr.checkpoints.model_folder import names_code
 from vosr.checkpoints.training_state import is_complete
 from vosr.cli.differences import differences
 from vosr.cli.errors import OneLineParser
@@ -29,8 +28,8 @@ from vosr.cli.values import load_yaml
 from vosr.core.console import PlainConsole, labelled
 from vosr.core.files.lock import locked
 from vosr.planning.throughput import Throughput
-from vosr.training import DistillationModule, TeacherModule
-from vosr.training.base import RestorationModule
+from vosr.training import AutoencoderModule, DistillationModule, LightDecoderModule, TeacherModule
+from vosr.training.base import TrainingModule
 from vosr.training.batches import check_multiple
 from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
@@ -54,13 +53,13 @@ class TrainingParser(OneLineParser, LightningArgumentParser):
     every_key = EVERYTHING
 
     def keys(self) -> set[str]:
-        modules = (TeacherModule, DistillationModule, Trainer)
+        modules = (TeacherModule, DistillationModule, AutoencoderModule, LightDecoderModule, Trainer)
         names = {name for cls in modules for name in inspect.signature(cls).parameters}
         return super().keys() | names | {cls.__name__ for cls in modules} | set(data_pipelines.__all__)
 
 
 class TrainingCLI(LightningCLI):
-    """Command line of the two LightningModules.
+    """Command line of the LightningModules.
 
     Every ``fit`` makes a run folder ``<runs>/<name>/<number>``; ``--ckpt_path last`` continues from the newest
     checkpoint, and ``--ckpt_path auto`` does so if the last run has one and begins a new run if not.
@@ -72,7 +71,7 @@ class TrainingCLI(LightningCLI):
         self._held = ExitStack()
         try:
             super().__init__(
-                RestorationModule,
+                TrainingModule,
                 LightningDataModule,
                 save_config_callback=RunRecord,
                 seed_everything_default=0,
@@ -178,8 +177,8 @@ class TrainingCLI(LightningCLI):
         with torch.device("meta"):  # sizes that do not fit are told before anything is written
             backbone = self.model.build_backbone()
         if isinstance(self.datamodule, ShardDataModule):
-            self.datamodule.crop_size = self.datamodule.crop_size or self.model.card.training_size
-        multiple = self.model.conditioner.autoencoder.factor * backbone.patch_size
+            self.datamodule.crop_size = self.datamodule.crop_size or self.model.training_size
+        multiple = self.model.multiple(backbone)
         check_multiple(getattr(self.datamodule, "crop_size", None) or multiple, multiple)
         if isinstance(self.datamodule, ShardDataModule) and getattr(rank_zero_only, "rank", 0) == 0:
             self.datamodule.check()  # likewise; other ranks read what rank 0 finds
@@ -245,13 +244,8 @@ class TrainingCLI(LightningCLI):
         if self.model.shards is not None:  # its weights are in checkpoints
             console.print(labelled("First", 14, f"python main.py export --model {model} -o FOLDER"))
             model = "FOLDER"
-        code = " --trust_remote_code" if names_code(self.model.released()) else ""
-        console.print(labelled("Next", 14, f"python main.py restore PHOTO -o restored --model {model}{code}"))
-        if self.model.card.kind == "teacher":
-            code = " --model.trust_remote_code=true" if code else ""
-            own = "--model.degradation=null --data.crop_size=null"  # the teacher's
-            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code} {own}"
-            console.print(labelled("or distil it", 14, command))
+        for label, command in self.model.next_commands(model).items():
+            console.print(labelled(label, 14, command))
 
 
 def _fit_precision(trainer: Any) -> None:

@@ -15,11 +15,12 @@ from PIL import Image
 from vosr.checkpoints import load_model
 from vosr.checkpoints.catalogue import release_of
 from vosr.checkpoints.find import is_hub_id, local_folder
+from vosr.core.devices import pick_device
 from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.imaging.formats import SUFFIXES
 from vosr.imaging.reading import read_photo
 from vosr.inference import DTypeName, Settings
-from vosr.inference.restorer import Restorer, pick_device
+from vosr.inference.restorer import Restorer
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,

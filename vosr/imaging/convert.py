@@ -12,6 +12,8 @@ from torch import Tensor
 from vosr.imaging.neutral import luma_rows
 
 Single = Image.Image | NDArray | Tensor
+OVERSHOOT = 0.5
+"""How far floating-point values may lie outside [0, 1]."""
 
 
 class Converted(NamedTuple):
@@ -30,7 +32,7 @@ def open_image(image: Single) -> Converted:
     """Colours of a PIL image, an array (H, W, 3) or a tensor (3, H, W).
 
     Raises:
-        ValueError: not an image, or not one in colour.
+        ValueError: not an image, not one in colour, or floating point outside [0, 1].
     """
     if isinstance(image, Image.Image):
         return _open_pil(image)
@@ -44,9 +46,21 @@ def open_image(image: Single) -> Converted:
             "Expected a PIL image, an (H, W, 3) array, a (3, H, W) tensor or a batch of them, not shape "
             f"{tuple(image.shape)}."
         )
+    _check_range(array)
     if isinstance(image, Tensor):
         return Converted(array, lambda result: torch.from_numpy(result).movedim(-1, 0).to(image.device))
     return Converted(array, lambda result: result)
+
+
+def _check_range(array: NDArray) -> None:
+    """Refuse floating point in 0–255 or in [-1, 1]; what filters overshoot by is let through, and clipped later."""
+    if np.issubdtype(array.dtype, np.floating) and array.size:
+        low, high = float(array.min()), float(array.max())
+        if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # also where they are not numbers
+            raise ValueError(
+                f"Floating-point images hold values in [0, 1]; this one has {low:.3g} to {high:.3g}. Divide by 255, or "
+                "give integers."
+            )
 
 
 def _open_pil(image: Image.Image) -> Converted:

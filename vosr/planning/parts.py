@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vosr.planning.job import TrainingJob, half_type
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
 from vosr.training.distillation import DistillationModule
 
 OptimizerFactory = Callable[[Any], torch.optim.Optimizer]
@@ -32,15 +32,14 @@ class Parts:
     optimizer: OptimizerFactory
 
 
-def parts_of(module: RestorationModule) -> Parts:
+def parts_of(module: TrainingModule) -> Parts:
     """Parts of a module whose backbones are not made yet."""
     with torch.device("meta"):
         backbone = module.build_backbone()
-    conditioner = module.conditioner
     return Parts(
         backbone,
         module.teacher.backbone if isinstance(module, DistillationModule) else None,
-        {"autoencoder": conditioner.autoencoder, "encoder": conditioner.encoder},
+        module.frozen_parts(),
         module.optimizer,
     )
 

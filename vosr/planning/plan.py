@@ -10,7 +10,7 @@ from vosr.planning.job import TrainingJob
 from vosr.planning.memory import memory
 from vosr.planning.parts import Parts, parts_of
 from vosr.planning.trace import StepTrace, trace_step
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
 
 RESERVE = 0.08
 """Share of a device's memory that the driver, libraries and fragmentation take."""
@@ -69,7 +69,7 @@ class Planner:
         utilisation: share of the device's peak that training reaches.
     """
 
-    def __init__(self, module: RestorationModule, utilisation: float) -> None:
+    def __init__(self, module: TrainingModule, utilisation: float) -> None:
         if not 0 < utilisation <= 1:
             raise ValueError(f"utilisation must be in (0, 1], not {utilisation}.")
         self.utilisation = utilisation

@@ -17,9 +17,10 @@ from vosr.guidance import Guidance
 from vosr.model import ModelCard, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss, TeacherObjective
-from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.training.base import paper_optimizer
 from vosr.training.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.randomness import StepRandom
+from vosr.training.restoration import RestorationModule
 from vosr.training.start import starting_weights
 
 

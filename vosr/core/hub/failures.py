@@ -9,6 +9,8 @@ from vosr.core.files.shown import shown
 
 REMEMBERED = 30.0
 """Seconds for which an unreachable hub is not asked again: several files are looked up one after another."""
+CLIENTS = ("huggingface_hub", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
+"""Packages whose exceptions speak of the network."""
 _unreachable: dict[str, float] = {}
 
 
@@ -59,8 +61,8 @@ def told_apart(endpoint: str, repo: str, remember: bool = True) -> Iterator[None
     except HubError:
         raise
     except Exception as error:  # kinds of the HTTP client changed between versions of the hub's
-        if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
-            raise  # of a file here, such as a disk that is full
+        if not _of_client(error):
+            raise
         told = _of_hub(error, endpoint, repo)
         if told is None and remember:
             _unreachable[endpoint] = time.monotonic()
@@ -71,6 +73,13 @@ def nearest(name: str, names: list[str]) -> str:
     """A sentence with the names that are nearest, or the first ones."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or sorted(names)[:5]
     return f" Did you mean {', '.join(map(shown, near))}?" if near else ""
+
+
+def _of_client(error: Exception) -> bool:
+    """Whether an error is about the network or the hub, not about a file here or a mistake of ours."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return False  # such as a disk that is full
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in CLIENTS
 
 
 def _of_hub(error: Exception, endpoint: str, repo: str) -> HubError | None:

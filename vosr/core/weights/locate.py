@@ -89,6 +89,8 @@ class Weights:
 
     def advice(self) -> str:
         """What to download and where to put it."""
+        if not self.repo:
+            return "Name its file, folder or run in `weights`."
         return (
             f"Download {self.file!r} from https://huggingface.co/{self.repo} and put it at {self.target()}, or name "
             "the file in `weights`."
