@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_modules import trainer
+from training_modules import trainer
 
 from vosr.training import CosineWithWarmup
 from vosr.training.schedule import attach
