@@ -7,7 +7,7 @@ from torch import Tensor
 LARGEST = 0.7
 """Largest detail that is counted, in units of the output: an edge is larger, and leaves no ghosts in its neighbours."""
 
-REACH = 3
+REACH = 2
 """Cells to either side in each of the two passes over neighbouring cells."""
 
 PASSES = 2

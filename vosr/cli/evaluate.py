@@ -19,7 +19,8 @@ from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
-from vosr.evaluation.methods import Runtime, open_methods
+from vosr.evaluation.models import Runtime
+from vosr.evaluation.open import open_methods
 from vosr.evaluation.page import write_page
 from vosr.evaluation.protocols import open_benchmarks
 from vosr.evaluation.records import Records

@@ -14,9 +14,10 @@ from PIL import Image
 from vosr.core.files.atomic import write_atomically
 from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.checks import SyntheticChecks
+from vosr.evaluation.image_files import read_image
 from vosr.evaluation.measure import Measures
 from vosr.evaluation.memory import PeakMemory, resident
-from vosr.evaluation.methods import Method, read_image
+from vosr.evaluation.methods import Method
 from vosr.evaluation.records import Record, Records
 from vosr.jobs.plan import JobShard
 
