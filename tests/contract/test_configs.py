@@ -2,17 +2,14 @@
 
 import itertools
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from training_configs import CONFIGS, parse
 
-from vosr.cli.names import expand_arguments
-from vosr.cli.training import TrainingCLI
 from vosr.core.registry import REGISTRIES, class_path
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 MAIN = sorted(
     [
         *CONFIGS.glob("**/teacher.yaml"),
@@ -34,23 +31,6 @@ COUNTS = {
     ("vosr_1.4b", "distill"): 1_396_699_200,
     ("vosr_10b", "teacher"): 10_099_041_856,
 }
-
-
-class Parsed(Exception):
-    """Ends the command line before anything is built."""
-
-
-def parse(*arguments):
-    """The parsed configuration of a fit, without building anything."""
-    cli = TrainingCLI.__new__(TrainingCLI)
-
-    def stop():
-        raise Parsed
-
-    cli.before_instantiate_classes = stop
-    with pytest.raises(Parsed):
-        TrainingCLI.__init__(cli, expand_arguments(["fit", *arguments]))
-    return cli
 
 
 def identifier(path):
