@@ -21,7 +21,6 @@ for name in ("fork", "getuid", "geteuid", "getgid", "sched_getaffinity", "mkfifo
         delattr(os, name)
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None  # import fails
-sys.platform = "win32"
 
 import importlib, pathlib
 
