@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import os, signal, sys
 
-import lightning, torch, webdataset  # others' packages find the platform that they were installed on
+import lightning, torch, webdataset, torch.distributed.checkpoint  # others' packages find the platform they are on
 
 for name in ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGKILL", "SIGHUP", "SIGQUIT", "SIGCHLD", "SIGPIPE", "setitimer",
              "alarm"):
