@@ -82,14 +82,6 @@ def test_restore_outside_a_checkout(vosr, tmp_path):
     assert Image.open(tmp_path / "out.png").size == (40, 32)
 
 
-def test_fit_by_the_name_of_a_packaged_config(vosr, tmp_path):
-    options = ("--data.train=photos", "--data.validation=null", "--data.batch_size=1", "--data.num_workers=0",
-               "--trainer.max_steps=1", "--trainer.accelerator=cpu", "--trainer.precision=32-true",
-               "--trainer.val_check_interval=1", "--trainer.callbacks=null")  # fmt: skip
-    vosr("vosr", "fit", "--config", "teacher", *options)
-    assert (tmp_path / "runs/teacher/001/model/model.safetensors").is_file()
-
-
 def test_evaluate_outside_a_checkout(vosr, tmp_path):
     options = (
         "--model",
