@@ -17,6 +17,7 @@ from vosr.autoencoders.light_decoder import (
     save_light_decoder,
     unshuffled,
 )
+from vosr.checkpoints import places
 from vosr.core.files.atomic import write_atomically
 from vosr.core.fingerprint import fingerprint
 from vosr.core.registry import describe
@@ -166,8 +167,11 @@ class LightDecoderModule(ReconstructionModule):
             "norm_num_groups": self.average.conv_norm_out.num_groups,
         }
         folder.mkdir(parents=True, exist_ok=True)
+        leads_out = places.spell_out(record)
         text = json.dumps(record, indent=2) + "\n"
         write_atomically(folder / "config.json", lambda path: path.write_text(text))
+        if leads_out:
+            places.remember(folder / "config.json")
         if weights:
             write_atomically(folder / LIGHT_FILE, lambda path: save_light_decoder(self.average, path))
         else:
