@@ -6,6 +6,7 @@ from pathlib import Path
 import lightning
 import torch
 from doubles import Dim, MeanEncoder, ShuffleAutoencoder
+from training_configs import CONFIGS, parse
 
 from vosr.backbones import LightningDiT
 from vosr.degradations.kornia_augmentation import KorniaAugmentation
@@ -26,8 +27,6 @@ def shown(heading, language):
 
 
 def test_an_encoder_of_timm(tmp_path):
-    from contract.test_configs import CONFIGS, parse
-
     (tmp_path / "mine.yaml").write_text(shown("Bring an encoder of timm", "yaml"))
     cli = parse("--config", str(CONFIGS / "teacher.yaml"), "--config", str(tmp_path / "mine.yaml"))
     with torch.device("meta"):
@@ -37,8 +36,6 @@ def test_an_encoder_of_timm(tmp_path):
 
 
 def test_a_degradation_of_kornia(tmp_path):
-    from contract.test_configs import CONFIGS, parse
-
     (tmp_path / "mine.yaml").write_text(shown("Bring a degradation of kornia", "yaml"))
     cli = parse("--config", str(CONFIGS / "teacher.yaml"), "--config", str(tmp_path / "mine.yaml"))
     given = cli.config.fit.model.init_args.degradation

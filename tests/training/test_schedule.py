@@ -6,7 +6,7 @@ import pytest
 import torch
 from doubles import ImageData
 from lightning.pytorch.callbacks import LearningRateFinder
-from test_modules import teacher, trainer
+from training_modules import teacher, trainer
 
 from vosr.training import CosineWithWarmup
 from vosr.training.schedule import attach, follow
