@@ -10,7 +10,7 @@ PERIOD = 8
 HALF = 0.006
 """Detail at which half of the residual passes, in units of the latent: 0.4 of 255 levels, below one rounding step."""
 
-REACH = 3
+REACH = 1
 """Cells to either side in which detail counts."""
 
 
@@ -29,4 +29,4 @@ def detail_gate(lq: Tensor, factor: int) -> Tensor:
         image = F.pixel_shuffle(lq.float(), factor)
         largest = F.pixel_unshuffle(detail(image, PERIOD).abs(), factor).amax(1, keepdim=True)
         largest = F.max_pool2d(largest, 2 * REACH + 1, 1, REACH)
-        return F.avg_pool2d(largest / (largest + HALF), REACH, 1, REACH // 2, count_include_pad=False)
+        return F.avg_pool2d(largest / (largest + HALF), 3, 1, 1, count_include_pad=False)
