@@ -41,7 +41,7 @@ def open_method(text: str, runtime: Runtime) -> Method:
         ValueError: an unknown setting, or a folder that is neither.
         FileNotFoundError: no such model.
     """
-    name, values = _split(text)
+    name, values = split_settings(text)
     label = values.pop("label", None)
     if name in INTERPOLATIONS:
         return Interpolation(name)
@@ -52,7 +52,7 @@ def open_method(text: str, runtime: Runtime) -> Method:
     return Model(re.sub(r"[^\w.=,+-]", "_", label), name, _settings(values), runtime)
 
 
-def _split(text: str) -> tuple[str, dict[str, str]]:
+def split_settings(text: str) -> tuple[str, dict[str, str]]:
     """A name that may hold commas, and the settings after it."""
     name, values = text, dict[str, str]()
     while found := re.fullmatch(r"(.+),(\w+)=([^,]*)", name):
