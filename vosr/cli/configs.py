@@ -1,4 +1,4 @@
-"""Config files that cannot be read are told by name, which the parser of all of them does not do."""
+"""Config files are checked one by one, so that an error names the file."""
 
 import difflib
 import os
