@@ -114,9 +114,10 @@ def _guide(command: str) -> int:
 
 def _checked(arguments: list[str]) -> list[str]:
     """Arguments whose config files can be read, with the parser's own word for the list of all keys."""
-    from vosr.cli.configs import check_configs
+    from vosr.cli.configs import check_configs, named_configs
     from vosr.cli.guide import EVERYTHING
 
+    arguments = named_configs(arguments)
     check_configs(arguments)
     return ["--help" if argument == EVERYTHING else argument for argument in arguments]
 
