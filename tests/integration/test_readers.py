@@ -1,4 +1,4 @@
-"""Reading processes of a job in real processes: signals to the whole job, a death in a step, too little memory to share."""
+"""Reading processes of a job: signals to the whole job, a death in a step, too little memory to share."""
 
 import ctypes
 import multiprocessing
