@@ -1,4 +1,4 @@
-"""One process, DDP, FSDP2 and accumulation are the same training."""
+"""One process, DDP, FSDP2, two replicas of two shards (HSDP) and accumulation are the same training."""
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ LAYOUTS = {
     "single": {},
     "ddp": {"name": "ddp", "ranks": 2, "batch_size": 2},
     "fsdp": {"name": "fsdp", "ranks": 2, "batch_size": 2},
+    "fsdp_2x2": {"name": "hsdp", "ranks": 4, "batch_size": 1},
     "accumulation": {"batch_size": 2, "accumulate_grad_batches": 2},
     "fsdp_accumulation": {"name": "fsdp", "ranks": 2, "batch_size": 1, "accumulate_grad_batches": 2},
 }

@@ -15,6 +15,7 @@ from vosr.cli.engine import add_trust_argument
 from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
 from vosr.core.files.atomic import write_atomically
+from vosr.core.shard import Shard
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
@@ -26,7 +27,6 @@ from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
 from vosr.inference.restorer import pick_device
-from vosr.jobs.plan import Shard
 
 _EVERY = 30.0
 """Seconds between lines where there is no terminal for a bar."""
@@ -68,13 +68,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--shard",
         type=str | None,
-        help="i/n: the i-th of n parts of the samples; torchrun's rank and world size if not given.",
+        help="i/n: the i-th of n parts of the samples; if not given, what SLURM or torchrun have launched.",
     )
 
 
 def run(options: Namespace) -> int:
     """Measure what is not measured yet and write the report; status 1 if some samples could not be read."""
-    shard = _shard(options.shard)
+    shard = Shard.given(options.shard)
     device = pick_device(_of_rank(options.device))
     runtime = Runtime(str(device), options.dtype, options.companions, options.seed, options.trust_remote_code)
     methods, benchmarks = open_methods(options.model, runtime), open_benchmarks(options.data)
@@ -96,14 +96,6 @@ def run(options: Namespace) -> int:
     _write(comparison, report)
     _conclude(report, options.output)
     return 1 if report.summary.failed else 0
-
-
-def _shard(text: str | None) -> Shard:
-    """From ``i/n``, or this process's rank under torchrun."""
-    if text is not None:
-        return Shard.parse(text)
-    rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
-    return Shard.parse(f"{int(rank) + 1}/{count}") if rank.isdecimal() and count.isdecimal() else Shard()
 
 
 def _of_rank(device: str) -> str:

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 
 from vosr.core.files.atomic import write_atomically
+from vosr.core.shard import Shard
 from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
 from vosr.evaluation.checks import SyntheticChecks
 from vosr.evaluation.measure import Measures
 from vosr.evaluation.memory import PeakMemory, resident
 from vosr.evaluation.methods import Method, read_image
 from vosr.evaluation.records import Record, Records
-from vosr.jobs.plan import Shard
 
 log = logging.getLogger(__name__)
 Advance = Callable[[str, int], None]

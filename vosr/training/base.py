@@ -94,8 +94,8 @@ class RestorationModule(L.LightningModule):
 
     @property
     def shards(self) -> DeviceMesh | None:
-        """What backbones are sharded over; None where every rank has all of them."""
-        return None if self.device_mesh is None else self.device_mesh["data_parallel"]
+        """What backbones are sharded over, in its last dimension; None where every rank has all of them."""
+        return self.device_mesh
 
     def configure_model(self) -> None:
         """Make the trainable parts where Lightning wants them: on the right device, or on meta and then sharded.
