@@ -15,7 +15,7 @@ from vosr.inference.exported import NAMES, graph_record, programs, save_graphs
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
 
-SIZES = [(64, 96), (136, 48), (8, 8)]
+SIZES = [(64, 96), (136, 48), (16, 16)]
 
 
 @pytest.fixture(scope="module")

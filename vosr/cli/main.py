@@ -41,6 +41,7 @@ OTHERS = {
         "Measure models, baselines and other tools' results on benchmarks; write a report.",
     ),
     "ablate": ("vosr.cli.ablate", "Train the variants of a grid and compare them on benchmarks."),
+    "demo": ("vosr.cli.demo", "Serve a page that restores photographs, for browsers and scripts."),
     "export": (
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",

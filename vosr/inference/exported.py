@@ -6,8 +6,9 @@
 | ``backbone`` | ``latent``, ``tokens``, ``noise`` (1, C, h, w) | ``restored`` (1, C, h, w) |
 | ``decode`` | ``restored`` | ``image`` (1, 3, H, W) in [0, 1] |
 
-H and W are any multiples of the model's up to a tile's side. The record beside them, :func:`graph_record`, says what a
-caller needs beside the graphs: enlargement by Pillow's bicubic kernel before them, colour correction after them.
+H and W are multiples of the model's, from two of them up to a tile's side. The record beside them,
+:func:`graph_record`, says what a caller needs beside the graphs: enlargement by Pillow's bicubic kernel before them,
+colour correction after them.
 """
 
 import json
@@ -75,7 +76,7 @@ def programs(model: RestorationModel) -> dict[str, ExportedProgram]:
     if model.card.kind != "student" or model.sampling.steps != 1 or not model.backbone.end_time:
         raise ValueError("Only one-step students are exported as graphs; distil the teacher first.")
     multiple, patch = model.multiple, model.backbone.patch_size
-    rows, columns = (Dim(name, min=1, max=LARGEST_TILE // multiple) for name in ("rows", "columns"))
+    rows, columns = (Dim(name, min=2, max=LARGEST_TILE // multiple) for name in ("rows", "columns"))
     pixels: dict[int, Any] = {2: multiple * rows, 3: multiple * columns}
     cells: dict[int, Any] = {2: patch * rows, 3: patch * columns}
     model = model.eval()
