@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from vosr.core.registries import REGISTRIES
+from vosr.core.registry import REGISTRIES
 from vosr.degradations import DEGRADATIONS, Degradation
 
 SHIPPED = Path(__file__).parents[1] / "configs" / "shipped" / "degradation.yaml"

@@ -18,7 +18,7 @@ from data_pipelines.loader import TrainLoader
 from data_pipelines.sources import Source, find_source
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.synthetic import SyntheticData
-from data_pipelines.training_data import Plan
+from data_pipelines.training_data import DataPlan
 from data_pipelines.turning import turned
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class ShardDataModule(LightningDataModule):
         together = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if together else (1, 0)
         batch_size, accumulated = batch_layout(self.batch_size, self.global_batch_size, ranks, self._trainer)
-        plan = Plan(
+        plan = DataPlan(
             tuple(self._found(together)), self.crop_size or 256, batch_size, self.shuffle, self.shuffle_block,
             self.augmentation, self.seed,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from data_pipelines.training_data import Plan
+from data_pipelines.training_data import DataPlan
 
 DEFAULT_BATCH = 32
 UNKNOWN_EPOCH = 1000
@@ -49,7 +49,7 @@ def batch_layout(
     return batch_size, needed
 
 
-def epoch_length(plan: Plan, ranks: int, accumulated: int, wanted: int | None) -> tuple[int, list[str]]:
+def epoch_length(plan: DataPlan, ranks: int, accumulated: int, wanted: int | None) -> tuple[int, list[str]]:
     """Batches per rank and epoch, and what there is to say about them.
 
     Args:
@@ -78,7 +78,7 @@ def epoch_length(plan: Plan, ranks: int, accumulated: int, wanted: int | None) -
     return batches, said
 
 
-def said_of(plan: Plan) -> list[str]:
+def said_of(plan: DataPlan) -> list[str]:
     """What is special about the order of each source."""
     said = []
     for source in plan.sources:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.core.types import Batch
 
 

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.sources import Source
-from data_pipelines.training_data import Delivery, Plan, TrainingData
+from data_pipelines.training_data import DataPlan, Delivery, TrainingData
 from data_pipelines.workers import deaths_raise, failure, outlive_the_job, silent_deaths
 from vosr.core.types import Batch
 
@@ -40,7 +40,7 @@ class TrainLoader:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: DataPlan,
         batches: int,
         num_workers: int = 0,
         max_bad_share: float = 1.0,
@@ -132,7 +132,7 @@ class TrainLoader:
 
     def _opened(self) -> Iterator[Delivery]:
         loader = DataLoader(
-            TrainingData(self.plan, self.shifts),
+            TrainingData(self.plan, self.shifts, compare=self.rank == 0),
             batch_size=None,
             sampler=_Positions(self.position + self.rank * self.plan.batch_size, self._step, self._period),
             num_workers=self.num_workers,

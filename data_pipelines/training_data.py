@@ -14,8 +14,12 @@ from data_pipelines.decode import decode_crop
 from data_pipelines.failures import BadDataError, Fault, ImageError, Reason
 from data_pipelines.order import Mixture, PassOrder, hashed, uniform
 from data_pipelines.pairs import decode_pair
+from data_pipelines.safety.index import WholeCheck
+from data_pipelines.safety.places import is_remote
 from data_pipelines.sources import RawSample, Source, SourceError
+from data_pipelines.sources.fetch import local_path
 from data_pipelines.sources.fields import AmbiguousError
+from data_pipelines.sources.shard import TarShard
 from data_pipelines.sources.stream import SHARDS_WITHOUT_SAMPLES, endless
 from data_pipelines.turning import UnturnedBatch
 from vosr.core.files.shown import reason
@@ -27,7 +31,7 @@ _CROP, _SUBSTITUTE = 1, 2
 
 
 @dataclass(frozen=True)
-class Plan:
+class DataPlan:
     """How the training data are made.
 
     Attributes:
@@ -80,17 +84,21 @@ class TrainingData(Dataset[Delivery]):
         plan: what to read and how.
         shifts: for each source, samples that were taken of it beyond what the mixture says for a position; others
             than 0 where a run continues with other sources or weights.
+        compare: whether this reader's first process also compares whole archives with their index.
     """
 
-    def __init__(self, plan: Plan, shifts: tuple[int, ...] | None = None) -> None:
+    def __init__(self, plan: DataPlan, shifts: tuple[int, ...] | None = None, compare: bool = False) -> None:
         self.plan = plan
         self.shifts = shifts or (0,) * len(plan.sources)
         self._mixture = plan.mixture
         self._streams: dict[int, Iterator[RawSample]] = {}
         self._faults: list[Fault] = []
+        self._compare = compare
+        self._check: WholeCheck | None = None
 
     def __getitem__(self, first: int) -> Delivery:
         """The batch of positions ``first`` to ``first + batch_size``."""
+        self._compare_whole()
         try:
             batch = self._batch(first)
         except (BadDataError, AmbiguousError) as error:
@@ -101,7 +109,24 @@ class TrainingData(Dataset[Delivery]):
         return Delivery(batch, faults, complaint)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_streams": {}}
+        return {**self.__dict__, "_streams": {}, "_check": None}
+
+    def _compare_whole(self) -> None:
+        """Start comparing archives with their index, in one process of the reader; say which differ."""
+        worker = get_worker_info()
+        if self._compare and (worker is None or worker.id == 0):
+            self._compare = False
+            shards = [shard for source in self.plan.sources for shard in source.shards]
+            local = [shard for shard in shards if isinstance(shard, TarShard) and not is_remote(shard.url)]
+            self._check = WholeCheck(
+                [(local_path(shard.url), shard.sha256) for shard in local if shard.sha256]
+            )
+            self._check.start()
+        if self._check is not None:
+            self._faults += [
+                Fault(Reason.SHARD_DAMAGED, url, "it is not the archive of its index: its SHA-256 differs")
+                for url in self._check.unlike()
+            ]
 
     def _batch(self, first: int) -> UnturnedBatch:
         """Write the crops into one piece of memory; a worker's is shared, the training process copies nothing."""

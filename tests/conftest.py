@@ -88,3 +88,34 @@ def relative_error():
         return float((actual.double() - expected.double()).abs().max() / expected.double().abs().max())
 
     return error
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """An empty hub on this machine, and an empty folder of weights."""
+    from hub_server import Hub
+
+    from vosr.core.hub import failures
+
+    server = Hub()
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+    template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    failures._unreachable.clear()
+    yield server
+    server.close()
+    failures._unreachable.clear()
+
+
+@pytest.fixture
+def no_network(tmp_path, monkeypatch):
+    """The hub's client may not ask anybody, and nothing is in its cache or in the folder of weights."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+    monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path / "weights"))
+    return tmp_path / "weights"

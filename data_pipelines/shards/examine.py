@@ -12,8 +12,8 @@ from PIL import Image
 from data_pipelines.decode import decode
 from data_pipelines.failures import ImageError, Reason
 from data_pipelines.shards.inputs import Input
-from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
-from data_pipelines.shards.options import Encoding, Options
+from data_pipelines.shards.measure import entropy, gradient_energy, grey_values, perceptual_hash
+from data_pipelines.shards.options import ImageEncoding, Options
 from data_pipelines.sources.fields import AmbiguousError, Fields, is_image
 from vosr.core.files.shown import reason
 
@@ -86,7 +86,7 @@ def _tiles(image: NDArray[np.uint8], tile: int | None) -> Iterator[tuple[str, ND
 def _judged(
     suffix: str, image: NDArray[np.uint8], kind: str, original: bytes | None, options: Options
 ) -> Product:
-    grey = luma(image)
+    grey = grey_values(image)
     if options.min_gradient > 0 and (energy := gradient_energy(grey)) < options.min_gradient:
         return Product(suffix, "below_min_gradient", f"{energy:.2f}")
     if options.min_entropy > 0 and (bits := entropy(grey)) < options.min_entropy:
@@ -94,7 +94,7 @@ def _judged(
     encoded = None
     if original is None or options.encode is not None:
         kind = options.encode or "webp"
-        encoded = encode(image, kind)
+        encoded = encode_image(image, kind)
     return Product(
         suffix=suffix,
         kind=kind,
@@ -105,9 +105,9 @@ def _judged(
     )
 
 
-def encode(image: NDArray[np.uint8], kind: Encoding) -> bytes:
+def encode_image(image: NDArray[np.uint8], kind: ImageEncoding) -> bytes:
     """Lossless PNG or WebP, or JPEG of quality 95 without chroma subsampling."""
-    settings: dict[Encoding, dict[str, int | bool]] = {
+    settings: dict[ImageEncoding, dict[str, int | bool]] = {
         "png": {"compress_level": 3},
         "webp": {"lossless": True, "method": 0, "quality": 20},
         "jpeg": {"quality": 95, "subsampling": 0},

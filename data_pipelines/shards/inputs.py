@@ -9,7 +9,7 @@ import numpy as np
 from data_pipelines.failures import Fault, Reason
 from data_pipelines.sources import Shard, SourceError, locate
 from data_pipelines.sources.fields import Fields, KeyRule, suffix_of
-from data_pipelines.sources.shard import FileShard
+from data_pipelines.sources.shard import FileShard, TarShard
 from data_pipelines.sources.source import look_at_members
 from data_pipelines.sources.stream import stream_samples
 from vosr.core.files.regular import read_regular
@@ -71,7 +71,13 @@ def known_total(items: list[Item]) -> int | None:
     """Number of inputs, None where an archive is of unknown length."""
     if any(isinstance(shard, str) for shard, _ in items):
         return None
-    return sum(len(shard) if number is None else 1 for shard, number in items if not isinstance(shard, str))
+    return sum(_count(shard, number) for shard, number in items if not isinstance(shard, str))
+
+
+def _count(shard: Shard, number: int | None) -> int:
+    if number is not None:
+        return 1
+    return len(shard) + (isinstance(shard, TarShard) and bool(shard.damage))
 
 
 def inputs_of(items: list[Item], rule: KeyRule) -> Iterator[Input]:
@@ -85,6 +91,8 @@ def inputs_of(items: list[Item], rule: KeyRule) -> Iterator[Input]:
         else:
             for each in range(len(shard)):
                 yield _read(shard, each)
+            if isinstance(shard, TarShard) and shard.damage:
+                yield Input(shard.url, problem=Reason.SHARD_DAMAGED.value)
 
 
 def _read(shard: Shard, number: int) -> Input:

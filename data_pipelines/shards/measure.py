@@ -7,7 +7,7 @@ from PIL import Image
 _HASH_SIDE = 32
 
 
-def luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def grey_values(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey values (H, W) of (H, W, 3)."""
     return np.asarray(Image.fromarray(image).convert("L"))
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from data_pipelines.sources.fields import KeyRule
 
-Encoding = Literal["png", "webp", "jpeg"]
+ImageEncoding = Literal["png", "webp", "jpeg"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Options:
     max_samples: int
     max_megabytes: float
     tile: int | None
-    encode: Encoding | None
+    encode: ImageEncoding | None
     min_side: int
     min_gradient: float
     min_entropy: float

@@ -9,12 +9,12 @@ from pathlib import Path
 from data_pipelines.sources.index import INDEX_NAME, IndexEntry, read_index, write_index
 from vosr.core.files.atomic import remove
 from vosr.core.files.lock import locked
-from vosr.core.shard import Shard
+from vosr.core.shard import JobShard
 
 DROPPED = "dropped.tsv"
 
 
-def part_folder(out: Path, shard: Shard) -> Path:
+def part_folder(out: Path, shard: JobShard) -> Path:
     """Where one part is written."""
     return out / f"part-{shard.index + 1:05d}-of-{shard.count:05d}"
 
@@ -27,7 +27,7 @@ def merge_parts(out: Path, count: int, settings: dict[str, object]) -> bool:
     Raises:
         ValueError: another process is at it, or no part holds anything.
     """
-    folders = [part_folder(out, Shard(index, count)) for index in range(count)]
+    folders = [part_folder(out, JobShard(index, count)) for index in range(count)]
     if not all((folder / INDEX_NAME).is_file() for folder in folders):
         return False
     with locked(out):

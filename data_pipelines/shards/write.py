@@ -15,7 +15,7 @@ from data_pipelines.failures import Reason
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import Product, examine
 from data_pipelines.shards.inputs import Input, Item, find_items, inputs_of, known_total
-from data_pipelines.shards.options import Encoding, Options
+from data_pipelines.shards.options import ImageEncoding, Options
 from data_pipelines.shards.packer import JOURNAL_NAME, Chapter, Journal, Packer
 from data_pipelines.shards.parts import DROPPED, merge_parts, part_folder
 from data_pipelines.shards.report import report
@@ -25,7 +25,7 @@ from vosr.core.console import PlainConsole
 from vosr.core.files.lock import locked
 from vosr.core.files.shown import reason, shown
 from vosr.core.pool import Pool, Task, cores
-from vosr.core.shard import Shard
+from vosr.core.shard import JobShard
 
 KEY_BYTES = 60
 """Longest part of a file name that is taken into a key: tar allows 100 bytes in all."""
@@ -41,7 +41,7 @@ def write_shards(
     max_samples: int = 10_000,
     max_megabytes: float = 500,
     tile: int | None = None,
-    encode: Encoding | None = None,
+    encode: ImageEncoding | None = None,
     min_side: int = 0,
     min_gradient: float = 0,
     min_entropy: float = 0,
@@ -91,7 +91,7 @@ def write_shards(
         max_samples, max_megabytes, tile, encode, min_side, min_gradient, min_entropy, keep_duplicates,
         near_duplicates, shuffle_seed, hq, key,
     )  # fmt: skip
-    folder, part = Path(out), Shard.given(shard)
+    folder, part = Path(out), JobShard.given(shard)
     settings: dict[str, object] = {"sources": sources, "options": asdict(options)}
     if (folder / INDEX_NAME).exists():
         _check_finished(folder, settings)
@@ -122,7 +122,7 @@ def _write(
     options: Options,
     settings: dict[str, object],
     processes: int | None,
-    part: Shard,
+    part: JobShard,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -137,7 +137,7 @@ def _write(
 
 
 def _pack(
-    items: list[Item], out: Path, options: Options, journal: Journal, processes: int, part: Shard
+    items: list[Item], out: Path, options: Options, journal: Journal, processes: int, part: JobShard
 ) -> None:
     memory = Duplicates(not options.keep_duplicates, options.near_duplicates)
     for chapter in journal.chapters:
@@ -192,7 +192,7 @@ def _result(pool: Pool, one: Input, task: Task[list[Product]]) -> tuple[Input, l
 
 
 def _place(
-    one: Input, product: Product, chapter: Chapter, memory: Duplicates, packer: Packer, part: Shard
+    one: Input, product: Product, chapter: Chapter, memory: Duplicates, packer: Packer, part: JobShard
 ) -> None:
     name = one.name + product.suffix
     why, detail = product.dropped or memory.reason(product.checksum, product.fingerprint), product.detail

@@ -2,12 +2,13 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from data_pipelines.sources.fields import IMAGE_TYPES, is_side_file, suffix_of
 from data_pipelines.sources.shard import FileShard
 from vosr.core.files.listing import walk
-from vosr.imaging.formats import SUFFIXES
+from vosr.imaging.formats import SUFFIXES, UNREAD_SUFFIXES, by_suffix
 
 log = logging.getLogger(__name__)
 
@@ -19,16 +20,25 @@ def image_files(folder: Path) -> list[str]:
     def complain(path: Path, why: str) -> None:
         log.warning("Passed over %s: %s", path, why)
 
-    found = []
+    found, others = [], []
     for below, names in walk(folder, complain, passed=passed):
         images = [name for name in names if name.lower().endswith(SUFFIXES)]
         found += [(below / name).relative_to(folder).as_posix() for name in images]
-        if len(images) < len(names):
-            passed["no images"] += len(names) - len(images)
+        others += [below / name for name in names if not name.lower().endswith(SUFFIXES)]
+    tell_of_others(str(folder), len(found), others, passed)
+    return sorted(found)
+
+
+def tell_of_others(title: str, images: int, others: Sequence[Path], passed: Counter[str]) -> None:
+    """Count in the log what lies beside images: in a warning where there are images of a format that is not read."""
+    unread = [path for path in others if path.suffix.lower() in UNREAD_SUFFIXES]
+    if len(others) > len(unread):
+        passed["no images"] += len(others) - len(unread)
     if passed:
         counts = ", ".join(f"{count} {what}" for what, count in passed.most_common(6))
-        log.info("%s: %d images; passed over: %s.", folder, len(found), counts)
-    return sorted(found)
+        log.info("%s: %d images; passed over: %s.", title, images, counts)
+    if unread:
+        log.warning("%s: passed over %s: formats that are not read.", title, by_suffix(unread))
 
 
 def folder_shard(folder: Path) -> FileShard:

@@ -17,7 +17,8 @@ from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
 from data_pipelines.sources.tar import BLOCK
-from data_pipelines.synthetic.prepare import cache_root
+from vosr.core.files.cache import cache_root
+from vosr.core.files.shown import reason
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class IndexEntry:
         name: file name of the archive, beside the index.
         samples: number of samples.
         bytes: size of the archive.
-        sha256: checksum of the archive.
+        sha256: checksum of the archive, which a run compares once, beside the training.
         pixels: pixels of all its images, 0 where they were not looked at.
         blocks: length of each sample in blocks of 512 bytes, from the beginning of the archive on; None in an index
             of version 0.1.
@@ -65,7 +66,8 @@ class IndexEntry:
         ends = np.cumsum([0, *(self.blocks or ())], dtype=np.int64) * BLOCK
         kinds = {tuple(kinds): (count, example) for kinds, count, example in self.kinds}
         checks = None if self.crc32 is None else np.array(self.crc32, np.uint32)
-        return TarShard(url, np.stack([ends[:-1], ends[1:]], axis=1), kinds, checks=checks)
+        places = np.stack([ends[:-1], ends[1:]], axis=1)
+        return TarShard(url, places, kinds, checks=checks, sha256=self.sha256)
 
 
 def entry_of(path: Path, pixels: int = 0) -> IndexEntry:
@@ -116,7 +118,10 @@ def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path
 
 
 def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
-    """Local archives with the places of their samples, from the cache where they have not changed."""
+    """Local archives with the places of their samples, from the cache where they have not changed.
+
+    One that cannot be read has no samples, and says why in its ``damage``.
+    """
     found = {path: _cached(path, rule) for path in paths}
     new = [path for path, shard in found.items() if shard is None]
     if len(new) > _SCANNED_SILENTLY:
@@ -126,9 +131,11 @@ def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
     for path in track(new, "Indexing archives", disable=len(new) <= _SCANNED_SILENTLY):
         try:
             found[path] = scan(path, rule)
-        except OSError as error:
-            raise ValueError(f"Cannot read {path}: {error.strerror or error}.") from error
-        _keep(path, rule, found[path])
+        except OSError as error:  # one archive must not end the rest: it counts as damaged, without samples
+            nowhere = np.empty((0, 2), np.int64)
+            found[path] = TarShard(local_place(path), nowhere, {}, rule, (reason(error),))
+        else:
+            _keep(path, rule, found[path])
     return [shard for shard in found.values() if shard is not None]
 
 

@@ -4,8 +4,9 @@ import difflib
 import glob
 import logging
 import posixpath
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from braceexpand import braceexpand
@@ -13,11 +14,12 @@ from braceexpand import braceexpand
 from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
 from data_pipelines.sources.fetch import gives_ranges, local_path, open_stream
 from data_pipelines.sources.fields import IMAGE_TYPES, KeyRule
-from data_pipelines.sources.files import folder_shard, is_image_file, listed_files
+from data_pipelines.sources.files import folder_shard, is_image_file, listed_files, tell_of_others
 from data_pipelines.sources.index import INDEX_NAME, read_index, scanned
 from data_pipelines.sources.shard import Shard
 from vosr.core.files.listing import walk
 from vosr.core.files.regular import read_regular
+from vosr.imaging.formats import SUFFIXES, by_suffix
 
 log = logging.getLogger(__name__)
 
@@ -118,15 +120,16 @@ def _locate_local(source: str, rule: KeyRule) -> Located:
 def _locate_folder(folder: Path, rule: KeyRule) -> Located:
     if (folder / INDEX_NAME).is_file():
         return _indexed(folder / INDEX_NAME, rule)
-    archives = sorted(
-        below / name
-        for below, names in walk(folder, _passed_over)
-        for name in names
-        if name.endswith(ARCHIVES)
-    )
-    if archives:
-        return _archives(archives, rule)
-    return Located([folder_shard(folder)])
+    archives: list[Path] = []
+    others: list[Path] = []
+    for below, names in walk(folder, _passed_over):
+        archives += [below / name for name in names if name.endswith(ARCHIVES)]
+        others += [below / name for name in names if name.lower().endswith(SUFFIXES)]
+    if not archives:
+        return Located([folder_shard(folder)])
+    if others:
+        log.warning("%s: passed over %s beside its archives.", folder, by_suffix(others))
+    return _archives(sorted(archives), rule)
 
 
 def _passed_over(path: Path, why: str) -> None:
@@ -145,8 +148,12 @@ def _locate_listed(path: Path, rule: KeyRule) -> Located:
 
 
 def _from_paths(paths: Sequence[Path], root: Path, source: str, rule: KeyRule) -> Located:
-    found = _archives([path for path in paths if path.name.endswith(ARCHIVES)], rule)
+    archives = [path for path in paths if path.name.endswith(ARCHIVES)]
+    found = _archives(archives, rule)
     images = [path for path in paths if is_image_file(path)]
+    if len(images) + len(archives) < len(paths):
+        known = {*images, *archives}
+        tell_of_others(source, len(images), [path for path in paths if path not in known], Counter())
     if images:
         found.shards.append(listed_files(images, root))
     if not found.shards and not found.streams:
@@ -180,7 +187,7 @@ def _indexed(path: Path, rule: KeyRule) -> Located:
         (shard,) = scanned([archive], rule)
         if len(shard) != entry.samples and rule == "sample":
             log.warning("%s: %d samples where %s has %d.", archive, len(shard), path.name, entry.samples)
-        found.append(shard)
+        found.append(replace(shard, sha256=entry.sha256))
     return Located(found)
 
 

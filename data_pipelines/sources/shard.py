@@ -15,7 +15,7 @@ from data_pipelines.failures import Reason
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fetch import SourceError, read_range
 from data_pipelines.sources.fields import KeyRule, is_image, suffix_of
-from data_pipelines.sources.tar import Bytes, TarSample, samples
+from data_pipelines.sources.tar import Bytes, TarSample, tar_samples
 from vosr.core.files.regular import open_regular, read_regular
 from vosr.core.files.shown import reason
 
@@ -75,6 +75,7 @@ class TarShard(Shard):
         rule: what forms a sample.
         damage: what is wrong with it, as far as the index knows.
         checks: CRC-32 of the bytes of each sample, where an index has them.
+        sha256: of the whole archive, where an index has it.
     """
 
     url: str
@@ -83,6 +84,7 @@ class TarShard(Shard):
     rule: KeyRule = "sample"
     damage: tuple[str, ...] = ()
     checks: NDArray[np.uint32] | None = None
+    sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.places)
@@ -93,7 +95,7 @@ class TarShard(Shard):
         data = read_range(self.url, start, stop)
         if self.checks is not None and zlib.crc32(data) != int(self.checks[number]):
             problems.append("its checksum is not the one of the index")
-        found = list(samples(Bytes(io.BytesIO(data)), problems.append, self.rule, load=True, part=True))
+        found = list(tar_samples(Bytes(io.BytesIO(data)), problems.append, self.rule, load=True, part=True))
         if problems or len(found) != 1:
             what = "; ".join(problems) or f"{len(found)} samples where the index has one"
             raise SourceError(Reason.SHARD_DAMAGED, self.url, f"{self.url}, bytes {start} to {stop}: {what}")
@@ -187,7 +189,7 @@ def scan(path: Path, rule: KeyRule) -> TarShard:
     places, kinds, damage = [], KindCount(), Counter[str]()
     with open_regular(path) as file:
         length = path.stat().st_size
-        for sample in samples(
+        for sample in tar_samples(
             Bytes(file, seekable=True), lambda what: damage.update([what]), rule, False, length
         ):
             places.append((sample.start, sample.stop))

@@ -94,7 +94,6 @@ def find_source(
     else:
         for name in names:
             found.add(locate(name, rule))
-    found.shards = [shard for shard in found.shards if len(shard)] if not found.streams else found.shards
     if found.streams:
         return _as_stream(title, weight, found, fields, rule)
     for shard in found.shards:
@@ -102,8 +101,13 @@ def find_source(
             log.warning(
                 "%s is damaged (%s): %d samples are left.", shard.url, "; ".join(shard.damage), len(shard)
             )
-    if not found.shards:
-        raise ValueError(f"The shards of {title!r} hold no readable sample.")
+    whole = [shard for shard in found.shards if len(shard)]
+    if not whole:
+        damage = next(
+            (s.damage for s in found.shards if isinstance(s, TarShard) and s.damage), ("they are empty",)
+        )
+        raise ValueError(f"The shards of {title!r} hold no readable sample: {'; '.join(damage)}.")
+    found.shards = whole
     look_at_members(title, found.shards, fields)
     return Source(title, weight, tuple(found.shards), (), fields, rule)
 

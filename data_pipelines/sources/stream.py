@@ -19,7 +19,7 @@ from data_pipelines.safety.counted import CountedStream
 from data_pipelines.sources.fetch import SourceError, open_stream
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import RawSample, shard_name
-from data_pipelines.sources.tar import Bytes, samples
+from data_pipelines.sources.tar import Bytes, tar_samples
 from vosr.core.files.shown import reason
 
 SHARDS_WITHOUT_SAMPLES = 20
@@ -68,7 +68,7 @@ def stream_samples(url: str, rule: KeyRule, report: Report) -> Iterator[RawSampl
     problems: list[str] = []
     try:
         with open_stream(url) as stream:
-            for sample in samples(Bytes(_unpacked(stream)), problems.append, rule, load=True):
+            for sample in tar_samples(Bytes(_unpacked(stream)), problems.append, rule, load=True):
                 yield RawSample(f"{shard_name(url)}/{sample.key}", sample.members)
     except SourceError as error:
         report(Fault(error.reason, url, str(error)))

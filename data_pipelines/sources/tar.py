@@ -121,7 +121,7 @@ class TarSample:
     members: dict[str, bytes] = field(default_factory=dict)
 
 
-def samples(
+def tar_samples(
     source: Bytes, report: Report, rule: KeyRule, load: bool, length: int | None = None, part: bool = False
 ) -> Iterator[TarSample]:
     """Samples of an archive; hidden and side files are passed over."""

@@ -7,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from rich.progress import track
 from data_pipelines.synthetic.dead_leaves import IMAGES_PER_BANK, DeadLeaves
 from data_pipelines.synthetic.graphics import Graphics
 from data_pipelines.synthetic.patterns import Patterns
+from vosr.core.files.cache import cache_root
 
 log = logging.getLogger(__name__)
 
@@ -124,14 +124,3 @@ class SyntheticData:
             # lossless; higher methods take two to seven times as long for 5 to 15 % fewer bytes
             Image.fromarray(self(index)).save(buffer, "WEBP", lossless=True, method=0, quality=20)
             yield f"synthetic-{index:07d}", buffer.getvalue()
-
-
-def cache_root() -> Path:
-    """``$VOSR_CACHE``, else the platform's cache folder for this user."""
-    if os.environ.get("VOSR_CACHE"):
-        return Path(os.environ["VOSR_CACHE"]).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "vosr"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "vosr"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vosr"

@@ -30,7 +30,7 @@ def cracks(rng: np.random.Generator) -> Field:
     return _normalised(np.minimum(field, rng.uniform(0.15, 0.8)))
 
 
-def patches(rng: np.random.Generator) -> Field:
+def ragged_patches(rng: np.random.Generator) -> Field:
     """Thresholded fractal noise: two materials with a ragged, sharp border, as in foliage against the sky."""
     field = fractal(rng, rng.uniform(0.9, 1.7))
     return _normalised(np.tanh(field * rng.uniform(4, 30)) + 0.15 * fractal(rng, 0.8))
@@ -89,7 +89,7 @@ def texture_bank(rng: np.random.Generator) -> Field:
         *[lambda e=e: fractal(rng, e) for e in rng.uniform(0.3, 1.9, 7)],
         *[lambda s=s: fractal(rng, rng.uniform(0.8, 1.4), s) for s in np.exp(rng.uniform(0.7, 2.5, 3))],
         *[lambda: cracks(rng)] * 2,
-        *[lambda: patches(rng)] * 3,
+        *[lambda: ragged_patches(rng)] * 3,
         *[lambda: hair(rng)] * 3,
         *[lambda: lattice(rng)] * 2,
         *[lambda: dots(rng)] * 2,

@@ -208,12 +208,7 @@ def test_attention_never_forms_the_scores(name):
 
 
 @both
-def test_missing_and_unfit_weights(name, tmp_path, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise FileNotFoundError
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
+def test_missing_and_unfit_weights(name, tmp_path, monkeypatch, no_network):
     monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=f"CSWRY/VOSR and put it at {tmp_path}"):
         AUTOENCODERS.build(name)

@@ -34,3 +34,17 @@ def test_what_cannot_be_blended_is_refused(folder):
     (folder / FAITHFUL).unlink()
     with pytest.raises(ValueError, match="one set of weights"):
         load_model(folder, trust_remote_code=True, fidelity=0.5)
+
+
+def test_a_copy_has_both_ends(folder, tmp_path):
+    copy = tmp_path / "copy"
+    save_model(load_model(folder, trust_remote_code=True), copy, torch.float16)
+    for fidelity in (None, 0.0, 0.5, 1.0):
+        own, copied = (
+            load_model(path, trust_remote_code=True, fidelity=fidelity).backbone.state_dict()
+            for path in (folder, copy)
+        )
+        for name, value in own.items():
+            torch.testing.assert_close(copied[name], value, atol=2e-3, rtol=1e-3)
+    save_model(load_model(folder, trust_remote_code=True, fidelity=0.5), copy)
+    assert not (copy / FAITHFUL).exists()  # nothing of the older model stays beside the new one

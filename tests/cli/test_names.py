@@ -19,6 +19,10 @@ RCGM = "vosr.objectives.rcgm.RCGM"
             ["--model.init_args.guidance.class_path=restoration"],
             [f"--model.init_args.guidance.class_path={RESTORATION}"],
         ),
+        (
+            ["--model.adversary.discriminator=patch"],
+            ["--model.adversary.discriminator=vosr.objectives.discriminators.patch.PatchDiscriminator"],
+        ),
         (["--model.objective.help", "rcgm"], ["--model.objective.help", RCGM]),
         ([f"--model.guidance={RESTORATION}"], [f"--model.guidance={RESTORATION}"]),
         (["--model.guidance.scale=0.5", "--data.x=none"], ["--model.guidance.scale=0.5", "--data.x=none"]),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vosr.cli import main
 from vosr.cli.progress import Display
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 from vosr.jobs.recipe import Recipe
 
 sys.path.append(str(Path(__file__).parents[1] / "jobs"))
@@ -63,9 +63,13 @@ def test_a_folder_and_again(here, capfd):
     )
     before = (here / "out/sub/b.png").stat().st_mtime_ns
     (here / "in/broken.png").unlink()
+    (here / "in/raw.NEF").write_bytes(b"raw")
     status, out, err = restore("in", "-o", "out", capfd=capfd)
     assert (status, err) == (0, "")
-    assert out == "Skipped 3 that exist in out; --skip_existing=false restores them again.\n"
+    assert out == (
+        "Skipped 3 that exist in out; --skip_existing=false restores them again.\n"
+        "Passed over 1 .nef (such as raw.NEF): formats that are not read.\n"
+    )
     assert (here / "out/sub/b.png").stat().st_mtime_ns == before
     status, out, err = restore("in", "-o", "out", "--skip-existing=false", "--quality=90", capfd=capfd)
     assert (status, "Restored 3 of 3" in out) == (0, True)
@@ -237,7 +241,7 @@ def test_compare(here, capfd):
 
 
 def test_one_image_shows_its_stages(here, capfd, monkeypatch):
-    display = Display(Plan((here / "a.png",), here / "b.png"), quiet=False)
+    display = Display(JobPlan((here / "a.png",), here / "b.png"), quiet=False)
     monkeypatch.setattr("vosr.cli.progress._EVERY", -1.0)
     display.stage("encode", 0, 1)
     display.stage("backbone", 3, 25)

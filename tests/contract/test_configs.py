@@ -14,6 +14,8 @@ MAIN = sorted(
     [
         *CONFIGS.glob("**/teacher.yaml"),
         *CONFIGS.glob("**/distill.yaml"),
+        *CONFIGS.glob("**/autoencoder.yaml"),
+        *CONFIGS.glob("**/light_decoder.yaml"),
         *CONFIGS.glob("shipped/[1-9]_*.yaml"),
     ]
 )
@@ -91,8 +93,7 @@ def test_paper_scale_models_on_the_meta_device(size, stage):
 
 @pytest.mark.parametrize("kind", ["encoder", "guidance", "objective", "autoencoder", "degradation"])
 def test_a_name_and_its_dotted_path_give_the_same_configuration(kind):
-    from vosr.core.registries import REGISTRIES
-    from vosr.core.registry import class_path
+    from vosr.core.registry import REGISTRIES, class_path
 
     registry = REGISTRIES[kind]
     name = {"encoder": "none", "guidance": "none", "objective": "flow_matching", "autoencoder": "dct"}.get(

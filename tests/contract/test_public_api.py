@@ -15,9 +15,9 @@ def public_api():
     import vosr
     from data_pipelines import ShardDataModule
     from vosr.cli.main import OTHERS, PLAN, TRAINING
-    from vosr.core.registries import REGISTRIES
+    from vosr.core.registry import REGISTRIES
     from vosr.inference import Restorer
-    from vosr.training import DistillationModule, TeacherModule
+    from vosr.training import AutoencoderModule, DistillationModule, LightDecoderModule, TeacherModule
 
     lines = [f"vosr.{name}" for name in vosr.__all__]
     lines += [f"data_pipelines.{name}" for name in data_pipelines.__all__]
@@ -30,6 +30,8 @@ def public_api():
     for title, built in (
         ("TeacherModule", TeacherModule),
         ("DistillationModule", DistillationModule),
+        ("AutoencoderModule", AutoencoderModule),
+        ("LightDecoderModule", LightDecoderModule),
         ("ShardDataModule", ShardDataModule),
         ("Restorer.from_pretrained", Restorer.from_pretrained),
         ("Restorer()", Restorer.__call__),

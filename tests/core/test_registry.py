@@ -1,8 +1,6 @@
 import pytest
 
-from vosr.core.component import Component
-from vosr.core.registries import REGISTRIES, describe, rebuild
-from vosr.core.registry import Registry, UnknownNameError, summary
+from vosr.core.registry import REGISTRIES, Component, Registry, UnknownNameError, describe, rebuild, summary
 from vosr.guidance import GUIDANCE, Guidance, RestorationGuidance
 
 
@@ -77,7 +75,7 @@ def test_plugins_come_by_entry_point(monkeypatch):
             return Square
 
     monkeypatch.setattr(
-        "vosr.core.registry.entry_points", lambda group: [Point] if group == "vosr.shape" else []
+        "vosr.core.registry.registry.entry_points", lambda group: [Point] if group == "vosr.shape" else []
     )
     assert Registry("shape", Shape).get("square") is Square
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from vosr.checkpoints import load_model
-from vosr.checkpoints.open import SHIPPED
+from vosr.checkpoints.catalogue import SHIPPED
 from vosr.cli.names import expand_arguments, expand_config
 from vosr.core import renamed
 from vosr.core.registry import class_path

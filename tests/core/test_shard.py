@@ -2,7 +2,7 @@
 
 import pytest
 
-from vosr.core.shard import Shard
+from vosr.core.shard import JobShard
 
 SLURM_ARRAY = {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "3", "SLURM_ARRAY_TASK_STEP": "2",
                "SLURM_ARRAY_TASK_COUNT": "4"}  # fmt: skip
@@ -19,20 +19,20 @@ def launched(monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({}, Shard(0, 1)),
-        ({"RANK": "2", "WORLD_SIZE": "3"}, Shard(2, 3)),
-        (SLURM_ARRAY, Shard(2, 4)),
-        (SRUN, Shard(1, 2)),
-        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8"}, Shard(0, 1)),  # the batch script itself
-        (SLURM_ARRAY | SRUN, Shard(6, 8)),
-        (SRUN | {"RANK": "5", "WORLD_SIZE": "8"}, Shard(5, 8)),
+        ({}, JobShard(0, 1)),
+        ({"RANK": "2", "WORLD_SIZE": "3"}, JobShard(2, 3)),
+        (SLURM_ARRAY, JobShard(2, 4)),
+        (SRUN, JobShard(1, 2)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8"}, JobShard(0, 1)),  # the batch script itself
+        (SLURM_ARRAY | SRUN, JobShard(6, 8)),
+        (SRUN | {"RANK": "5", "WORLD_SIZE": "8"}, JobShard(5, 8)),
     ],
 )
 def test_launchers_number_the_parts(launched, environment, expected, caplog):
     launched(environment)
-    assert Shard.given(None) == expected
+    assert JobShard.given(None) == expected
     assert (f"Part {expected.index + 1}/{expected.count}, as launched" in caplog.text) == (expected.count > 1)
-    assert Shard.given("1/1") == Shard()
+    assert JobShard.given("1/1") == JobShard()
 
 
 def test_tasks_of_an_array_s_tasks_do_everything_once(launched):
@@ -42,6 +42,6 @@ def test_tasks_of_an_array_s_tasks_do_everything_once(launched):
             launched(
                 SLURM_ARRAY | SRUN | {"SLURM_ARRAY_TASK_ID": str(3 + 2 * task), "SLURM_PROCID": str(process)}
             )
-            found.append(Shard.given(None))
+            found.append(JobShard.given(None))
     names = [f"{i}.png" for i in range(100)]
     assert sorted(name for shard in found for name in names if shard.holds(name)) == sorted(names)

@@ -16,33 +16,9 @@ SOURCE = Weights(
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path / "home"))
-    (tmp_path / "home" / "thing").mkdir(parents=True)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    """A hub that records what is asked of it; ``files`` is what it holds."""
-
-    class Hub:
-        files: dict[tuple[str, str], str] = {}  # noqa: RUF012
-        asked: list[tuple[str, str, bool]] = []  # noqa: RUF012
-        answers = True
-
-    hub = Hub()
-    hub.files, hub.asked = {}, []
-
-    def download(repo, file, local_files_only):
-        hub.asked.append((repo, file, local_files_only))
-        if local_files_only or (repo, file) not in hub.files:
-            raise FileNotFoundError
-        return hub.files[repo, file]
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: hub.answers)
-    return hub
+def home(hub, tmp_path):
+    (tmp_path / "weights" / "thing").mkdir(parents=True)
+    return tmp_path / "weights"
 
 
 def test_folder_of_weights_is_tried_before_the_hub(home, hub):
@@ -67,20 +43,36 @@ def test_given_places(home, hub, tmp_path):
     assert hub.asked == []
 
 
-def test_hub_is_asked_for_the_file_and_its_companions(home, hub, tmp_path):
-    hub.files = {("owner/thing", "sub/a.safetensors"): "/x/a", ("owner/thing", "sub/config.json"): "/x/c"}
-    assert str(SOURCE.locate()) == "/x/a"
-    assert ("owner/thing", "sub/config.json", False) in hub.asked
-    hub.files = {("me/mine", "inner/a.safetensors"): "/y/a", ("me/mine", "inner/config.json"): "/y/c"}
-    assert str(SOURCE.locate("me/mine")) == "/y/a"
+def test_hub_is_asked_for_the_file_and_its_companions(home, hub):
+    hub.repos["owner/thing"] = {"sub/a.safetensors": b"a", "sub/config.json": b"c"}
+    assert SOURCE.locate() == home / "thing" / "a.safetensors"
+    assert (home / "thing" / "config.json").read_bytes() == b"c"
+    hub.repos["me/mine"] = {"inner/a.safetensors": b"b"}  # its companion is a matter of luck
+    assert SOURCE.locate("me/mine").read_bytes() == b"b"
+    hub.repos.clear()
+    assert SOURCE.locate("me/mine").read_bytes() == b"b"
+    assert SOURCE.locate().read_bytes() == b"a"
 
 
-def test_without_a_hub_only_its_cache_is_asked_and_one_message_says_all(home, hub):
-    hub.answers = False
+def test_the_cache_of_the_hubs_client_is_looked_into(home, hub, tmp_path):
+    commit = "0" * 40
+    cache = tmp_path / "hub_cache" / "models--owner--thing"
+    for path, text in ((f"snapshots/{commit}/sub/a.safetensors", "a"), ("refs/main", commit)):
+        (cache / path).parent.mkdir(parents=True, exist_ok=True)
+        (cache / path).write_text(text)
+    assert SOURCE.locate() == cache / "snapshots" / commit / "sub" / "a.safetensors"
+    assert hub.asked == []
+
+
+def test_one_message_says_why_and_what_to_do(home, no_network):
     with pytest.raises(MissingWeightsError) as error:
         SOURCE.locate()
-    assert all(cached_only for _, _, cached_only in hub.asked)
-    for part in ("thing is not on this machine", "sub/a.safetensors", "owner/thing", str(home / "thing")):
+    for part in (
+        "thing is not on this machine: HF_HUB_OFFLINE is set.",
+        "sub/a.safetensors",
+        "owner/thing",
+        f"put it at {home / 'thing'}",
+    ):
         assert part in str(error.value)
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from data_pipelines.loader import TrainLoader
-from data_pipelines.training_data import Plan
+from data_pipelines.training_data import DataPlan
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def loader_of():
     """Builds loaders in this process and ends their workers afterwards."""
     made = []
 
-    def build(plan: Plan, batches: int = 10, num_workers: int = 0, **kwargs) -> TrainLoader:
+    def build(plan: DataPlan, batches: int = 10, num_workers: int = 0, **kwargs) -> TrainLoader:
         made.append(TrainLoader(plan, batches, num_workers, **kwargs))
         return made[-1]
 

@@ -11,7 +11,7 @@ from PIL import Image
 from data_pipelines.crop import Augmentation
 from data_pipelines.sources import find_source
 from data_pipelines.sources.fields import Fields
-from data_pipelines.training_data import Plan, TrainingData
+from data_pipelines.training_data import DataPlan, TrainingData
 
 
 def clean_processes():
@@ -70,10 +70,10 @@ def make_plan(
         find_source([str(source)], weight, Fields(hq, lq), key)
         for source, weight in zip(sources, weights or [1.0] * len(sources))
     ]
-    return Plan(tuple(found), crop_size, batch_size, shuffle, block, Augmentation(), seed)
+    return DataPlan(tuple(found), crop_size, batch_size, shuffle, block, Augmentation(), seed)
 
 
-def deliveries(plan: Plan, count: int, first: int = 0):
+def deliveries(plan: DataPlan, count: int, first: int = 0):
     """``count`` deliveries from position ``first`` on."""
     data = TrainingData(plan)
     return [data[first + i * plan.batch_size] for i in range(count)]

@@ -15,7 +15,9 @@ from shard_files import deliveries, encoded_image, keys_of, make_plan, write_sha
 
 from data_pipelines import BadDataError, DataHealth, ShardDataModule, decode
 from data_pipelines.failures import Reason
+from data_pipelines.safety.index import WholeCheck
 from data_pipelines.shards import write_shards
+from data_pipelines.sources.index import read_index
 from data_pipelines.sources.shard import TarShard, scan
 from vosr.imaging.opened import opened
 
@@ -122,6 +124,40 @@ def test_a_flipped_bit_in_an_indexed_shard_is_a_fault_of_its_sample(tmp_path):
     assert len({key for delivery in given for key in delivery.batch.key}) == 19
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_archive_that_is_not_the_one_of_its_index_is_told_once_and_whole_ones_are_read_once(
+    tmp_path, loader_of, caplog, monkeypatch, workers
+):
+    monkeypatch.setenv("VOSR_CACHE", str(tmp_path / "cache"))
+    source = write_shards_of(tmp_path / "in", [8])
+    for name in ("a", "b"):
+        write_shards([str(source)], str(tmp_path / name), processes=1)
+    changed = tmp_path / "b/shard-000000.tar"
+    content = bytearray(changed.read_bytes())
+    content[-1] = 1  # behind every sample: no CRC-32 is about it
+    changed.write_bytes(content)
+    loader = loader_of(make_plan(tmp_path / "a", tmp_path / "b"), batches=400, num_workers=workers)
+    for _ in loader:
+        if Reason.SHARD_DAMAGED in loader.tally.bad:
+            break
+        time.sleep(0.01)
+    loader.close()
+    assert loader.tally.bad == {Reason.SHARD_DAMAGED: 1}
+    assert f"Left out {changed} (shard_damaged: it is not the archive of its index" in caplog.text
+    assert len(list((tmp_path / "cache/index").glob("*.whole"))) == 1
+    remembered = []
+    monkeypatch.setattr(
+        "data_pipelines.safety.index.checksum", lambda file, rest: remembered.append(file.name)
+    )
+    check = WholeCheck([(tmp_path / f"{name}/shard-000000.tar", index_of(tmp_path / name)) for name in "ab"])
+    check.run()
+    assert remembered == [str(changed)]
+
+
+def index_of(folder):
+    return read_index((folder / "index.json").read_text(), "")[0].sha256
+
+
 @pytest.mark.parametrize(
     "size", [b"\xff" * 12, b"\x80" + b"\x00" * 2 + b"\x01" * 9, b"-0000000001\0", b"77777777777\0"]
 )
@@ -160,6 +196,19 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.tar")
     with pytest.raises(ValueError, match="is a named pipe, not a regular file"):
         make_plan(tmp_path / "pipe.tar")
+
+
+def test_an_archive_that_cannot_be_opened_does_not_end_the_start(tmp_path, caplog):
+    folder = write_shards_of(tmp_path / "s", [3, 2])
+    os.mkfifo(tmp_path / "pipe.tar")
+    (tmp_path / "list.txt").write_text(f"{folder}/s000.tar\n{folder}/s001.tar\n{tmp_path}/pipe.tar\n")
+    plan = make_plan(tmp_path / "list.txt")
+    assert plan.sources[0].samples == 5
+    assert "pipe.tar is damaged" in caplog.text
+    assert "a named pipe, not a regular file): 0 samples are left" in caplog.text
+    write_shards([str(tmp_path / "list.txt")], str(tmp_path / "out"), processes=1)
+    rows = [line.split("\t")[:2] for line in (tmp_path / "out/dropped.tsv").read_text().splitlines()[1:]]
+    assert rows == [[str(tmp_path / "pipe.tar"), "shard_damaged"]]
 
 
 def test_a_decoder_that_never_ends_costs_its_sample(tmp_path, monkeypatch):

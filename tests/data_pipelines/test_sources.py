@@ -253,6 +253,21 @@ def test_hidden_side_and_linked_files_of_a_folder(tmp_path, caplog):
     assert "5 images; passed over: 3 hidden or of tools" in caplog.text
 
 
+def test_images_that_are_not_read_are_counted_and_named(tmp_path, caplog):
+    photos = write_tar(tmp_path / "photos/a.tar", {"1.png": encoded_image(0)}).parent
+    for name in ("a.png", "b.HEIC", "c.nef", "d.heic", "notes.txt"):
+        (photos / name).write_bytes(encoded_image(0))
+    assert len(keys(f"{photos}/*")) == 2
+    assert "passed over 2 .heic, 1 .nef (such as b.HEIC): formats that are not read" in caplog.text
+    caplog.clear()
+    assert keys(photos) == ["a/1"]
+    assert "passed over 1 .png (such as a.png) beside its archives" in caplog.text
+    (photos / "a.tar").unlink()
+    caplog.clear()
+    assert keys(photos) == ["a.png"]
+    assert "passed over 2 .heic, 1 .nef (such as b.HEIC): formats that are not read" in caplog.text
+
+
 def test_compressed_archives_are_streams(tmp_path):
     path = write_tar(tmp_path / "x.tar", {"1.png": encoded_image(0)})
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(path.read_bytes()))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_pipelines.failures import Reason
 from data_pipelines.sources.stream import stream_samples
-from data_pipelines.sources.tar import Bytes, samples
+from data_pipelines.sources.tar import Bytes, tar_samples
 from vosr.core.files.regular import MOST_BYTES
 
 
@@ -53,7 +53,7 @@ def read(content, seekable=True):
     source = Bytes(io.BytesIO(content), True) if seekable else Bytes(Stream(content))
     found = [
         (s.key, s.members["png"][:1])
-        for s in samples(source, problems.append, "sample", True, len(content) if seekable else None)
+        for s in tar_samples(source, problems.append, "sample", True, len(content) if seekable else None)
     ]
     return found, problems
 
@@ -161,4 +161,4 @@ def test_any_change_of_bytes_gives_samples_or_reports(data):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     end = data.draw(st.integers(0, len(content)))
     source = Bytes(io.BytesIO(bytes(content[:end])), True)
-    assert len(list(samples(source, lambda _: None, "sample", True, end))) <= 6
+    assert len(list(tar_samples(source, lambda _: None, "sample", True, end))) <= 6

@@ -18,7 +18,7 @@ from shard_files import encoded_image, write_tar
 from data_pipelines.shards import parts, write, write_shards
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import examine
-from data_pipelines.shards.measure import entropy, gradient_energy, luma, perceptual_hash
+from data_pipelines.shards.measure import entropy, gradient_energy, grey_values, perceptual_hash
 from data_pipelines.sources import locate
 from vosr.core.files.lock import locked
 
@@ -44,7 +44,7 @@ def photographs(tmp_path):
 
 def packed(out):
     return {
-        sample.key.split("-", 2)[-1]: sample
+        sample.key.rpartition("/")[2].partition("-")[2]: sample
         for shard in locate(str(out)).shards
         for sample in (shard.read(i) for i in range(len(shard)))
     }
@@ -218,23 +218,23 @@ def test_nothing_to_pack_is_one_sentence(tmp_path):
 
 def test_measures_of_known_images():
     flat = np.full((32, 32, 3), 90, np.uint8)
-    assert gradient_energy(luma(flat)) == 0
-    assert entropy(luma(flat)) == 0
+    assert gradient_energy(grey_values(flat)) == 0
+    assert entropy(grey_values(flat)) == 0
     ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
     assert entropy(ramp) == pytest.approx(8)
     assert gradient_energy(ramp) == pytest.approx(0.5)  # 1 across, 0 down
 
 
 def test_hash_is_stable_under_small_changes():
-    grey = luma(np.asarray(smooth(0, 128)))
+    grey = grey_values(np.asarray(smooth(0, 128)))
     buffer = io.BytesIO()
     smooth(0, 128).resize((96, 96)).save(buffer, "JPEG", quality=60)
-    copy = luma(np.asarray(Image.open(buffer)))
+    copy = grey_values(np.asarray(Image.open(buffer)))
     brighter = np.clip(grey.astype(int) + 12, 0, 255).astype(np.uint8)
     assert (perceptual_hash(grey) ^ perceptual_hash(copy)).bit_count() <= 4
     assert (perceptual_hash(grey) ^ perceptual_hash(brighter)).bit_count() <= 6
     others = [
-        (perceptual_hash(grey) ^ perceptual_hash(luma(np.asarray(smooth(i))))).bit_count()
+        (perceptual_hash(grey) ^ perceptual_hash(grey_values(np.asarray(smooth(i))))).bit_count()
         for i in range(1, 30)
     ]
     assert min(others) > 10

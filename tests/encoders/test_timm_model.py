@@ -92,15 +92,10 @@ def test_only_names_that_timm_lists(name):
         TimmEncoder(name, pretrained=False)
 
 
-def test_weights_must_fit(tmp_path, monkeypatch):
+def test_weights_must_fit(tmp_path, no_network):
     other = saved(trained("mobilenetv3_small_050"), tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match="timm cannot build resnet18"):
         TimmEncoder("resnet18", weights=other)
-    monkeypatch.setattr(
-        "huggingface_hub.hf_hub_download", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError())
-    )
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
-    monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeightsError, match=r"timm/resnet18\..*model.safetensors"):
         TimmEncoder("resnet18")
 

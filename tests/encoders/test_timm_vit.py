@@ -49,19 +49,6 @@ def saved(state, path):
     return str(path)
 
 
-@pytest.fixture
-def no_hub(monkeypatch, tmp_path):
-    """No hub, and an empty folder of weights."""
-
-    def refuse(*args, **kwargs):
-        raise FileNotFoundError
-
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
-    monkeypatch.setattr("vosr.core.weights._hub_answers", lambda: False)
-    monkeypatch.setenv("VOSR_WEIGHTS", str(tmp_path))
-    return tmp_path
-
-
 @pytest.mark.golden
 def test_golden_dinov2_tiny(golden, golden_error, tmp_path):
     file = golden("dinov2_tiny")
@@ -256,17 +243,17 @@ def test_real_sizes_on_the_meta_device(name, size, width, block, tokens):
     assert len(model.vit.blocks) == block + 1
 
 
-def test_missing_weights_say_what_to_get_and_where(no_hub):
+def test_missing_weights_say_what_to_get_and_where(no_network):
     with pytest.raises(MissingWeightsError) as error:
         DINOv2(size="l")
     message = str(error.value)
     assert "timm/vit_large_patch14_dinov2.lvd142m" in message
     assert "model.safetensors" in message
-    assert str(no_hub / "vit_large_patch14_dinov2.lvd142m") in message
+    assert str(no_network / "vit_large_patch14_dinov2.lvd142m") in message
 
 
-def test_weights_are_found_in_the_folder_of_weights(no_hub):
-    path = no_hub / "torch_cache/checkpoints/dinov2_vitb14_pretrain.pth"
+def test_weights_are_found_in_the_folder_of_weights(no_network):
+    path = no_network / "torch_cache/checkpoints/dinov2_vitb14_pretrain.pth"
     path.parent.mkdir(parents=True)
     reference = whole("dinov2")
     torch.save(reference.state_dict(), path)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from vosr.evaluation.builtin import Builtin
-from vosr.evaluation.degrading import degradation, moderate, reduced
+from vosr.evaluation.degrading import bicubic_reduced, degradation, moderate
 from vosr.evaluation.protocols import CONFIGS, open_benchmark, open_benchmarks, read_protocol
 
 RNG = np.random.default_rng(0)
@@ -59,7 +59,7 @@ def test_real_esrgan_at_its_own_size_is_the_same_degradation():
         degradation("real_esrgan", 4, {"enlarge": "bicubic"})(hq, "a"),
     )
     assert large.shape == hq.shape
-    assert np.abs(reduced(large, 4).astype(int) - small).mean() < 25
+    assert np.abs(bicubic_reduced(large, 4).astype(int) - small).mean() < 25
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -75,7 +75,7 @@ def test_realsr_release_and_precropped_pairs(tmp_path):
     hq = image(600, 1030)
     folder = tmp_path / "Canon/Test/4"
     save(folder / "Canon_001_HR.png", hq)
-    save(folder / "Canon_001_LR4.png", reduced(hq[:, :1028], 4))
+    save(folder / "Canon_001_LR4.png", bicubic_reduced(hq[:, :1028], 4))
     save(tmp_path / "Canon/Train/4/Canon_900_HR.png", hq)
     benchmark = open_benchmark(f"realsr={tmp_path}")
     assert benchmark.names() == ["Canon/Test/4/Canon_001"]
@@ -83,7 +83,7 @@ def test_realsr_release_and_precropped_pairs(tmp_path):
     assert sample.size == (512, 512)
     assert np.array_equal(sample.hq, hq[44:556, 256:768])
     assert sample.lq.shape == (128, 128, 3)
-    inside = reduced(sample.hq, 4)[4:-4, 4:-4].astype(int)
+    inside = bicubic_reduced(sample.hq, 4)[4:-4, 4:-4].astype(int)
     assert np.abs(sample.lq[4:-4, 4:-4] - inside).max() <= 1  # both show the same part
     flat = tmp_path / "flat"
     save(flat / "test_HR/a.png", image(512, 512))

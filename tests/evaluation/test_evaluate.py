@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from vosr.cli import main
-from vosr.evaluation.degrading import reduced
+from vosr.evaluation.degrading import bicubic_reduced
 from vosr.evaluation.methods import Interpolation, Method
 
 RNG = np.random.default_rng(5)
@@ -23,7 +23,7 @@ def realsr(tmp_path):
         small = RNG.integers(0, 256, (66, 70, 3), dtype=np.uint8)
         hq = np.asarray(Image.fromarray(small).resize((560, 528), Image.Resampling.BICUBIC))
         Image.fromarray(hq).save(folder / f"Canon_{i:03}_HR.png")
-        Image.fromarray(reduced(hq, 4)).save(folder / f"Canon_{i:03}_LR4.png")
+        Image.fromarray(bicubic_reduced(hq, 4)).save(folder / f"Canon_{i:03}_LR4.png")
     return tmp_path / "RealSR"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vosr.evaluation.benchmark import Benchmark, Sample
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage
 from vosr.evaluation.methods import Interpolation, Model, ResultFolder, Runtime, open_method, open_methods
 
 RUNTIME = Runtime("cpu")
@@ -18,7 +18,7 @@ class Two(Benchmark):
         return ["clean/a", "clean/a_b"]
 
     def load(self, key):
-        return Sample(key, "clean", key, np.zeros((2, 3, 3), np.uint8), (12, 8))
+        return BenchmarkImage(key, "clean", key, np.zeros((2, 3, 3), np.uint8), (12, 8))
 
 
 def save(path, value, size=(12, 8)):
@@ -28,9 +28,9 @@ def save(path, value, size=(12, 8)):
 
 def test_interpolations_are_pillows():
     lq = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
-    result = Interpolation("bicubic").restore(Two(), Sample("a", "", "a", lq, (20, 24)))
+    result = Interpolation("bicubic").restore(Two(), BenchmarkImage("a", "", "a", lq, (20, 24)))
     assert np.array_equal(result, np.asarray(Image.fromarray(lq).resize((20, 24), Image.Resampling.BICUBIC)))
-    nearest = Interpolation("nearest").restore(Two(), Sample("a", "", "a", lq, (20, 24)))
+    nearest = Interpolation("nearest").restore(Two(), BenchmarkImage("a", "", "a", lq, (20, 24)))
     assert np.array_equal(nearest, lq.repeat(4, 0).repeat(4, 1))
 
 

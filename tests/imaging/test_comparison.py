@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vosr.imaging.comparison import CROPS, LONGEST, SIDE, Comparison
+from vosr.imaging.comparison import CROPS, LONGEST, SIDE, BeforeAfter
 from vosr.imaging.photo import Photo
 from vosr.imaging.side_by_side import side_by_side
 
@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 
 
 def compared(photo, pixels, rows=33):
-    comparison = Comparison(photo, (pixels.shape[1], pixels.shape[0]))
+    comparison = BeforeAfter(photo, (pixels.shape[1], pixels.shape[0]))
     strips = (pixels[top : top + rows] for top in range(0, len(pixels), rows))
     assert np.array_equal(np.concatenate(list(comparison.watch(strips))), pixels)
     return comparison.result()
@@ -83,7 +83,7 @@ def test_memory_does_not_grow_with_the_image():
 
     def peak(strips):
         tracemalloc.start()
-        comparison = Comparison(photo, (2000, 40 * strips))
+        comparison = BeforeAfter(photo, (2000, 40 * strips))
         for _ in comparison.watch(strip for _ in range(strips)):
             pass
         comparison.result()

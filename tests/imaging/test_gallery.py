@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from vosr.imaging import gallery
-from vosr.imaging.comparison import Comparison
-from vosr.imaging.gallery import write_comparison, write_pages
+from vosr.imaging.comparison import BeforeAfter
+from vosr.imaging.gallery import write_comparison, write_gallery
 from vosr.imaging.photo import Photo
 from vosr.imaging.writing import write_photo
 
@@ -31,7 +31,7 @@ def compare(out, name, shade=200):
     """A dark input and a bright result."""
     photo, restored = Photo(np.full((60, 80, 3), 40, np.uint8)), np.full((120, 160, 3), shade, np.uint8)
     write_photo(photo, [restored], (160, 120), out / name)
-    comparison = Comparison(photo, (160, 120))
+    comparison = BeforeAfter(photo, (160, 120))
     list(comparison.watch([restored]))
     write_comparison(comparison.result(), out / "comparison" / f"{name}.png")
 
@@ -40,7 +40,7 @@ def compare(out, name, shade=200):
 def folder(tmp_path):
     for name in NAMES:
         compare(tmp_path, name)
-    assert write_pages(tmp_path / "comparison", tmp_path) == tmp_path / "comparison/index.html"
+    assert write_gallery(tmp_path / "comparison", tmp_path) == tmp_path / "comparison/index.html"
     return tmp_path
 
 
@@ -55,7 +55,7 @@ def test_pages_are_turned_over(tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "PER_PAGE", 2)
     for i in range(5):
         compare(tmp_path, f"{i}.png")
-    write_pages(tmp_path / "comparison", tmp_path)
+    write_gallery(tmp_path / "comparison", tmp_path)
     pages = sorted((tmp_path / "comparison").glob("*.html"))
     assert [page.name for page in pages] == ["index.html", "page_2.html", "page_3.html"]
     texts = [page.read_text("utf-8") for page in pages]
@@ -65,7 +65,7 @@ def test_pages_are_turned_over(tmp_path, monkeypatch):
 
 
 def test_no_comparisons_no_pages(tmp_path):
-    assert write_pages(tmp_path, tmp_path) is None
+    assert write_gallery(tmp_path, tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 

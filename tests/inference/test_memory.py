@@ -7,7 +7,7 @@ import torch
 from images import small_dct
 from models import tiny_model
 
-from vosr.inference.memory import GIB, free_memory, make_plan, working_memory
+from vosr.inference.memory import GIB, free_memory, make_plan, memory_budget
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,8 +37,8 @@ def test_less_memory_means_less_at_once():
 def test_free_memory_of_this_machine():
     free = free_memory(torch.device("cpu"))
     assert 2**26 < free < 2**44
-    assert working_memory(torch.device("cpu"), 1.5) == 1.5 * GIB
-    assert working_memory(torch.device("cpu"), None) < free
+    assert memory_budget(torch.device("cpu"), 1.5) == 1.5 * GIB
+    assert memory_budget(torch.device("cpu"), None) < free
 
 
 MEASURE = """

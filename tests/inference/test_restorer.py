@@ -4,8 +4,9 @@ import torch
 from models import tiny_model
 from PIL import Image
 
-from vosr.inference import Settings
-from vosr.inference.restorer import Restorer, pick_device
+from vosr.core.devices import pick_device
+from vosr.inference import Precision, Settings
+from vosr.inference.restorer import Restorer
 
 
 def photo(width=20, height=14, mode="RGB"):
@@ -161,3 +162,40 @@ def test_black_and_white_in_three_channels_stays_so(dtype):
     coloured = image.copy()
     coloured[0, 0, 0] = coloured[0, 0, 0] + 2 * scale if coloured[0, 0, 0] < 100 * scale else 0
     assert np.ptp(restorer(coloured), axis=-1).any()
+
+
+def test_progress_and_seconds_of_one_call():
+    restorer, seen = Restorer(tiny_model()), []
+    restorer(photo(), progress=lambda *of: seen.append(of))
+    assert [stage for stage, _, _ in seen] == sorted(
+        (stage for stage, _, _ in seen), key=["encode", "backbone", "decode"].index
+    )
+    assert ("backbone", 6, 6) in seen
+    assert set(restorer.seconds) == {"encode", "semantics", "backbone", "decode", "colour"}
+    assert all(value >= 0 for value in restorer.seconds.values())
+    count = len(seen)
+    restorer(photo())
+    assert len(seen) == count
+
+
+def test_moved_to_a_device_it_restores_as_before():
+    restorer = Restorer(tiny_model(), precision=Precision("bfloat16"))
+    before = np.asarray(restorer(photo()))
+    assert restorer.to("cpu") is restorer
+    assert restorer.engine.backbone.dtype == torch.bfloat16
+    assert np.array_equal(np.asarray(restorer(photo())), before)
+    with pytest.raises(ValueError, match="cannot be used here"):
+        restorer.to("no_such_device")
+
+
+@pytest.mark.parametrize("change", [lambda x: x * 255, lambda x: x * 2 - 1, lambda x: x * np.nan])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_floating_point_in_another_range_is_refused(change, kind):
+    image = change(np.asarray(photo(), np.float32) / 255)
+    with pytest.raises(ValueError, match=r"hold values in \[0, 1\]; this one has"):
+        Restorer(tiny_model())(kind(image if kind is np.asarray else np.moveaxis(image, -1, 0).copy()))
+
+
+def test_overshoot_of_filters_is_let_through():
+    image = np.asarray(photo(), np.float32) / 255 * 1.2 - 0.1
+    assert Restorer(tiny_model())(image).shape == (56, 80, 3)

@@ -16,7 +16,7 @@ import torch
 import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
-from vosr.checkpoints.training_state import is_complete, read_file, read_shards, whole
+from vosr.checkpoints.training_state import full_tensor, is_complete, read_file, read_shards
 from vosr.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -149,7 +149,7 @@ def checkpoints(folder: Path, run: str = "001") -> dict[str, int]:
 
 def contents(path: Path) -> dict:
     """A training checkpoint of either form, whole."""
-    return read_shards(path, whole) if path.is_dir() else read_file(path)
+    return read_shards(path, full_tensor) if path.is_dir() else read_file(path)
 
 
 def assert_same_weights(first: Path, second: Path) -> None:

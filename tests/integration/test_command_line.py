@@ -18,7 +18,7 @@ from PIL import Image
 
 from data_pipelines import ShardDataModule
 from vosr.cli import main
-from vosr.core.registries import REGISTRIES
+from vosr.core.registry import REGISTRIES
 
 ROOT = Path(__file__).parents[2]
 TEACHER = {

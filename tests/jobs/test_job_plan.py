@@ -10,10 +10,10 @@ from engines import save_noise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vosr.core.shard import Shard
+from vosr.core.shard import JobShard
 from vosr.jobs.job import Done, Skipped
 from vosr.jobs.names import output_names
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 
 
 def touch(folder, *names):
@@ -25,7 +25,7 @@ def touch(folder, *names):
 
 def planned(*sources, output, **options):
     """Outputs relative to the output folder by source name, and the events."""
-    plan, events = Plan(tuple(sources), output, **options), []
+    plan, events = JobPlan(tuple(sources), output, **options), []
     plan.check()
     jobs = list(plan.jobs(events.append))
     assert plan.count() == len(jobs) + sum(event.count for event in events if isinstance(event, Skipped))
@@ -42,6 +42,19 @@ def test_layout_is_mirrored_and_what_is_no_image_is_passed_over(tmp_path):
     assert jobs == {"in/b.JPG": "b.png", "in/a/x.tif": "a/x.png", "in/a/b/y.png": "a/b/y.png"}
     assert list(jobs) == ["in/b.JPG", "in/a/x.tif", "in/a/b/y.png"]
     assert events == []
+
+
+def test_images_that_are_not_read_are_told_once_over_all_shards(tmp_path):
+    touch(tmp_path / "in", "a.png", "b.HEIC", "raw/c.nef", "raw/d.psd", "notes.txt")
+    told = []
+    for part in range(3):
+        plan = JobPlan((tmp_path / "in",), tmp_path / "out", shard=JobShard(part, 3))
+        list(plan.jobs(told.append))
+    assert sorted(event.source.name for event in told) == ["b.HEIC", "c.nef", "d.psd"]
+    with pytest.raises(
+        ValueError, match=r"No images in .*raw; .* It holds 1 \.nef, 1 \.psd \(such as c\.nef\)"
+    ):
+        JobPlan((tmp_path / "in/raw",), tmp_path / "out").check()
 
 
 def test_colliding_names_are_kept_apart_whichever_comes_first(tmp_path):
@@ -102,7 +115,7 @@ def test_what_exists_is_skipped_and_counted(tmp_path):
 def test_an_output_within_the_input_is_not_an_input(tmp_path):
     touch(tmp_path / "in", "a.png")
     touch(tmp_path / "in/out", "a.png", "old.png")
-    plan = Plan((tmp_path / "in",), tmp_path / "in/out", skip_existing=False)
+    plan = JobPlan((tmp_path / "in",), tmp_path / "in/out", skip_existing=False)
     assert [job.source.name for job in plan.jobs(print)] == ["a.png"]
 
 
@@ -121,12 +134,12 @@ def test_shards_share_everything_and_overlap_in_nothing(tmp_path, count):
     touch(tmp_path / "in", *names)
     whole = planned(tmp_path / "in", output=tmp_path / "out")[0]
     parts = [
-        planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(i, count))[0] for i in range(count)
+        planned(tmp_path / "in", output=tmp_path / "out", shard=JobShard(i, count))[0] for i in range(count)
     ]
     assert sorted(name for part in parts for name in part) == sorted(whole)
     assert min(map(len, parts)) > 0.5 * len(names) / count
     halves = [
-        planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(0, count).part(i, 2))[0]
+        planned(tmp_path / "in", output=tmp_path / "out", shard=JobShard(0, count).part(i, 2))[0]
         for i in range(2)
     ]
     assert sorted([*halves[0], *halves[1]]) == sorted(parts[0])
@@ -134,19 +147,21 @@ def test_shards_share_everything_and_overlap_in_nothing(tmp_path, count):
 
 def test_a_shard_does_not_depend_on_what_else_there_is(tmp_path):
     touch(tmp_path / "in", *(f"{i}.png" for i in range(0, 40, 2)))
-    before = planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(1, 3))[0]
+    before = planned(tmp_path / "in", output=tmp_path / "out", shard=JobShard(1, 3))[0]
     touch(tmp_path / "in", *(f"{i}.png" for i in range(40)))
-    assert before.items() <= planned(tmp_path / "in", output=tmp_path / "out", shard=Shard(1, 3))[0].items()
+    assert (
+        before.items() <= planned(tmp_path / "in", output=tmp_path / "out", shard=JobShard(1, 3))[0].items()
+    )
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/2", ""])
 def test_wrong_shards(text):
     with pytest.raises(ValueError, match="i/n"):
-        Shard.parse(text)
+        JobShard.parse(text)
 
 
 def test_shard_text():
-    assert Shard.parse("3/8") == Shard(2, 8)
+    assert JobShard.parse("3/8") == JobShard(2, 8)
 
 
 def test_refusals(tmp_path):
@@ -166,9 +181,9 @@ def test_refusals(tmp_path):
         ([one], "in/b.png/x.png", "is a file; give a folder"),
     ]:
         with pytest.raises(ValueError, match=message):
-            Plan(tuple(sources), tmp_path / output).check()
+            JobPlan(tuple(sources), tmp_path / output).check()
     with pytest.raises(ValueError, match="format must be"):
-        Plan((one,), tmp_path / "out", form="gif").check()
+        JobPlan((one,), tmp_path / "out", form="gif").check()
 
 
 def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
@@ -182,7 +197,7 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refusing)
     events = []
-    jobs = list(Plan((tmp_path / "in",), tmp_path / "out").jobs(events.append))
+    jobs = list(JobPlan((tmp_path / "in",), tmp_path / "out").jobs(events.append))
     assert [job.source.name for job in jobs] == ["a.png", "c.png"]
     assert [isinstance(event, Done) and event.error for event in events] == [
         f"Cannot list {tmp_path / 'in/closed'}: Permission denied."
@@ -207,12 +222,12 @@ def test_results_never_stand_among_the_sources(tmp_path, monkeypatch, sources, o
     touch(tmp_path, "a/1.png", "a/sub/1.png", "b/1.png", "x/a/1.png")
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(ValueError, match="among the images themselves"):
-        Plan(tuple(map(Path, sources)), Path(output), skip_existing=False).check()
+        JobPlan(tuple(map(Path, sources)), Path(output), skip_existing=False).check()
 
 
 def test_an_output_inside_a_source_is_fine(tmp_path):
     touch(tmp_path, "a/1.png", "b/1.png")
-    plan, events = Plan((tmp_path / "a", tmp_path / "b"), tmp_path / "a/out"), []
+    plan, events = JobPlan((tmp_path / "a", tmp_path / "b"), tmp_path / "a/out"), []
     plan.check()
     assert [job.source.parent.name for job in plan.jobs(events.append)] == ["a", "b"]
     assert events == []
@@ -222,10 +237,10 @@ def test_a_single_result_takes_no_photograph_beside_it(tmp_path):
     touch(tmp_path, "a.jpg", "a.png", "b.jpg")
     os.link(tmp_path / "b.jpg", tmp_path / "c.jpg")
     with pytest.raises(ValueError, match="may be a photograph"):
-        Plan((tmp_path / "a.jpg",), tmp_path).check()
-    Plan((tmp_path / "a.jpg",), tmp_path / "a.png").check()  # named by the user
+        JobPlan((tmp_path / "a.jpg",), tmp_path).check()
+    JobPlan((tmp_path / "a.jpg",), tmp_path / "a.png").check()  # named by the user
     with pytest.raises(ValueError, match="would overwrite itself"):
-        Plan((tmp_path / "b.jpg",), tmp_path / "c.jpg").check()
+        JobPlan((tmp_path / "b.jpg",), tmp_path / "c.jpg").check()
 
 
 def test_links_in_the_output_lead_to_no_source(tmp_path):
@@ -241,7 +256,7 @@ def test_links_in_the_output_lead_to_no_source(tmp_path):
 
 def planned_all(tmp_path):
     events = []
-    plan = Plan((tmp_path / "in",), tmp_path / "out", skip_existing=False)
+    plan = JobPlan((tmp_path / "in",), tmp_path / "out", skip_existing=False)
     plan.check()
     return list(plan.jobs(events.append)), events
 
@@ -264,7 +279,7 @@ def test_a_folder_that_vanishes_and_a_link_to_itself_end_nothing(tmp_path):
     touch(tmp_path, "in/a/1.png", "in/b/2.png", "in/c/3.png")
     (tmp_path / "in/a/loop.png").symlink_to("loop.png")
     events, found = [], []
-    for job in Plan((tmp_path / "in",), tmp_path / "out").jobs(events.append):
+    for job in JobPlan((tmp_path / "in",), tmp_path / "out").jobs(events.append):
         found.append(job.source.name)
         if found == ["1.png"]:
             shutil.rmtree(tmp_path / "in/b")

@@ -18,7 +18,7 @@ from vosr.jobs import files
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Job
 from vosr.jobs.names import output_names
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 
 
 def errors_of(events):
@@ -157,7 +157,7 @@ def test_the_longest_names_of_sources_become_names_of_results(tmp_path):
     names = ["a" * 251 + ".png", "e" * 248 + ".tif", "e" * 248 + ".jpg", "ü" * 125 + ".webp", "x.png"]
     for name in names:
         save_noise(tmp_path / "in" / name)
-    plan = Plan((tmp_path / "in",), tmp_path / "out", compare=True)
+    plan = JobPlan((tmp_path / "in",), tmp_path / "out", compare=True)
     jobs = list(plan.jobs(lambda event: None))
     assert all(event.error is None for event in restore_here(jobs))
     results = {path.name for path in (tmp_path / "out").iterdir() if path.is_file()}

@@ -12,14 +12,14 @@ from engines import Doubler, DoublerRecipe, save_noise
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Done
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 
 
 @pytest.fixture
 def work(tmp_path):
     for i in range(12):
         save_noise(tmp_path / f"in/{i}.png", seed=i)
-    return Work(DoublerRecipe(), Plan((tmp_path / "in",), tmp_path / "out"), Writing(), batch_size=2)
+    return Work(DoublerRecipe(), JobPlan((tmp_path / "in",), tmp_path / "out"), Writing(), batch_size=2)
 
 
 def outputs(tmp_path):

@@ -11,7 +11,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vosr.metrics import METRICS
-from vosr.metrics.protocol import eight_bit, luma
+from vosr.metrics.protocol import eight_bit, studio_luma
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,9 @@ def test_equal_images_have_the_best_value(pair):
 
 def test_luma_of_black_white_and_scikit_image(pair):
     corners = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 3, 1, 1)
-    assert (luma(corners) * 255).flatten().tolist() == pytest.approx([16, 235], abs=1e-4)
+    assert (studio_luma(corners) * 255).flatten().tolist() == pytest.approx([16, 235], abs=1e-4)
     expected = rgb2ycbcr(pair[1][0].permute(1, 2, 0).numpy())[..., 0]
-    np.testing.assert_allclose((luma(eight_bit(pair[1])) * 255)[0, 0].numpy(), expected, atol=1e-3)
+    np.testing.assert_allclose((studio_luma(eight_bit(pair[1])) * 255)[0, 0].numpy(), expected, atol=1e-3)
 
 
 def test_values_of_scikit_image(pair):
@@ -67,7 +67,7 @@ def test_values_of_scikit_image(pair):
 
 
 def test_multi_scale_value_of_piq(pair):
-    restored, reference = (luma(eight_bit(image))[..., 4:-4, 4:-4] for image in pair)
+    restored, reference = (studio_luma(eight_bit(image))[..., 4:-4, 4:-4] for image in pair)
     expected = piq.multi_scale_ssim(restored, reference, data_range=1.0).item()
     assert METRICS.build("ms_ssim").measure(*pair).item() == pytest.approx(expected, abs=1e-4)
 

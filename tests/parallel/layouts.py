@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, DistributedSampler
 from vosr.backbones import LightningDiT
 from vosr.guidance import RestorationGuidance
 from vosr.model import Sampling
-from vosr.objectives import RCGM, FlowMatching, Shortcut
+from vosr.objectives import RCGM, Adversary, FlowMatching, LogMSE, Shortcut
+from vosr.objectives.discriminators import PatchDiscriminator
 from vosr.training import DistillationModule, FullySharded, TeacherModule
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.parallel import Parallelism
@@ -49,11 +50,25 @@ def teacher(init_from=None, parallel=DEFAULT):
     )  # fmt: skip
 
 
-def student(folder, objective, parallel=DEFAULT):
+def student(folder, objective, parallel=DEFAULT, **more):
     return DistillationModule(
         folder, RestorationGuidance(), OBJECTIVES[objective](), Dim(), optimizer=optimizer, ema_decay=0.9,
-        teacher_steps=2, parallel=parallel, trust_remote_code=True,
+        teacher_steps=2, parallel=parallel, trust_remote_code=True, **more,
     )  # fmt: skip
+
+
+def adversarial(folder):
+    torch.manual_seed(5 + int(os.environ.get("RANK", "0")))  # rank 0's weights are the ones that count
+    adversary = Adversary(PatchDiscriminator(4, 1), weight=0.1, lr=1e-3)
+    adversary.optimizer.param_groups[0]["eps"] = 1e-4  # as above
+    return student(folder, "rcgm", image_loss=LogMSE(), adversary=adversary)
+
+
+def weights(module):
+    """Whole tensors of what is trained, the discriminator's with it."""
+    adversary = getattr(module, "adversary", None)
+    judge = {} if adversary is None else adversary.training_state()["discriminator"]
+    return whole(module.state_dict()) | whole({f"discriminator.{name}": v for name, v in judge.items()})
 
 
 def whole(state):
@@ -109,13 +124,13 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
             enable_model_summary=False, limit_val_batches=0, use_distributed_sampler=False,
             plugins=[AtomicCheckpointIO()], **options,
         )  # fmt: skip
-        module = {"teacher": teacher, "student": student}[make](*arguments)
+        module = {"teacher": teacher, "student": student, "adversarial": adversarial}[make](*arguments)
         trainer.fit(module, OrderedImages(count=count, batch_size=batch_size), ckpt_path=checkpoint)
         if save is not None:
             trainer.save_checkpoint(save)
         results[task] = {
             "losses": losses.values,
-            "weights": whole(module.state_dict()),
+            "weights": weights(module),
             "step": trainer.global_step,
             "held": sum(local(p).numel() for p in module.backbone.parameters()),
         }

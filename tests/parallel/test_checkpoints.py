@@ -4,7 +4,7 @@ import pytest
 import torch
 from layouts import train
 
-from vosr.checkpoints.training_state import averaged_weights, is_complete, newest, read_shards, whole
+from vosr.checkpoints.training_state import averaged_weights, full_tensor, is_complete, newest, read_shards
 
 FSDP = {"name": "fsdp", "ranks": 2, "batch_size": 2}
 HSDP = {"name": "hsdp", "ranks": 4, "batch_size": 1}
@@ -43,7 +43,7 @@ def test_any_layout_continues(halves, saved, layout, tmp_path):
     assert sorted(folder.rglob("*")) == before
     assert result["step"] == steps
     if three:
-        expected = read_shards(folder / "fsdp.ckpt", whole)["state_dict"]
+        expected = read_shards(folder / "fsdp.ckpt", full_tensor)["state_dict"]
     else:
         expected = undisturbed["weights"]
         assert result["losses"] == pytest.approx(undisturbed["losses"][1:], abs=1e-5)
@@ -53,7 +53,7 @@ def test_any_layout_continues(halves, saved, layout, tmp_path):
 
 def test_both_forms_hold_the_same(halves):
     folder, _, _ = halves
-    sharded = read_shards(folder / "fsdp.ckpt", whole)
+    sharded = read_shards(folder / "fsdp.ckpt", full_tensor)
     single = torch.load(folder / "single.ckpt", weights_only=True)
     assert (folder / "fsdp.ckpt").is_dir()
     assert sharded.keys() == single.keys()

@@ -27,6 +27,7 @@ def trained(trained_teacher, tmp_path_factory):
         "teacher": ("teacher", (trained_teacher,)),
         "rcgm": ("student", (trained_teacher, "rcgm")),
         "shortcut": ("student", (trained_teacher, "shortcut")),
+        "adversarial": ("adversarial", (trained_teacher,)),
     }
     results = {}
 
@@ -45,6 +46,12 @@ def trained(trained_teacher, tmp_path_factory):
 @pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if layout != "single"])
 def test_layouts_agree(trained, layout, task):
     check(trained("single")[task], trained(layout)[task], layout)
+
+
+@pytest.mark.parametrize("layout", ["ddp", "fsdp"])
+def test_a_discriminator_trains_alike_on_ranks(trained, layout):
+    """Not with accumulation: every forward pass moves the estimate of the spectral norm."""
+    check(trained("single")["adversarial"], trained(layout)["adversarial"], layout)
 
 
 def test_checkpointed_and_compiled_shards_agree(trained):

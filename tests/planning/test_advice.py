@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from vosr.planning import DEVICES, Job, Plan, advise
+from vosr.planning import DEVICES, Plan, TrainingJob, advise
 from vosr.planning.devices import GIB
 
 
@@ -23,17 +23,17 @@ def advice(job, device="h100"):
 
 
 def test_nothing_to_change():
-    assert advice(Job(batch_size=4)) == []
+    assert advice(TrainingJob(batch_size=4)) == []
 
 
 def test_checkpointing_is_enough():
-    first, others = advice(Job("ddp", 1, 8, batch_size=100))
+    first, others = advice(TrainingJob("ddp", 1, 8, batch_size=100))
     assert first == "--model.parallel.activation_checkpointing=true: 70.0 GiB, fits"
     assert others == "as it is, it fits b200, mi300x"
 
 
 def test_then_shards_then_smaller_batches():
-    said = advice(Job("ddp", 1, 8, batch_size=640), "a100-40")
+    said = advice(TrainingJob("ddp", 1, 8, batch_size=640), "a100-40")
     assert [line.rsplit(": ", 1)[1] for line in said] == [
         "124.0 GiB, not enough", "71.5 GiB, not enough", "39.5 GiB, not enough", "23.5 GiB, fits",
     ]  # fmt: skip
@@ -44,21 +44,21 @@ def test_then_shards_then_smaller_batches():
 
 
 def test_several_hosts_have_an_overlay_of_their_own():
-    said = advice(Job("ddp", 8, 8, batch_size=640), "a100-40")
+    said = advice(TrainingJob("ddp", 8, 8, batch_size=640), "a100-40")
     assert "--config configs/cluster/fsdp_multinode.yaml: " in said[1]
 
 
 def test_then_more_devices():
-    said = advice(Job("single", batch_size=1, checkpointing=True), "rtx4090")
+    said = advice(TrainingJob("single", batch_size=1, checkpointing=True), "rtx4090")
     assert said[-2] == "--config configs/cluster/fsdp.yaml --nodes 1 --devices 4: 15.1 GiB, fits"
 
 
 @pytest.mark.parametrize(
     ("job", "cure"),
     [
-        (Job("fsdp", 2, 2), "gather=bfloat16"),
-        (Job("ddp", 2, 2), "accumulate_grad_batches"),
-        (Job("fsdp", 2, 2, half_gather=True), "batch_size"),
+        (TrainingJob("fsdp", 2, 2), "gather=bfloat16"),
+        (TrainingJob("ddp", 2, 2), "accumulate_grad_batches"),
+        (TrainingJob("fsdp", 2, 2, half_gather=True), "batch_size"),
     ],
 )
 def test_slow_communication_is_told(job, cure):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from vosr.planning import DEVICES, Job, Plan, find_device
-from vosr.planning.communication import communication, seconds
-from vosr.planning.memory import gathered, memory, working_memory
+from vosr.planning import DEVICES, Plan, TrainingJob, find_device
+from vosr.planning.communication import communication, wire_seconds
+from vosr.planning.memory import gathered_bytes, memory, working_memory
 from vosr.planning.parts import Parts, optimizer_size, size, stored
 from vosr.planning.plan import RESERVE
 from vosr.planning.trace import FORWARD, TARGET, TEACHER, StepTrace
@@ -39,7 +39,7 @@ TRACE = StepTrace(
     forward=[Counter({"activations": 900, "weight copies": 100})],
     backward=[Counter(activations=1100), Counter({"activations": 1000, "gradients": 4 * NUMEL})],
 )
-ONE, DDP, FSDP = Job(), Job("ddp", 1, 4), Job("fsdp", 2, 2)
+ONE, DDP, FSDP = TrainingJob(), TrainingJob("ddp", 1, 4), TrainingJob("fsdp", 2, 2)
 
 
 def test_memory_by_kind_on_one_device():
@@ -64,9 +64,9 @@ def test_ddp_has_buckets_and_fsdp_shards():
 def test_gathered_weights_follow_the_options():
     large = nn.Module()
     large.blocks = nn.ModuleList(nn.Linear(5, 5) for _ in range(10))
-    assert gathered(large, FSDP) == 4 * 2 * 30 + 2 * 4 * 30
-    assert gathered(large, replace(FSDP, half_gather=True)) == 2 * 2 * 30 + 2 * 4 * 30
-    assert gathered(large, replace(FSDP, reshard=False)) == 4 * 300 + 2 * 4 * 30
+    assert gathered_bytes(large, FSDP) == 4 * 2 * 30 + 2 * 4 * 30
+    assert gathered_bytes(large, replace(FSDP, half_gather=True)) == 2 * 2 * 30 + 2 * 4 * 30
+    assert gathered_bytes(large, replace(FSDP, reshard=False)) == 4 * 300 + 2 * 4 * 30
 
 
 def test_half_gathering_needs_no_copies_and_accumulation_keeps_gradients():
@@ -107,8 +107,8 @@ def test_collectives():
 def test_the_slowest_hop_sets_the_time():
     h100 = find_device("h100")
     collectives = communication(PARTS, TRACE, DDP)
-    assert seconds(collectives, DDP, h100) == 6 * NUMEL / 450e9
-    assert seconds(collectives, replace(DDP, nodes=2), h100) == 6 * NUMEL / 50e9
+    assert wire_seconds(collectives, DDP, h100) == 6 * NUMEL / 450e9
+    assert wire_seconds(collectives, replace(DDP, nodes=2), h100) == 6 * NUMEL / 50e9
 
 
 def test_replicas_of_one_host_gather_within_it():
@@ -119,12 +119,12 @@ def test_replicas_of_one_host_gather_within_it():
     assert [c.sent for c in gathered] == [c.payload // 2 for c in whole]
     assert (reduced.name, reduced.payload, reduced.sent) == ("all-reduce", 2 * NUMEL, 2 * NUMEL)
     inside, between = sum(c.sent for c in gathered) / 450e9, 2 * NUMEL / 50e9
-    assert seconds([*gathered, reduced], hosts, h100) == pytest.approx(inside + between)
-    assert seconds(whole, FSDP, h100) == pytest.approx(sum(c.sent for c in whole) / 50e9)
+    assert wire_seconds([*gathered, reduced], hosts, h100) == pytest.approx(inside + between)
+    assert wire_seconds(whole, FSDP, h100) == pytest.approx(sum(c.sent for c in whole) / 50e9)
 
 
 def test_time_and_fit():
-    job, h100 = Job(max_steps=86_400, batch_size=3), DEVICES["h100"]
+    job, h100 = TrainingJob(max_steps=86_400, batch_size=3), DEVICES["h100"]
     plan = Plan(job, h100, {}, {"weights": 100}, [], compute=2.0, wire=0.5)
     assert (plan.step, plan.days) == (2.0, 2.0)
     assert replace(plan, wire=3.0).days == 3.0
@@ -135,10 +135,10 @@ def test_time_and_fit():
 
 
 def test_global_batch():
-    assert Job("ddp", 2, 4, batch_size=3, accumulate=5).global_batch == 120
+    assert TrainingJob("ddp", 2, 4, batch_size=3, accumulate=5).global_batch == 120
 
 
 @pytest.mark.parametrize("shape", [(5,), (64, 3), (130, 2), ()])
 def test_shards_are_padded_to_the_first(shape):
-    (shard,) = stored([nn.Parameter(torch.empty(shape, device="meta"))], Job("fsdp", 8, 8))
+    (shard,) = stored([nn.Parameter(torch.empty(shape, device="meta"))], TrainingJob("fsdp", 8, 8))
     assert shard.shape[0] == -(-(shape or (1,))[0] // 64)

@@ -9,7 +9,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from vosr.cli.plan import PlanCLI
-from vosr.planning import Job
+from vosr.planning import TrainingJob
 from vosr.planning.parts import optimizer_size, parts_of, size, stored
 from vosr.training.parallel import Parallelism, parallelise
 
@@ -40,7 +40,7 @@ def test_every_rank_holds_a_64th_and_the_plan_says_so(mesh, module):
     held = sum(shard.numel() for shard in local)
     assert numel / RANKS <= held < 1.002 * numel / RANKS
 
-    job = Job("fsdp", 8, 8)
+    job = TrainingJob("fsdp", 8, 8)
     planned = stored(parts_of(module).backbone.parameters(), job)
     assert [tuple(p.shape) for p in planned] == [tuple(shard.shape) for shard in local]
     assert size(planned) == 4 * held

@@ -62,7 +62,7 @@ def counted(module):
     hq = torch.rand(BATCH, 3, 16, 16)
     random = StepRandom(0, 0, ["a", "b"], torch.device("cpu"))
     with FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION) as counter:
-        data, condition = module.encoded(hq, hq, random)
+        data, condition = module.frozen_pass(hq, hq, random)
         module.objective_loss(hq, data, condition, random).total.backward()
     return counter.get_total_flops()
 

@@ -245,7 +245,9 @@ def test_other_frozen_weights_are_told(tmp_path, caplog, monkeypatch):
     card = load_model(folder, trust_remote_code=True).card
     assert set(card.frozen) == {"autoencoder", "encoder"}
     assert "results differ" not in caplog.text
-    monkeypatch.setattr("vosr.core.weights.torch.manual_seed", lambda _: None)  # other random weights
+    monkeypatch.setattr(
+        "vosr.core.weights.initialise.torch.manual_seed", lambda _: None
+    )  # other random weights
     torch.manual_seed(5)
     load_model(folder, trust_remote_code=True)
     assert f"weights of the encoder are not those that {folder} was trained with" in caplog.text

@@ -11,10 +11,10 @@ from films import RATE, images, read_film, write_film
 
 from vosr.cli import main
 from vosr.inference import Settings
-from vosr.jobs.video import Encoding, restore_film
+from vosr.jobs.video import VideoEncoding, restore_film
 from vosr.jobs.video.times import Times
 
-LOSSLESS = Encoding(crf=0)
+LOSSLESS = VideoEncoding(crf=0)
 
 
 class Doubling:

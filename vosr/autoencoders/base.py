@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.core.types import RandomSource
 
 
@@ -13,6 +13,7 @@ class Autoencoder(Component, nn.Module, ABC):
 
     Attributes:
         latent_channels: C.
+        image_channels: of the images; restoration takes RGB.
         factor: pixels per latent cell along each axis (h = H / factor).
         context: latent cells from a border within which a piece cut out of an image comes out clearly different than
             inside the whole; 0 where cells are independent. Tiles overlap by three times as many.
@@ -20,6 +21,7 @@ class Autoencoder(Component, nn.Module, ABC):
     """
 
     latent_channels: int
+    image_channels: int = 3
     factor: int
     context: int = 8
     working_bytes: int = 4000

@@ -30,3 +30,14 @@ def _noise(like: Tensor, generator: RandomSource | None) -> Tensor:
         return torch.cat([_noise(one, stream) for one, stream in zip(like.split(1), generator, strict=True)])
     device = like.device if generator is None else generator.device
     return torch.randn(like.shape, generator=generator, device=device, dtype=like.dtype).to(like.device)
+
+
+def kl_divergence(moments: Tensor) -> Tensor:
+    """Divergence of the posterior from a standard normal distribution in nats per latent value, a scalar.
+
+    Args:
+        moments: means, then log variances along the channels, (B, 2C, h, w).
+    """
+    mean, log_variance = moments.float().chunk(2, dim=1)
+    log_variance = log_variance.clamp(-30, 20)
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vosr.autoencoders.base import Autoencoder
+from vosr.autoencoders.light_decoder import LightlyDecoded
 from vosr.autoencoders.posterior import draw_latent
 from vosr.autoencoders.qwen_layers import QwenNetwork
 from vosr.core.frozen import FrozenModule
@@ -32,6 +32,7 @@ QWEN_VAE = Weights(
     ),
     own=("diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"),
     companions=("config.json",),
+    licence="Apache-2.0",
 )
 
 _CONFIG: dict[str, Any] = {
@@ -50,7 +51,7 @@ _CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-class QwenVAE(FrozenModule, Autoencoder):
+class QwenVAE(FrozenModule, LightlyDecoded):
     """Qwen-Image VAE for single images: 16 channels, factor 8; the released 1.4B models' autoencoder.
 
     Latents are (z - mean) / std per channel. A ``config.json`` beside the weights gives the sizes, the means
@@ -59,6 +60,7 @@ class QwenVAE(FrozenModule, Autoencoder):
     Args:
         weights: file, folder or hub id of the 2-D VAE or of the published 3-D one; by default it is looked up
             and then downloaded.
+        light_decoder: file, folder or run of a light decoder to decode with; by default the VAE's own decoder decodes.
         pretrained: whether to load weights at all; false gives fixed random ones.
         overrides: replaces sizes of the published model: base_dim, z_dim, dim_mult, num_res_blocks,
             latents_mean, latents_std.
@@ -75,11 +77,13 @@ class QwenVAE(FrozenModule, Autoencoder):
     def __init__(
         self,
         weights: str | None = None,
+        light_decoder: str | None = None,
         pretrained: bool = True,
         overrides: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        path = QWEN_VAE.locate(weights) if pretrained and not on_meta() else None
+        load = pretrained and not on_meta()
+        path = QWEN_VAE.locate(weights) if load else None
         config = _read_config(path) | (overrides or {})
         _check(config)
         self.latent_channels = int(config["z_dim"])
@@ -93,14 +97,24 @@ class QwenVAE(FrozenModule, Autoencoder):
         for name in ("mean", "std"):
             values = torch.tensor(config[f"latents_{name}"], dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
+        self.decoder_widths = tuple(config["base_dim"] * times for times in config["dim_mult"])
+        if light_decoder is not None:
+            self.lighten(light_decoder, load)
+            del self.network.decoder, self.network.post_quant_conv
         self.freeze()
 
     def encode(self, image: Tensor, sample: bool = False, generator: RandomSource | None = None) -> Tensor:
         latent = draw_latent(self.network.encode(image), sample, generator)
         return (latent - self.mean) / self.std
 
-    def decode(self, latent: Tensor) -> Tensor:
-        return self.network.decode(latent * self.std + self.mean)
+    def unscaled(self, latent: Tensor) -> Tensor:
+        return latent * self.std + self.mean
+
+    def decode_unscaled(self, latent: Tensor) -> Tensor:
+        return self.network.decode(latent)
+
+    def up_blocks(self) -> list[nn.Module]:
+        return list(self.network.decoder.up_blocks)
 
 
 def drop_time(state: State) -> State:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.core.types import Condition, PreparedSemantics
 
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vosr.backbones.base import Backbone
+from vosr.backbones.cell_pattern import without_cell_pattern
 from vosr.backbones.layers import TimeEmbedder, small_linears
 from vosr.backbones.precondition import network_input, network_velocity
 from vosr.core.types import PreparedSemantics
@@ -34,9 +35,11 @@ class ConvUNet(Backbone):
         blocks: blocks of each level: shared out before and after the coarser levels, the last level has them in a row.
         end_time: build the embedder of the end time r.
         residual_std: std of the clean latent's difference to the LQ latent.
+        pixel_factor: of latents that are unshuffled pixels, the factor of the unshuffling: the residual then keeps no
+            pattern that all cells share (:mod:`vosr.backbones.cell_pattern`). 0 for other latents.
 
     Raises:
-        ValueError: no level, or as many counts as widths are not given.
+        ValueError: no level, or as many counts as widths are not given; ``pixel_factor`` does not fit the latents.
     """
 
     def __init__(
@@ -47,13 +50,20 @@ class ConvUNet(Backbone):
         blocks: tuple[int, ...] = (8, 6),
         end_time: bool = False,
         residual_std: float = 0.25,
+        pixel_factor: int = 0,
     ) -> None:
         super().__init__()
         if not widths or len(widths) != len(blocks) or min(*widths, *blocks) < 1:
             raise ValueError(
                 f"widths and blocks must be one positive number a level, not {widths} and {blocks}."
             )
+        if pixel_factor and latent_channels % pixel_factor**2:
+            raise ValueError(
+                f"pixel_factor {pixel_factor} needs latents of unshuffled pixels, {pixel_factor**2} channels a colour, "
+                f"not {latent_channels} channels; leave it 0 for other autoencoders."
+            )
         self.latent_channels = latent_channels
+        self.pixel_factor = pixel_factor
         self.patch_size = 2 ** (len(widths) - 1)
         self.end_time = end_time
         self.width = widths[0]
@@ -122,6 +132,10 @@ class ConvUNet(Backbone):
                 skips.append(y)
                 y = self.down[level](y)
         out = self.tail(y)
+        if self.pixel_factor:
+            lq = x[:, : self.latent_channels]
+            period = self.pixel_factor * self.patch_size
+            out = without_cell_pattern(out, lq, self.residual_std, self.pixel_factor, period)
         return network_velocity(x, t, out, self.residual_std)
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:

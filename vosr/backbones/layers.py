@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vosr.backbones.norms import EPS, modulated_norm, rms_norm, rotated_norm
-from vosr.backbones.semantics import Constant, Context, KeysValues, Tokens, samples
+from vosr.backbones.semantics import Constant, Context, KeysValues, Tokens, sample_count
 
 
 def small_linears(module: nn.Module, std: float) -> None:
@@ -85,7 +85,7 @@ class CrossAttention(nn.Module):
         """``x`` (B, N, D) plus what it attends to, by consecutive segments of the batch."""
         if len(contexts) == 1:
             return self._added(x, contexts[0])
-        parts = x.split([samples(context) for context in contexts])
+        parts = x.split([sample_count(context) for context in contexts])
         return torch.cat([self._added(part, context) for part, context in zip(parts, contexts)])
 
     def context(self, z: Tokens) -> KeysValues | Constant:

@@ -74,7 +74,7 @@ def without_copies(semantics: Tensor) -> Tokens:
     return Tokens(semantics)
 
 
-def samples(context: Context) -> int:
+def sample_count(context: Context) -> int:
     """Samples of the batch that a context is of."""
     return len(context[0]) * context.copies
 

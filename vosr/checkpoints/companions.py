@@ -1,5 +1,6 @@
 """The pretrained parts that a released checkpoint needs beside itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, cast
 
@@ -11,6 +12,12 @@ from vosr.checkpoints.released_args import ENC_TYPES, ReleasedArgs
 from vosr.core.weights import MissingWeightsError, Weights, on_meta
 from vosr.encoders import ENCODERS, Encoder
 from vosr.encoders.dinov2 import DINOv2
+
+
+def companions_of(ae_type: Literal["sd2", "qwen"], size: Literal["b", "l", "g"]) -> dict[str, Weights]:
+    """Pretrained files of an autoencoder and of DINOv2 in a size."""
+    autoencoder = {"vae": QWEN_VAE} if ae_type == "qwen" else {"vae": SD2_VAE, "light_decoder": LIGHT_DECODER}
+    return {**autoencoder, "encoder": DINOv2.spec(size).weights}
 
 
 def build_companions(
@@ -27,12 +34,9 @@ def build_companions(
         MissingWeightsError: lists everything that is missing, where to get it and where to put it.
     """
     size = cast(Literal["b", "l", "g"], args.enc_type.removeprefix("dinov2"))
-    needed = {"encoder": DINOv2.spec(size).weights}
-    needed |= (
-        {"vae": QWEN_VAE} if args.ae_type == "qwen" else {"vae": SD2_VAE, "light_decoder": LIGHT_DECODER}
-    )
+    needed = companions_of(args.ae_type, size)
     places = [*([place] if place else []), folder, folder.parent]
-    found = dict.fromkeys(needed) if on_meta() else _locate(needed, places, folder)
+    found = dict.fromkeys(needed) if on_meta() else locate_all(needed, folder.name, places)
     last = args.layer == ENC_TYPES[args.enc_type][1] - 1
     encoder = ENCODERS.build(
         "dinov2",
@@ -46,19 +50,36 @@ def build_companions(
     return AUTOENCODERS.build(args.ae_type, weights=found["vae"], **light), encoder
 
 
-def _locate(needed: dict[str, Weights], folders: list[Path], home: Path) -> dict[str, str | None]:
+def locate_all(needed: Mapping[str, Weights], name: str, places: list[Path]) -> dict[str, str | None]:
+    """Where each file of a model is on this machine, downloaded if need be.
+
+    Args:
+        needed: the files by part.
+        name: of the model, for the message.
+        places: folders to look in before the folder of weights.
+
+    Raises:
+        MissingWeightsError: one message for everything that is not to be had.
+    """
     found: dict[str, str | None] = {}
-    missing: list[Weights] = []
-    for name, weights in needed.items():
-        path = next((path for place in folders if (path := weights.beside(place))), None)
+    missing: list[tuple[Weights, str]] = []
+    for part, weights in needed.items():
+        path = next((path for place in places if (path := weights.beside(place))), None)
         try:
-            found[name] = str(path or weights.locate())
-        except MissingWeightsError:
-            missing.append(weights)
+            found[part] = str(path or weights.locate())
+        except MissingWeightsError as error:
+            missing.append((weights, error.why))
     if missing:
-        lines = "; ".join(
-            f"{w.title} ({w.file} of https://huggingface.co/{w.repo}, to be put at {home.parent / w.shared[0]})"
-            for w in missing
-        )
-        raise MissingWeightsError(f"{home.name} also needs: {lines}.")
+        raise MissingWeightsError(_message(name, missing))
     return found
+
+
+def _message(name: str, missing: list[tuple[Weights, str]]) -> str:
+    reasons = list(dict.fromkeys(why for _, why in missing))
+    shared = f" ({reasons[0]})" if len(reasons) == 1 else ""
+    lines = "; ".join(
+        f"{weights.title}: {weights.file} of https://huggingface.co/{weights.repo}, to be put at {weights.target()}"
+        + ("" if shared else f" ({why})")
+        for weights, why in missing
+    )
+    return f"{name} needs what is not on this machine{shared}: {lines}."

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from vosr.checkpoints.fidelity import blended
+from vosr.checkpoints import places
+from vosr.checkpoints.fidelity import FAITHFUL, blended
 from vosr.checkpoints.record import FORMAT, built, explained, read_record
 from vosr.core.files.atomic import write_atomically
-from vosr.core.registries import describe, rebuild
+from vosr.core.registry import describe, rebuild
 from vosr.core.weights import State, check_fit, empty_module, load_strictly, on_meta, read_tensors
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
@@ -24,21 +25,35 @@ log = logging.getLogger(__name__)
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def save_model(model: RestorationModel, folder: Path, dtype: torch.dtype | None = None) -> None:
-    """Write ``model`` to ``folder``; each file appears complete or not at all.
+def save_model(
+    model: RestorationModel, folder: Path, dtype: torch.dtype | None = None, portable: bool = False
+) -> None:
+    """Write ``model`` to ``folder``, with both ends where it has two; each file appears complete or not at all.
 
     Args:
         model: to be written.
         folder: made if absent; older files of the same names are replaced.
         dtype: of the stored weights; None keeps them as they are.
+        portable: whether files of weights that frozen parts were given by path are copied into the folder; else the
+            record names them where they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.detach().to("cpu", dtype).contiguous() for k, v in model.backbone.state_dict().items()}
-    write_atomically(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"format": FORMAT}))
-    save_record(model, folder)
+    _write_weights(model.backbone.state_dict(), folder / WEIGHTS, dtype)
+    if model.faithful is None:
+        (folder / FAITHFUL).unlink(missing_ok=True)
+    else:
+        faithful = read_tensors(model.faithful)
+        check_fit(model.backbone, faithful, model.faithful)
+        _write_weights(faithful, folder / FAITHFUL, dtype)
+    save_record(model, folder, portable)
 
 
-def save_record(model: RestorationModel, folder: Path) -> None:
+def _write_weights(state: State, path: Path, dtype: torch.dtype | None) -> None:
+    weights = {name: value.detach().to("cpu", dtype).contiguous() for name, value in state.items()}
+    write_atomically(path, lambda temporary: save_file(weights, temporary, metadata={"format": FORMAT}))
+
+
+def save_record(model: RestorationModel, folder: Path, portable: bool = False) -> None:
     """Write everything but the weights; enough for :func:`load_folder` under ``torch.device("meta")``."""
     record = {
         "format": FORMAT,
@@ -49,7 +64,14 @@ def save_record(model: RestorationModel, folder: Path) -> None:
         "sampling": asdict(model.sampling),
         "card": asdict(model.card),
     }
+    leads_out = False
+    if portable:
+        places.gather(record, folder)
+    else:
+        leads_out = places.spell_out(record)
     write_atomically(folder / CONFIG, lambda path: path.write_text(json.dumps(record, indent=2) + "\n"))
+    if leads_out:
+        places.remember(folder / CONFIG)
 
 
 def names_code(model: RestorationModel) -> bool:
@@ -70,7 +92,8 @@ def load_folder(
     Args:
         folder: to be read.
         dtype: of the backbone's weights; None keeps what the file has.
-        trust_remote_code: whether ``config.json`` may name classes by dotted paths, which are imported.
+        trust_remote_code: whether ``config.json`` may name classes by dotted paths, which are imported, and files
+            outside its folder that this user has not named.
         checkpoints: whether the weights of a folder that has none are taken from the newest training checkpoint
             beside it, which must be one's own.
         fidelity: of models with two ends, see :func:`vosr.checkpoints.fidelity.blended`; None takes the weights of
@@ -83,6 +106,7 @@ def load_folder(
     """
     path = folder / CONFIG
     record = read_record(path)
+    places.confine(record, path, trust_remote_code)
     state, source = ({}, path) if on_meta() else _weights(folder, checkpoints)
     with explained(path):
         depth = record["backbone"]["args"].get("depth")
@@ -104,6 +128,8 @@ def load_folder(
             built(path, "sampling", Sampling, record.get("sampling")),
             built(path, "card", ModelCard, record.get("card")),
         )
+    if fidelity is None and (folder / FAITHFUL).is_file():
+        model.faithful = folder / FAITHFUL
     _compare_frozen(model, path)
     return model.eval()
 

@@ -18,7 +18,7 @@ from vosr.checkpoints.companions import build_companions
 from vosr.checkpoints.record import explained
 from vosr.checkpoints.released_args import ENC_TYPES, FILE, ReleasedArgs, read_args
 from vosr.core.files.atomic import write_atomically
-from vosr.core.weights import State, Weights, empty_module, load_strictly, read_tensors
+from vosr.core.weights import State, empty_module, load_strictly, read_tensors
 from vosr.encoders.dinov2 import DINOv2
 from vosr.guidance import RestorationGuidance
 from vosr.model import ModelCard, RestorationModel, Sampling
@@ -26,7 +26,6 @@ from vosr.model.conditioner import Conditioner
 
 log = logging.getLogger(__name__)
 
-REPO = "CSWRY/VOSR"
 FACTOR = 8
 CHANNELS = {"sd2": 4, "qwen": 16}
 AVERAGED = tuple(f"{place}ema_model.safetensors" for place in ("checkpoints/", "clean_weights/", ""))
@@ -39,22 +38,6 @@ _ROPE = "feat_rope."
 def is_released(folder: Path) -> bool:
     """Whether ``folder`` is in the released layout."""
     return (folder / FILE).is_file()
-
-
-def download(name: str) -> Path:
-    """Folder of a released model on the hub, "CSWRY/VOSR/VOSR_0.5B_os"; from the hub's cache where it is there.
-
-    Raises:
-        MissingWeightsError: not to be had; says what to download and where to put it.
-    """
-    owner, repo, subfolder = name.split("/", 2)
-
-    def locate(file: str) -> Path:
-        path = f"{subfolder}/{file}"
-        return Weights(f"{subfolder} {Path(file).name}", f"{owner}/{repo}", path, (path,), (path,)).locate()
-
-    locate(AVERAGED[0])
-    return locate(FILE).parent
 
 
 def load_released(

@@ -59,7 +59,7 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it names {module}.{name}, which no index holds") from None
 
 
-def read_index(folder: Path) -> Metadata:
+def read_weight_index(folder: Path) -> Metadata:
     """The index of ``folder``.
 
     Raises:
@@ -97,7 +97,7 @@ def check_parts(folder: Path) -> None:
         ValueError: a file is too short, or the index is none.
     """
     ends: dict[str, int] = {}
-    for place in (read_index(folder).storage_data or {}).values():
+    for place in (read_weight_index(folder).storage_data or {}).values():
         ends[place.relative_path] = max(ends.get(place.relative_path, 0), place.offset + place.length)
     for name, end in ends.items():
         if (folder / name).stat().st_size < end:
@@ -105,10 +105,10 @@ def check_parts(folder: Path) -> None:
 
 
 class SafeReader(FileSystemReader):
-    """torch's reader of checkpoints, with :func:`read_index` for the index."""
+    """torch's reader of checkpoints, with :func:`read_weight_index` for the index."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        found = read_index(Path(self.path))
+        found = read_weight_index(Path(self.path))
         about = found.storage_meta or StorageMeta()
         about.load_id = self.load_id
         found.storage_meta = about

@@ -24,7 +24,7 @@ from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.checkpoint.storage import WriteResult
 from torch.futures import Future
 
-from vosr.checkpoints.shard_index import INDEX, SafeReader, check_parts, read_index
+from vosr.checkpoints.shard_index import INDEX, SafeReader, check_parts, read_weight_index
 from vosr.core.files.shown import reason
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def read_file(path: Path, mapped: bool = False) -> dict[str, Any]:
     return checkpoint
 
 
-def write_shards(checkpoint: dict[str, Any], folder: Path) -> None:
+def write_sharded(checkpoint: dict[str, Any], folder: Path) -> None:
     """Write a checkpoint into an empty folder; every rank calls this with its own shards.
 
     Args:
@@ -180,7 +180,7 @@ def _split(checkpoint: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any
 
 
 def read_shards(folder: Path, memory: Memory, together: bool = False) -> dict[str, Any]:
-    """Read what :func:`write_shards` wrote.
+    """Read what :func:`write_sharded` wrote.
 
     Args:
         folder: to be read.
@@ -191,7 +191,7 @@ def read_shards(folder: Path, memory: Memory, together: bool = False) -> dict[st
         The checkpoint, with the tensors that ``memory`` gave.
     """
     record = read_file(folder / PLAIN)
-    stored = read_index(folder).state_dict_metadata
+    stored = read_weight_index(folder).state_dict_metadata
     tensors: dict[str, Tensor] = {}
     for name, keys in record["paths"].items():
         about: Any = stored[name]
@@ -205,7 +205,7 @@ def read_shards(folder: Path, memory: Memory, together: bool = False) -> dict[st
     return checkpoint
 
 
-def whole(keys: Keys, size: torch.Size, dtype: torch.dtype) -> Tensor:
+def full_tensor(keys: Keys, size: torch.Size, dtype: torch.dtype) -> Tensor:
     """Memory for a whole tensor."""
     return torch.empty(size, dtype=dtype)
 
@@ -214,7 +214,7 @@ def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
     """Whole averaged weights of a training checkpoint of either form."""
 
     def average_alone(keys: Keys, size: torch.Size, dtype: torch.dtype) -> Tensor | None:
-        return whole(keys, size, dtype) if str(keys[1]).startswith("average.") else None
+        return full_tensor(keys, size, dtype) if str(keys[1]).startswith("average.") else None
 
     read = (
         read_shards(checkpoint, average_alone) if checkpoint.is_dir() else read_file(checkpoint, mapped=True)

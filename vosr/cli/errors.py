@@ -100,7 +100,7 @@ def _no_class(name: str, keys: set[str]) -> str:
 
 
 def _wrong_base(path: str, base: str) -> str:
-    from vosr.core.registries import REGISTRIES
+    from vosr.core.registry import REGISTRIES
 
     fitting = [
         name
@@ -113,7 +113,7 @@ def _wrong_base(path: str, base: str) -> str:
 
 
 def _component_keys() -> set[str]:
-    from vosr.core.registries import REGISTRIES
+    from vosr.core.registry import REGISTRIES
 
     classes = [cls for registry in REGISTRIES.values() for _, cls in registry]
     return {name for cls in classes for name in inspect.signature(cls.__init__).parameters} - {"self"}

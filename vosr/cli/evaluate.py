@@ -14,8 +14,9 @@ from rich.table import Table
 from vosr.cli.engine import add_trust_argument
 from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
+from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
-from vosr.core.shard import Shard
+from vosr.core.shard import JobShard
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
@@ -26,7 +27,6 @@ from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
-from vosr.inference.restorer import pick_device
 
 _EVERY = 30.0
 """Seconds between lines where there is no terminal for a bar."""
@@ -74,7 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Measure what is not measured yet and write the report; status 1 if some samples could not be read."""
-    shard = Shard.given(options.shard)
+    shard = JobShard.given(options.shard)
     device = pick_device(_of_rank(options.device))
     runtime = Runtime(str(device), options.dtype, options.companions, options.seed, options.trust_remote_code)
     methods, benchmarks = open_methods(options.model, runtime), open_benchmarks(options.data)

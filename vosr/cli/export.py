@@ -7,13 +7,13 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from vosr.checkpoints import load_model, save_model, save_released
-from vosr.checkpoints.model_card import model_card
+from vosr.checkpoints.fidelity import FAITHFUL
+from vosr.checkpoints.find import spelled
+from vosr.checkpoints.model_card import write_card
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
-from vosr.checkpoints.open import spelled
 from vosr.checkpoints.released import describe_released
 from vosr.cli.engine import add_trust_argument
 from vosr.core.console import PlainConsole
-from vosr.core.files.atomic import write_atomically
 from vosr.core.files.lock import locked
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -36,6 +36,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
+    parser.add_argument(
+        "--license", type=str | None, help="Of the weights, for the model card; yours to name."
+    )
+    parser.add_argument(
+        "--push", type=str | None, help="Hub repository (owner/name) to publish the folder in."
+    )
 
 
 def run(options: Namespace) -> int:
@@ -50,14 +56,20 @@ def run(options: Namespace) -> int:
         describe_released(model)  # refuses what the layout has no word for
     output.mkdir(parents=True, exist_ok=True)
     with locked(output):
-        for name in (WEIGHTS, CONFIG, "README.md"):  # an export that was killed leaves these behind
+        for name in (WEIGHTS, FAITHFUL, CONFIG, "README.md"):  # an export that was killed leaves these behind
             for leftover in output.glob(f".{name}.*.tmp"):
                 leftover.unlink(missing_ok=True)
-        (save_released if options.layout == "vosr" else save_model)(model, output, dtype)
-        text = model_card(model, Path(options.model).name, output.resolve().name)
-        write_atomically(output / "README.md", lambda path: path.write_text(text))
+        if options.layout == "vosr":
+            save_released(model, output, dtype)
+        else:
+            save_model(model, output, dtype, portable=True)
+        write_card(model, output, options.model, options.push or output.resolve().name, options.license)
     size = sum(path.stat().st_size for path in output.rglob("*.safetensors")) / 1e6
     PlainConsole().print(f"Exported {options.model} ({size:.1f} MB) to {output}")
+    if options.push is not None:
+        from vosr.checkpoints.published import push_folder  # an HTTP client
+
+        PlainConsole().print(f"Published: {push_folder(output, options.push)}")
     PlainConsole().print(f"Next: python main.py restore PHOTO -o restored --model {spelled(output)}")
     return 0
 

@@ -3,7 +3,9 @@
 from rich.console import Console
 from rich.table import Table
 
-from vosr.core.registries import REGISTRIES
+from vosr.core.arguments import arguments_of
+from vosr.core.console import PlainConsole
+from vosr.core.registry import REGISTRIES
 
 EVERYTHING = "--help_all"
 """Option that lists every key, instead of the first page."""
@@ -14,7 +16,8 @@ OFTEN = {
     "--data.train=SOURCE": "shards (paths, braces, URLs), or synthetic",
     "--data.batch_size=N": "images per device",
     "--data.crop_size=N": "pixels",
-    "--trainer.max_steps=N": "a scheduler's total_steps does not follow by itself",
+    "--model.optimizer.lr=RATE": "the peak of the schedule",
+    "--trainer.max_steps=N": "the schedule follows",
     "--trainer.devices=N": "per host",
     "--trainer.precision=P": "32-true, bf16-mixed",
     "--name=NAME --runs=FOLDER": "the run folder is FOLDER/NAME/001, 002, …",
@@ -42,10 +45,34 @@ def show_guide(command: str, description: str) -> None:
     _list(console, "Keys that are often set", OFTEN)
     closer = {
         "--print_config": "every key with its value, as the configs and keys before it make them",
-        "--model.KIND.help=NAME": "arguments of a component, after a --config; python main.py components tells more",
+        "--model.KIND.help=NAME": "arguments of a component, as python main.py components NAME",
         EVERYTHING: "every key with its type",
     }
     _list(console, "A closer look", closer)
+
+
+def show_module_keys() -> None:
+    """Print the keys of the classes that a config names, which the parser's own list leaves out."""
+    from data_pipelines import ShardDataModule
+    from vosr.training import DistillationModule, TeacherModule
+
+    console = PlainConsole()
+    for key, cls in (("model", TeacherModule), ("model", DistillationModule), ("data", ShardDataModule)):
+        console.print(f"Keys of {cls.__name__} (--{key}={cls.__name__})")
+        for argument in arguments_of(cls):
+            console.print(f"  --{key}.{argument.name}={argument.value}   ({argument.type})")
+            console.print(f"      {argument.text}")
+        console.print()
+
+
+def asked_component(arguments: list[str]) -> tuple[str, str] | None:
+    """Kind and name of ``--model.KIND.help=NAME`` or ``--model.KIND.help NAME``; the name may be left out."""
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        flag, equals, value = argument.partition("=")
+        kind = flag.removeprefix("--model.").removesuffix(".help")
+        if flag == f"--model.{kind}.help" and kind in REGISTRIES:
+            return kind, value if equals or following.startswith("-") else following
+    return None
 
 
 def _components() -> dict[str, str]:

@@ -42,6 +42,8 @@ OTHERS = {
     ),
     "ablate": ("vosr.cli.ablate", "Train the variants of a grid and compare them on benchmarks."),
     "demo": ("vosr.cli.demo", "Serve a page that restores photographs, for browsers and scripts."),
+    "models": ("vosr.cli.models", "List the models there are, what they need and where it lies."),
+    "download": ("vosr.cli.download", "Fetch a released or published model with all it needs."),
     "export": (
         "vosr.cli.export",
         "Write a run's averaged weights as a model folder, ours or the released layout.",
@@ -66,8 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         warnings.filterwarnings("ignore", message=noise)
     try:
         if command in TRAINING | PLAN:
-            if {"-h", "--help"} & set(rest):
-                return _guide(command)
+            if _helped(command, rest):
+                return 0
             rest = _checked(rest)
         if command in TRAINING:
             return _train([command, *rest])
@@ -106,20 +108,29 @@ def _said(error: Exception) -> str:
     return str(error)
 
 
-def _guide(command: str) -> int:
-    from vosr.cli.guide import show_guide
+def _helped(command: str, arguments: list[str]) -> bool:
+    """Whether the first page of help or ``--model.KIND.help=NAME`` was asked for, which is then printed."""
+    from vosr.cli.components import tell
+    from vosr.cli.guide import asked_component, show_guide
 
-    show_guide(command, (TRAINING | PLAN)[command])
-    return 0
+    if {"-h", "--help"} & set(arguments):
+        show_guide(command, (TRAINING | PLAN)[command])
+        return True
+    asked = asked_component(arguments)
+    if asked is not None:
+        tell(*asked)
+    return asked is not None
 
 
 def _checked(arguments: list[str]) -> list[str]:
     """Arguments whose config files can be read, with the parser's own word for the list of all keys."""
     from vosr.cli.configs import check_configs, named_configs
-    from vosr.cli.guide import EVERYTHING
+    from vosr.cli.guide import EVERYTHING, show_module_keys
 
     arguments = named_configs(arguments)
     check_configs(arguments)
+    if EVERYTHING in arguments:
+        show_module_keys()
     return ["--help" if argument == EVERYTHING else argument for argument in arguments]
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from vosr.core.registries import REGISTRIES
-from vosr.core.registry import class_path
+from vosr.core.registry import REGISTRIES, class_path
 from vosr.core.renamed import rename, rename_arguments
 
 
@@ -56,15 +55,21 @@ SUBCOMMANDS = ("fit", "validate", "test", "predict")
 
 
 def _slot(flag: str) -> str | None:
-    """Kind of component that a flag names: --model.encoder, --model.init_args.encoder.class_path, --degradation."""
+    """Kind of component that a flag names: --model.encoder, --model.init_args.encoder.class_path, --degradation.
+
+    Those within other objects of the model too: --model.adversary.discriminator.
+    """
     if not flag.startswith("--"):
         return None
-    parts = [
-        part for part in flag.removeprefix("--").removeprefix("model.").split(".") if part != "init_args"
-    ]
-    if parts and parts[-1] in ("class_path", "help"):
+    parts = [part for part in flag.removeprefix("--").split(".") if part != "init_args"]
+    if parts[-1] in ("class_path", "help"):
         parts = parts[:-1]
-    return parts[0] if len(parts) == 1 and parts[0] in REGISTRIES else None
+    of_model = parts[:1] == ["model"]
+    return (
+        parts[-1]
+        if (of_model or len(parts) == 1) and parts[-1:] != ["model"] and parts[-1] in REGISTRIES
+        else None
+    )
 
 
 def _expand_value(kind: str, value: str) -> str:

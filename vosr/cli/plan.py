@@ -7,21 +7,22 @@ from typing import Any
 import torch
 from lightning.pytorch.cli import LightningArgumentParser
 
+from vosr.checkpoints.find import local_folder
 from vosr.checkpoints.model_folder import save_record
-from vosr.checkpoints.open import shipped_names
 from vosr.cli.names import expand_arguments
 from vosr.cli.plan_job import job_of
 from vosr.cli.plan_report import report
 from vosr.cli.training import TrainingCLI
 from vosr.core.console import PlainConsole
 from vosr.planning import DEVICES, Planner, advise, find_device
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
+from vosr.training.restoration import RestorationModule
 
 
 class PlanCLI(TrainingCLI):
     """Reads a training command as ``fit`` does and builds the module alone, on the meta device."""
 
-    model: RestorationModule
+    model: TrainingModule
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         super().add_arguments_to_parser(parser)
@@ -61,7 +62,7 @@ def run(arguments: list[str]) -> int:
     """Print the plan of ``fit`` with these arguments; status 0, whether it fits or not."""
     cli = PlanCLI(expand_arguments(["fit", *arguments]))
     config = cli.config.fit
-    job, device = job_of(config, cli.model.card.training_size), find_device(config.device)
+    job, device = job_of(config, cli.model.training_size), find_device(config.device)
     planner = Planner(cli.model, config.utilisation)
     plan = planner.plan(job, device)
     report(PlainConsole(), planner, plan, config.device, advise(planner, plan))
@@ -75,9 +76,7 @@ def _missing_teacher(config: Any) -> Path | None:
         FileNotFoundError: nor is there a config.
     """
     teacher = config.model.init_args.get("teacher")
-    if teacher is None or (
-        config.teacher_config is None and (Path(teacher).exists() or str(teacher) in shipped_names())
-    ):
+    if teacher is None or (config.teacher_config is None and local_folder(str(teacher)) is not None):
         return None
     beside = Path(str(config.config[0])).parent / "teacher.yaml" if config.config else Path("teacher.yaml")
     described = config.teacher_config or beside
@@ -91,5 +90,6 @@ def _missing_teacher(config: Any) -> Path | None:
 def _describe(config: Path, folder: Path) -> None:
     """Write the record of the model that a teacher's training config would give."""
     module = PlanCLI(["fit", "--config", str(config)]).model
+    assert isinstance(module, RestorationModule)
     with torch.device("meta"):
         save_record(module.model_of(module.build_backbone()), folder)

@@ -6,11 +6,11 @@ from typing import Any, cast
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, StrategyRegistry
 
 from data_pipelines.epochs import DEFAULT_BATCH
-from vosr.planning import Job
+from vosr.planning import TrainingJob
 from vosr.planning.job import Strategy
 
 
-def job_of(config: Any, training_size: int) -> Job:
+def job_of(config: Any, training_size: int) -> TrainingJob:
     """The job of a parsed ``fit`` configuration with the options of ``plan``.
 
     Args:
@@ -32,7 +32,7 @@ def job_of(config: Any, training_size: int) -> Job:
     nodes = config.nodes or trainer.num_nodes
     devices = config.devices or _devices(trainer.devices)
     parallel = config.model.init_args.parallel
-    return Job(
+    return TrainingJob(
         strategy=_strategy(trainer.strategy, nodes * devices),
         nodes=nodes,
         devices=devices,

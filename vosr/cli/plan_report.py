@@ -5,9 +5,9 @@ from rich.table import Table
 from rich.text import Text
 
 from vosr.core.console import labelled
-from vosr.planning import Job, Plan, Planner
+from vosr.planning import Plan, Planner, TrainingJob
 from vosr.planning.devices import GIB, TERA
-from vosr.planning.parts import count
+from vosr.planning.parts import parameter_count
 from vosr.planning.plan import RESERVE
 
 
@@ -33,14 +33,14 @@ def report(console: Console, planner: Planner, plan: Plan, device: str, advice: 
         console.print(labelled("To change", 11, sentence))
 
 
-def _layout(job: Job) -> str:
+def _layout(job: TrainingJob) -> str:
     names = {"single": "One process", "ddp": "DDP", "fsdp": "FSDP2"}
     where = f" over {job.nodes} x {job.devices} ranks" if job.ranks > 1 else ""
     more = ", activation checkpointing" if job.checkpointing else ""
     return names[job.strategy] + where + more
 
 
-def _batch(job: Job) -> str:
+def _batch(job: TrainingJob) -> str:
     passes = f" x {job.accumulate} passes" if job.accumulate > 1 else ""
     return f"{job.batch_size} images of {job.crop_size} px per rank{passes}, {job.global_batch} per step"
 
@@ -55,10 +55,10 @@ def _table(title: str, *columns: str) -> Table:
 def _parameters(planner: Planner) -> Table:
     parts = planner.parts
     table = _table("Parameters", "part", "number", "")
-    table.add_row("backbone", f"{count(parts.backbone):,}", "trained, and averaged")
+    table.add_row("backbone", f"{parameter_count(parts.backbone):,}", "trained, and averaged")
     frozen = parts.frozen | ({"teacher": parts.teacher} if parts.teacher is not None else {})
     for name, module in frozen.items():
-        table.add_row(name, f"{count(module):,}", "frozen")
+        table.add_row(name, f"{parameter_count(module):,}", "frozen")
     return table
 
 

@@ -9,9 +9,10 @@ from types import TracebackType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vosr.core.console import PlainConsole
-from vosr.jobs.job import Done, Event, Skipped
+from vosr.imaging.formats import by_suffix
+from vosr.jobs.job import Done, Event, PassedOver, Skipped
 from vosr.jobs.manifest import Manifest
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 
 MOST_ERRORS = 20
 """Errors that are shown; the manifest holds all."""
@@ -20,7 +21,7 @@ _EVERY = 30.0
 
 
 @dataclass
-class Tally:
+class JobTally:
     """What became of the images so far.
 
     Attributes:
@@ -29,6 +30,7 @@ class Tally:
         skipped: left out, as their files exist.
         last: the last one that was restored.
         notes: distinct notes and how many images they are about.
+        unread: images of formats that are not read.
     """
 
     restored: int = 0
@@ -36,11 +38,14 @@ class Tally:
     skipped: int = 0
     last: Done | None = None
     notes: dict[str, int] = field(default_factory=dict)
+    unread: list[Path] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Count."""
         if isinstance(event, Skipped):
             self.skipped += event.count
+        elif isinstance(event, PassedOver):
+            self.unread.append(event.source)
         elif event.error is not None:
             self.failed += 1
         else:
@@ -57,8 +62,8 @@ class Display:
         quiet: show errors only.
     """
 
-    def __init__(self, plan: Plan, quiet: bool) -> None:
-        self.tally = Tally()
+    def __init__(self, plan: JobPlan, quiet: bool) -> None:
+        self.tally = JobTally()
         self.pages: Path | None = None
         self.timings: dict[str, float] = {}
         self._plan, self._quiet = plan, quiet
@@ -153,6 +158,8 @@ class Display:
                 "--skip_existing=false restores them again.",
                 markup=False,
             )
+        if tally.unread:
+            out.print(f"Passed over {by_suffix(tally.unread)}: formats that are not read.", markup=False)
         if self.timings:
             each = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in self.timings.items())
             out.print(f"Seconds: {each}")

@@ -13,16 +13,16 @@ from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
-from vosr.core.shard import Shard
+from vosr.core.shard import JobShard
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
-from vosr.imaging.gallery import write_pages
+from vosr.imaging.gallery import write_gallery
 from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
-from vosr.jobs.job import Done, Event, OutputError
+from vosr.jobs.job import Done, Event, OutputError, Skipped
 from vosr.jobs.manifest import MANIFEST, Manifest
-from vosr.jobs.plan import COMPARISONS, Plan
+from vosr.jobs.plan import COMPARISONS, JobPlan
 from vosr.jobs.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
@@ -118,14 +118,14 @@ def run(options: Namespace) -> int:
 
 
 @contextmanager
-def _pages(plan: Plan, display: Display) -> Iterator[None]:
+def _pages(plan: JobPlan, display: Display) -> Iterator[None]:
     """Write the comparisons' pages at the end, however it comes."""
     try:
         yield
     finally:
         folder = plan.folder / COMPARISONS
         if plan.compare and folder.is_dir():
-            display.pages = write_pages(folder, plan.folder)
+            display.pages = write_gallery(folder, plan.folder)
 
 
 def _run(
@@ -143,7 +143,7 @@ def _run(
         display.add(event)
         if isinstance(event, Done):
             manifest.add(event)
-        else:
+        elif isinstance(event, Skipped):
             manifest.found(event.jobs)
 
     if len(devices) > 1:
@@ -159,7 +159,7 @@ def _run(
         display.timings = {"load": loading, **restorer.timings()}
 
 
-def _plan(options: Namespace) -> Plan:
+def _plan(options: Namespace) -> JobPlan:
     """What was asked for.
 
     Raises:
@@ -168,7 +168,7 @@ def _plan(options: Namespace) -> Plan:
     for source in options.photos:
         if source.suffix.lower() in SUFFIXES and source.is_file():
             raise ValueError(f"{source} is a film, which python main.py video restores.")
-    plan = Plan(
+    plan = JobPlan(
         tuple(options.photos),
         options.output,
         options.format or "png",
@@ -176,7 +176,7 @@ def _plan(options: Namespace) -> Plan:
         options.compare,
     )
     if options.shard is not None or not plan.single:  # each task of an array may have an image of its own
-        plan = replace(plan, shard=Shard.given(options.shard))
+        plan = replace(plan, shard=JobShard.given(options.shard))
     if options.manifest is not None and format_of(options.manifest) is not None:
         raise ValueError(
             f"--manifest {options.manifest} is named as an image, and lines would be added to it."
@@ -187,7 +187,7 @@ def _plan(options: Namespace) -> Plan:
     return plan
 
 
-def _manifest(plan: Plan) -> Path | None:
+def _manifest(plan: JobPlan) -> Path | None:
     """Where results are recorded; machines that share a folder write a file each."""
     if plan.single:
         return None
@@ -195,6 +195,6 @@ def _manifest(plan: Plan) -> Path | None:
     return plan.folder / MANIFEST.replace(".", f"{part}.")
 
 
-def _workers(plan: Plan, devices: int) -> int:
+def _workers(plan: JobPlan, devices: int) -> int:
     """Processes for each device: one per core that the devices leave, up to eight; none for a single image."""
     return 0 if plan.single else min(8, max(1, cores() // devices - 1))

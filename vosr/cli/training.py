@@ -18,8 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 import data_pipelines
 from data_pipelines import DataHealth, ShardDataModule
-from vosr.checkpoints.model_folder import names_code
-from vosr.checkpoints.open import spelled
+from vosr.checkpoints.find import spelled
 from vosr.checkpoints.training_state import is_complete
 from vosr.cli.differences import differences
 from vosr.cli.errors import OneLineParser
@@ -29,12 +28,13 @@ from vosr.cli.values import load_yaml
 from vosr.core.console import PlainConsole, labelled
 from vosr.core.files.lock import locked
 from vosr.planning.throughput import Throughput
-from vosr.training import DistillationModule, TeacherModule
-from vosr.training.base import RestorationModule
+from vosr.training import AutoencoderModule, DistillationModule, LightDecoderModule, TeacherModule
+from vosr.training.base import TrainingModule
 from vosr.training.batches import check_multiple
 from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.claim import claim_run, give_up
+from vosr.training.cpu_precision import slow_bfloat16
 from vosr.training.due_validation import DueValidation
 from vosr.training.launched import check_launch, check_tasks
 from vosr.training.loss_spike import LossSpike
@@ -56,13 +56,13 @@ class TrainingParser(OneLineParser, LightningArgumentParser):
     every_key = EVERYTHING
 
     def keys(self) -> set[str]:
-        modules = (TeacherModule, DistillationModule, Trainer)
+        modules = (TeacherModule, DistillationModule, AutoencoderModule, LightDecoderModule, Trainer)
         names = {name for cls in modules for name in inspect.signature(cls).parameters}
         return super().keys() | names | {cls.__name__ for cls in modules} | set(data_pipelines.__all__)
 
 
 class TrainingCLI(LightningCLI):
-    """Command line of the two LightningModules.
+    """Command line of the LightningModules.
 
     Every ``fit`` makes a run folder ``<runs>/<name>/<number>``; ``--ckpt_path last`` continues from the newest
     checkpoint, and ``--ckpt_path auto`` does so if the last run has one and begins a new run if not.
@@ -74,7 +74,7 @@ class TrainingCLI(LightningCLI):
         self._held = ExitStack()
         try:
             super().__init__(
-                RestorationModule,
+                TrainingModule,
                 LightningDataModule,
                 save_config_callback=RunRecord,
                 seed_everything_default=0,
@@ -133,6 +133,7 @@ class TrainingCLI(LightningCLI):
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
             raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
+        _fit_precision(config.trainer)
         if str(config.trainer.strategy).startswith("fsdp"):
             raise ValueError(
                 f"trainer.strategy={config.trainer.strategy} would shard the frozen parts too; add --config "
@@ -181,8 +182,8 @@ class TrainingCLI(LightningCLI):
         with torch.device("meta"):  # sizes that do not fit are told before anything is written
             backbone = self.model.build_backbone()
         if isinstance(self.datamodule, ShardDataModule):
-            self.datamodule.crop_size = self.datamodule.crop_size or self.model.card.training_size
-        multiple = self.model.conditioner.autoencoder.factor * backbone.patch_size
+            self.datamodule.crop_size = self.datamodule.crop_size or self.model.training_size
+        multiple = self.model.multiple(backbone)
         check_multiple(getattr(self.datamodule, "crop_size", None) or multiple, multiple)
         if isinstance(self.datamodule, ShardDataModule) and getattr(rank_zero_only, "rank", 0) == 0:
             self.datamodule.check()  # likewise; other ranks read what rank 0 finds
@@ -251,13 +252,15 @@ class TrainingCLI(LightningCLI):
         if self.model.shards is not None:  # its weights are in checkpoints
             console.print(labelled("First", 14, f"python main.py export --model {model} -o FOLDER"))
             model = "FOLDER"
-        code = " --trust_remote_code" if names_code(self.model.released()) else ""
-        console.print(labelled("Next", 14, f"python main.py restore PHOTO -o restored --model {model}{code}"))
-        if self.model.card.kind == "teacher":
-            code = " --model.trust_remote_code=true" if code else ""
-            own = "--model.degradation=null --data.crop_size=null"  # the teacher's
-            command = f"python main.py fit --config configs/distill.yaml --model.teacher {model}{code} {own}"
-            console.print(labelled("or distil it", 14, command))
+        for label, command in self.model.next_commands(model).items():
+            console.print(labelled(label, 14, command))
+
+
+def _fit_precision(trainer: Any) -> None:
+    """Replace mixed precision where the processor would be slower with it."""
+    if trainer.precision == "bf16-mixed" and slow_bfloat16(trainer.accelerator):
+        log.warning("This CPU has no bfloat16 arithmetic: training in 32-true instead of bf16-mixed.")
+        trainer.precision = "32-true"
 
 
 def _check_folder(option: str, given: Any) -> None:

@@ -9,7 +9,7 @@ from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
 from vosr.imaging.formats import SUFFIXES as IMAGES
-from vosr.jobs.video import FORMATS, SUFFIXES, CodecName, Encoding, restore_film
+from vosr.jobs.video import FORMATS, SUFFIXES, CodecName, VideoEncoding, restore_film
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def run(options: Namespace) -> int:
 
         try:
             notes = restore_film(
-                source, target, restorer, recipe.settings, Encoding(options.codec, options.crf), advance
+                source, target, restorer, recipe.settings, VideoEncoding(options.codec, options.crf), advance
             )
         except KeyboardInterrupt:
             fail(f"Interrupted after {done} images; nothing was kept.", 130)

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Shard:
+class JobShard:
     """One of ``count`` parts of all images, ``index`` from 0.
 
     Which part an image belongs to hangs on its name alone: machines that list a growing folder at different times
@@ -21,7 +21,7 @@ class Shard:
     count: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> "Shard":
+    def parse(cls, text: str) -> "JobShard":
         """From ``i/n``, i from 1 to n.
 
         Raises:
@@ -33,7 +33,7 @@ class Shard:
         return cls(int(index) - 1, int(count))
 
     @classmethod
-    def given(cls, text: str | None) -> "Shard":
+    def given(cls, text: str | None) -> "JobShard":
         """From ``i/n``; where that is not given, what launchers call this process, which the log then says.
 
         Tasks of a SLURM job array, those that srun has started within each, and ranks of torchrun are parts.
@@ -53,16 +53,16 @@ class Shard:
     def __str__(self) -> str:
         return f"{self.index + 1}/{self.count}"
 
-    def part(self, index: int, count: int) -> "Shard":
+    def part(self, index: int, count: int) -> "JobShard":
         """Part ``index`` of ``count`` of this shard."""
-        return Shard(self.index + self.count * index, self.count * count)
+        return JobShard(self.index + self.count * index, self.count * count)
 
     def holds(self, name: str) -> bool:
         """Whether the image of this name belongs to the shard."""
         return zlib.crc32(os.fsencode(name)) % self.count == self.index
 
 
-WHOLE = Shard()
+WHOLE = JobShard()
 """Everything."""
 
 

@@ -50,7 +50,15 @@ class TimmFeatures(FrozenModule):
         self.freeze()
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Features (B, D, h, w) of each level of ``image`` (B, 3, H, W) in [0, 1]."""
+        """Features (B, D, h, w) of each level of ``image`` (B, 3, H, W) in [0, 1].
+
+        Raises:
+            ValueError: an image of another number of channels.
+        """
+        if image.shape[1] != 3:
+            raise ValueError(
+                f"The features of timm's models are of RGB images, not of {image.shape[1]} channels."
+            )
         image = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         found: list[Tensor] = self.network.forward_intermediates(
             image, indices=self.layers, stop_early=True, output_fmt="NCHW", intermediates_only=True

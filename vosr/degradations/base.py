@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 
 DegradationParams = dict[str, Any]
 """Tensors of leading dimension B on the CPU, or nested mappings of such.

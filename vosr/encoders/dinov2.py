@@ -56,6 +56,7 @@ class DINOv2(TimmViT):
                 file="model.safetensors",
                 shared=(f"{tag}/model.safetensors", original, f"torch_cache/checkpoints/{original}"),
                 own=("model.safetensors", original),
+                licence="Apache-2.0",
             ),
             IMAGENET,
             from_dinov2,

@@ -11,7 +11,7 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class BenchmarkImage:
     """One input of a benchmark.
 
     Attributes:
@@ -49,7 +49,7 @@ class Benchmark(ABC):
         """Keys of all samples, in order."""
 
     @abstractmethod
-    def load(self, key: str) -> Sample:
+    def load(self, key: str) -> BenchmarkImage:
         """One sample.
 
         Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.degrading import degradation
 from vosr.metrics.protocol import BORDER
 
@@ -65,11 +65,13 @@ class Builtin(Benchmark):
     def names(self) -> list[str]:
         return [f"{kind}/{crop}" for kind in DEGRADATIONS for crop in self._crops]
 
-    def load(self, key: str) -> Sample:
+    def load(self, key: str) -> BenchmarkImage:
         kind, _, crop = key.partition("/")
         photograph, place = self._crops[crop]
         hq = _cropped(_photograph(photograph), place)
-        return Sample(key, kind, photograph, self._degrade[kind](hq, key), (hq.shape[1], hq.shape[0]), hq)
+        return BenchmarkImage(
+            key, kind, photograph, self._degrade[kind](hq, key), (hq.shape[1], hq.shape[0]), hq
+        )
 
 
 def _path(name: str) -> Path | None:

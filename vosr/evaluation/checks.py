@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vosr.evaluation import patterns
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
-from vosr.evaluation.degrading import reduced
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
+from vosr.evaluation.degrading import bicubic_reduced
 
 SCALE = 4
 FLAT_EVERYWHERE, FLAT_MEAN = 3.0, 1.0
@@ -88,10 +88,10 @@ class SyntheticChecks(Benchmark):
     def names(self) -> list[str]:
         return list(self._checks)
 
-    def load(self, key: str) -> Sample:
+    def load(self, key: str) -> BenchmarkImage:
         check = self._checks[key]
         size = check.lq.shape[1] * check.scale, check.lq.shape[0] * check.scale
-        return Sample(key, check.group, key, check.lq, size, check.hq)
+        return BenchmarkImage(key, check.group, key, check.lq, size, check.hq)
 
     def judge(self, key: str, result: Pixels) -> dict[str, Verdict]:
         """Verdicts by name."""
@@ -167,7 +167,7 @@ def _drawings() -> dict[str, Check]:
     }
     checks = {}
     for name, hq in drawn.items():
-        lq = reduced(hq, SCALE)
+        lq = bicubic_reduced(hq, SCALE)
         checks[f"drawing/{name}"] = Check("text and line art", lq, partial(_legible, lq=lq, hq=hq), hq=hq)
     return checks
 

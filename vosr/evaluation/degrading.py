@@ -32,7 +32,7 @@ def degradation(name: str, scale: int, args: dict[str, Any] | None = None) -> De
         UnknownNameError: no such degradation.
     """
     if name == "clean":
-        return lambda hq, key: reduced(hq, scale)
+        return lambda hq, key: bicubic_reduced(hq, scale)
     if name == "moderate":
         return partial(moderate, scale=scale)
     args = dict(args or {})
@@ -48,7 +48,7 @@ def degradation(name: str, scale: int, args: dict[str, Any] | None = None) -> De
     return apply
 
 
-def reduced(hq: Pixels, scale: int) -> Pixels:
+def bicubic_reduced(hq: Pixels, scale: int) -> Pixels:
     """Pillow's bicubic reduction (antialiased, a = -0.5)."""
     size = hq.shape[1] // scale, hq.shape[0] // scale
     return np.asarray(Image.fromarray(hq).resize(size, Image.Resampling.BICUBIC))
@@ -58,7 +58,7 @@ def moderate(hq: Pixels, key: str, scale: int) -> Pixels:
     """Gaussian blur, bicubic reduction, Gaussian noise and Pillow's JPEG; the noise is seeded by ``key``."""
     image = torch.from_numpy(hq.copy()).permute(2, 0, 1)[None].float()
     blurred = gaussian_blur2d(image, (13, 13), (BLUR, BLUR))[0].permute(1, 2, 0)
-    small = reduced(blurred.round().clamp(0, 255).byte().numpy(), scale).astype(np.float64)
+    small = bicubic_reduced(blurred.round().clamp(0, 255).byte().numpy(), scale).astype(np.float64)
     rng = np.random.default_rng(derive_seed("benchmark", "moderate", key))
     noisy = np.clip(np.round(small + rng.normal(0, NOISE, small.shape)), 0, 255).astype(np.uint8)
     encoded = io.BytesIO()

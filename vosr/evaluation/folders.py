@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.degrading import degradation
-from vosr.evaluation.methods import image_files, is_image, read_image
+from vosr.evaluation.methods import images_under, is_image_path, read_image
 from vosr.metrics.protocol import BORDER
 
 ENDING = re.compile(r"[ _-]*(?:HR|HQ|GT|LR|LQ|SR|LR_?x?\d|LQ_?x?\d|x\d|x\dm)$", re.IGNORECASE)
@@ -88,7 +88,7 @@ class FolderBenchmark(Benchmark):
     def names(self) -> list[str]:
         return list(self._files)
 
-    def load(self, key: str) -> Sample:
+    def load(self, key: str) -> BenchmarkImage:
         low, high = self._files[key]
         scale, crop = self._of.scale, self._of.crop
         lq = None if low is None else read_image(low)
@@ -104,7 +104,7 @@ class FolderBenchmark(Benchmark):
             assert self._degrade is not None
             lq = self._degrade(hq, key)
         size = (lq.shape[1] * scale, lq.shape[0] * scale) if hq is None else (hq.shape[1], hq.shape[0])
-        return Sample(key, "", key, lq, size, hq)
+        return BenchmarkImage(key, "", key, lq, size, hq)
 
 
 def _common(key: str, lq: Pixels, hq: Pixels, scale: int) -> tuple[Pixels, Pixels]:
@@ -147,9 +147,9 @@ def _found(protocol: FolderProtocol, places: Sequence[str]) -> dict[str, Path]:
         magic = any(sign in place for sign in "*?[")
         base = root if magic else root / place
         if magic:
-            paths = sorted(path for path in root.glob(place) if is_image(path))
+            paths = sorted(path for path in root.glob(place) if is_image_path(path))
         else:
-            paths = sorted(image_files(base)) if base.is_dir() else []
+            paths = sorted(images_under(base)) if base.is_dir() else []
         if paths:
             return _keys(base, paths)
     raise ValueError(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from vosr.evaluation.benchmark import Pixels, Sample
+from vosr.evaluation.benchmark import BenchmarkImage, Pixels
 from vosr.metrics import METRICS, ImageMetric, Metric
 
 FAST = ("psnr_y", "ssim_y", "vgg_features", "feature_distance", "niqe", "consistency")
@@ -56,7 +56,9 @@ class Measures:
             else:
                 self.unavailable[name] = metric.unavailable
 
-    def of_image(self, names: Iterable[str], result: Pixels, sample: Sample) -> dict[str, float | None]:
+    def of_image(
+        self, names: Iterable[str], result: Pixels, sample: BenchmarkImage
+    ) -> dict[str, float | None]:
         """Figures of one result; None where a metric does not apply (NaN)."""
         restored, lq = self._batch(result), self._batch(sample.lq)
         reference = None if sample.hq is None else self._batch(sample.hq)
@@ -67,7 +69,7 @@ class Measures:
             figures[name] = _known(float(metric.measure(restored, reference, lq)))
         return figures
 
-    def of_set(self, name: str, pairs: Iterable[tuple[Pixels, Sample]]) -> float | None:
+    def of_set(self, name: str, pairs: Iterable[tuple[Pixels, BenchmarkImage]]) -> float | None:
         """The figure of a set of results, for metrics that have none per image."""
         metric = self.metrics[name]
         metric.reset()

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vosr.checkpoints.model_folder import CONFIG
-from vosr.checkpoints.open import SHIPPED, is_hub_id, load_model, shipped_names
-from vosr.checkpoints.released_args import FILE as RELEASED_CONFIG
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
+from vosr.checkpoints import load_model
+from vosr.checkpoints.catalogue import release_of
+from vosr.checkpoints.find import is_hub_id, local_folder
+from vosr.core.devices import pick_device
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.imaging.formats import SUFFIXES
 from vosr.imaging.reading import read_photo
 from vosr.inference import DTypeName, Settings
-from vosr.inference.restorer import Restorer, pick_device
+from vosr.inference.restorer import Restorer
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -65,7 +66,7 @@ class Method(ABC):
         """Raise a ValueError if some of these samples cannot be done."""
 
     @abstractmethod
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         """Result of ``sample.size``."""
 
 
@@ -86,7 +87,7 @@ class Interpolation(Method):
     def open(self) -> dict[str, object]:
         return {"kind": "interpolation", "device": "cpu", "dtype": "uint8", "parameters": 0, "stages": STAGES}
 
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         return np.asarray(Image.fromarray(sample.lq).resize(sample.size, self._filter))
 
 
@@ -124,7 +125,7 @@ class Model(Method):
         self._name, self._settings, self._runtime = name, settings, runtime
         self._restorer: Restorer | None = None
         files = _model_files(name)
-        if not files and not is_hub_id(name):
+        if not files and release_of(name) is None and not is_hub_id(name):
             load_model(name)  # refuses, and says which names there are
         self._files = _digest(files)
 
@@ -167,7 +168,7 @@ class Model(Method):
     def close(self) -> None:
         self._restorer = None
 
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         assert self._restorer is not None
         lq, seed = np.array(sample.lq), self._runtime.seed
         return self._restorer.restore_batch([lq], replace(self._settings, size=sample.size, seed=seed))[0]
@@ -190,7 +191,7 @@ class ResultFolder(Method):
         super().__init__(label)
         self._folder = folder
         self._paths = {
-            path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(image_files(folder))
+            path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(images_under(folder))
         }
         self._by_name: dict[str, list[str]] = {}
         for key in self._paths:
@@ -215,7 +216,7 @@ class ResultFolder(Method):
                 f"{missing[0]}; name results as the images in inputs/{benchmark.name} of the report."
             )
 
-    def restore(self, benchmark: Benchmark, sample: Sample) -> Pixels:
+    def restore(self, benchmark: Benchmark, sample: BenchmarkImage) -> Pixels:
         path = self._find(benchmark, sample.key)
         assert path is not None
         result = read_image(path)
@@ -285,7 +286,7 @@ def open_method(text: str, runtime: Runtime) -> Method:
     if name in INTERPOLATIONS:
         return Interpolation(name)
     path = Path(name)
-    if path.is_dir() and not _model_files(name) and next(image_files(path), None) is not None:
+    if path.is_dir() and not _model_files(name) and next(images_under(path), None) is not None:
         return ResultFolder(label or path.resolve().name, path)
     label = label or ",".join([path.resolve().name if path.is_dir() else name, *text.split(",")[1:]])
     return Model(re.sub(r"[^\w.=,+-]", "_", label), name, _settings(values), runtime)
@@ -315,25 +316,20 @@ def _settings(values: dict[str, str]) -> Settings:
     return Settings(**known)
 
 
-def image_files(folder: Path) -> Iterator[Path]:
+def images_under(folder: Path) -> Iterator[Path]:
     """Images anywhere below a folder."""
-    return (path for path in folder.rglob("*") if is_image(path))
+    return (path for path in folder.rglob("*") if is_image_path(path))
 
 
-def is_image(path: Path) -> bool:
+def is_image_path(path: Path) -> bool:
     """Whether a file has an image's suffix."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def _model_files(name: str) -> list[Path]:
-    """Files that define a model on this machine; none for a hub id or a folder that holds no model."""
-    if is_hub_id(name):
-        return []
-    folders = [SHIPPED / name] if name in shipped_names() else [Path(name), Path(name) / "model"]
-    for folder in folders:
-        if any((folder / config).is_file() for config in (CONFIG, RELEASED_CONFIG)):
-            return sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
-    return []
+    """Files that define a model on this machine; none for one that is not here yet."""
+    folder = local_folder(name)
+    return [] if folder is None else sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
 
 
 def _digest(paths: list[Path]) -> str:

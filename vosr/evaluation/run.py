@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from vosr.core.files.atomic import write_atomically
-from vosr.core.shard import Shard
-from vosr.evaluation.benchmark import Benchmark, Pixels, Sample
+from vosr.core.shard import JobShard
+from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.checks import SyntheticChecks
 from vosr.evaluation.measure import Measures
 from vosr.evaluation.memory import PeakMemory, resident
@@ -74,7 +74,7 @@ class Comparison:
             for benchmark in self.of(method) or self.benchmarks:
                 method.check(benchmark, benchmark.names())
 
-    def run(self, records: Records, shard: Shard, advance: Advance) -> None:
+    def run(self, records: Records, shard: JobShard, advance: Advance) -> None:
         """Do what is not done yet of this shard's samples.
 
         Raises:
@@ -169,7 +169,7 @@ class Comparison:
         return replace(known, metrics=known.metrics | self.measures.of_image(names, result, sample))
 
     def _restored(
-        self, method: Method, benchmark: Benchmark, sample: Sample, fingerprint: str, weights: float
+        self, method: Method, benchmark: Benchmark, sample: BenchmarkImage, fingerprint: str, weights: float
     ) -> tuple[Pixels, Record]:
         peak = PeakMemory(self.device)
         start = time.perf_counter()

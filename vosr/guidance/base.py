@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.core.types import Condition
 from vosr.flow import per_sample
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vosr.imaging.enlarging import enlarged_rows
-from vosr.imaging.neutral import luma
+from vosr.imaging.neutral import luma_rows
 from vosr.imaging.photo import Photo
 
 LONGEST = 2048
@@ -25,7 +25,7 @@ _CANDIDATES = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Crop:
+class CropPair:
     """A square of the result at ``left``, ``top``, before and after: (h, w, 3) uint8."""
 
     left: int
@@ -48,10 +48,10 @@ class Compared:
     size: tuple[int, int]
     before: NDArray[np.uint8]
     after: NDArray[np.uint8]
-    crops: list[Crop]
+    crops: list[CropPair]
 
 
-class Comparison:
+class BeforeAfter:
     """Compares a photo with its restored strips.
 
     Args:
@@ -64,7 +64,7 @@ class Comparison:
         self._factor = -(-max(size) // LONGEST)
         self._band = min(size[1], -(-SIDE // self._factor) * self._factor)
         self._previews: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
-        self._best: list[tuple[float, int, Crop]] = []
+        self._best: list[tuple[float, int, CropPair]] = []
         self._number = count()
         self._held, self._top = np.zeros((0, size[0], 3), np.uint8), 0
 
@@ -101,7 +101,7 @@ class Comparison:
         for left in range(0, self._size[0] - width + 1, width):
             part = slice(left, left + width)
             score = float(difference[:, part].mean())
-            crop = Crop(left, top, before[:height, part].copy(), after[:height, part].copy())
+            crop = CropPair(left, top, before[:height, part].copy(), after[:height, part].copy())
             heapq.heappush(self._best, (score, next(self._number), crop))
             if len(self._best) > _CANDIDATES:
                 heapq.heappop(self._best)
@@ -112,7 +112,7 @@ class Comparison:
         bottom = top + len(band)
         full = np.iinfo(photo.pixels.dtype).max
         before = enlarged_rows(photo.pixels, width, height, top, bottom) * np.float32(255 / full)
-        after = (luma(band) if photo.grey or photo.neutral else band).astype(np.float32)
+        after = (luma_rows(band) if photo.grey or photo.neutral else band).astype(np.float32)
         if photo.alpha is not None:
             opaque = enlarged_rows(photo.alpha, width, height, top, bottom) / np.iinfo(photo.alpha.dtype).max
             share = np.clip(opaque, 0, 1, dtype=np.float32)[..., None]
@@ -120,8 +120,8 @@ class Comparison:
         shown = [np.clip(np.round(image), 0, 255).astype(np.uint8) for image in (before, after)]
         return shown[0], np.broadcast_to(shown[1], shown[0].shape)
 
-    def _apart(self) -> list[Crop]:
-        chosen: list[Crop] = []
+    def _apart(self) -> list[CropPair]:
+        chosen: list[CropPair] = []
         for _, _, crop in sorted(self._best, key=lambda entry: -entry[0]):
             if all(
                 max(abs(crop.left - other.left), abs(crop.top - other.top)) >= 2 * SIDE for other in chosen

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from vosr.imaging.neutral import luma_rows
+
 Single = Image.Image | NDArray | Tensor
+OVERSHOOT = 0.5
+"""How far floating-point values may lie outside [0, 1]."""
 
 
-class Opened(NamedTuple):
+class Converted(NamedTuple):
     """An image ready to be restored.
 
     Attributes:
@@ -24,11 +28,11 @@ class Opened(NamedTuple):
     close: Callable[[NDArray], Single]
 
 
-def open_image(image: Single) -> Opened:
+def open_image(image: Single) -> Converted:
     """Colours of a PIL image, an array (H, W, 3) or a tensor (3, H, W).
 
     Raises:
-        ValueError: not an image, or not one in colour.
+        ValueError: not an image, not one in colour, or floating point outside [0, 1].
     """
     if isinstance(image, Image.Image):
         return _open_pil(image)
@@ -42,23 +46,37 @@ def open_image(image: Single) -> Opened:
             "Expected a PIL image, an (H, W, 3) array, a (3, H, W) tensor or a batch of them, not shape "
             f"{tuple(image.shape)}."
         )
+    _check_range(array)
     if isinstance(image, Tensor):
-        return Opened(array, lambda result: torch.from_numpy(result).movedim(-1, 0).to(image.device))
-    return Opened(array, lambda result: result)
+        return Converted(array, lambda result: torch.from_numpy(result).movedim(-1, 0).to(image.device))
+    return Converted(array, lambda result: result)
 
 
-def _open_pil(image: Image.Image) -> Opened:
+def _check_range(array: NDArray) -> None:
+    """Refuse floating point in 0–255 or in [-1, 1]; what filters overshoot by is let through, and clipped later."""
+    if np.issubdtype(array.dtype, np.floating) and array.size:
+        low, high = float(array.min()), float(array.max())
+        if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # also where they are not numbers
+            raise ValueError(
+                f"Floating-point images hold values in [0, 1]; this one has {low:.3g} to {high:.3g}. Divide by 255, or "
+                "give integers."
+            )
+
+
+def _open_pil(image: Image.Image) -> Converted:
     """Colour is restored; alpha is enlarged; grey stays grey, 16-bit grey stays 16-bit."""
     if image.mode == "F":
         raise ValueError("An image of mode F has no agreed range; give an array in [0, 1].")
     if image.mode.startswith("I"):
         grey = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
-        return Opened(np.repeat(grey[..., None], 3, axis=2), lambda result: Image.fromarray(_grey(result)))
+        return Converted(
+            np.repeat(grey[..., None], 3, axis=2), lambda result: Image.fromarray(luma_rows(result)[..., 0])
+        )
     colours = np.array(image.convert("RGB"))
     if image.mode in ("L", "1"):
-        return Opened(colours, lambda result: Image.fromarray(_grey(result)))
+        return Converted(colours, lambda result: Image.fromarray(luma_rows(result)[..., 0]))
     if "A" not in image.getbands() and "transparency" not in image.info:
-        return Opened(colours, Image.fromarray)
+        return Converted(colours, Image.fromarray)
     alpha = image.convert("RGBA").getchannel("A")
 
     def close(result: NDArray) -> Image.Image:
@@ -66,13 +84,7 @@ def _open_pil(image: Image.Image) -> Opened:
         restored.putalpha(alpha.resize(restored.size, Image.Resampling.BICUBIC))
         return restored
 
-    return Opened(colours, close)
-
-
-def _grey(result: NDArray) -> NDArray:
-    """Rec. 601 luma of a restored grey image, whose channels differ by little."""
-    luma = result.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return luma.round().astype(result.dtype)
+    return Converted(colours, close)
 
 
 def as_array(image: Tensor, dtype: np.dtype) -> NDArray:

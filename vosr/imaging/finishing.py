@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vosr.imaging.enlarging import enlarged_rows
 from vosr.imaging.formats import Format
 from vosr.imaging.metadata import LONGEST_TEXT, Metadata, fitted
-from vosr.imaging.neutral import luma, neutralized
+from vosr.imaging.neutral import luma_rows, neutralized
 from vosr.imaging.photo import Photo
 from vosr.imaging.profiles import SRGB, from_srgb
 
@@ -105,7 +105,7 @@ def finished(photo: Photo, rows: Iterable[NDArray], layout: Layout) -> Iterator[
 def _colours(photo: Photo, strip: NDArray, layout: Layout, top: int) -> NDArray:
     back = photo.converted and photo.profile is not None and layout.profile == photo.profile
     if not back or photo.profile is None:
-        colours = _as_depth(luma(strip) if layout.grey else strip, layout.dtype)
+        colours = _as_depth(luma_rows(strip) if layout.grey else strip, layout.dtype)
     elif photo.beyond is None:
         colours = from_srgb(strip, photo.profile, layout.dtype)
     else:

@@ -1,5 +1,7 @@
 """File formats that are read and written, what each can hold, and names of those that are not read."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +88,64 @@ FORMATS = {
 READ_ONLY = (".gif", ".mpo", ".jp2", ".ppm", ".pgm")
 SUFFIXES = (*(suffix for known in FORMATS.values() for suffix in known.suffixes), *READ_ONLY)
 """Files that a folder is searched for."""
+UNREAD_SUFFIXES = tuple(
+    f".{suffix}"
+    for suffix in (
+        *(
+            "heic",
+            "heif",
+            "hif",
+            "avif",
+            "jxl",
+            "jxr",
+            "wdp",
+            "hdp",
+            "psd",
+            "psb",
+            "xcf",
+            "kra",
+            "svg",
+            "eps",
+            "exr",
+        ),
+        *(
+            "hdr",
+            "dds",
+            "tga",
+            "pcx",
+            "ico",
+            "qoi",
+            "djvu",
+            "fits",
+            "fit",
+            "dcm",
+            "raw",
+            "dng",
+            "nef",
+            "nrw",
+            "cr2",
+        ),
+        *(
+            "cr3",
+            "crw",
+            "arw",
+            "srf",
+            "sr2",
+            "raf",
+            "orf",
+            "rw2",
+            "pef",
+            "srw",
+            "x3f",
+            "3fr",
+            "fff",
+            "iiq",
+            "mrw",
+        ),
+    )
+    if f".{suffix}" not in SUFFIXES
+)
+"""Images, drawings and camera raw files that are not read; what a folder holds of them is passed over and counted."""
 PILLOW_READS = (
     *("JPEG", "PNG", "TIFF", "BMP", "DIB", "GIF", "PPM"),
     *(
@@ -139,6 +199,18 @@ _SIGNATURES = (
 def unsupported(head: bytes) -> str | None:
     """Name of a format that is recognised by a file's first bytes but not read; None for an unknown one."""
     return next((name for at, magic, name in _SIGNATURES if head[at:].startswith(magic)), None)
+
+
+def by_suffix(files: Sequence[Path]) -> str:
+    """Files counted by their suffixes, and one of them by name.
+
+    Example:
+        >>> by_suffix([Path("a.HEIC"), Path("b.nef"), Path("c.heic")])
+        '2 .heic, 1 .nef (such as a.HEIC)'
+    """
+    counts = Counter(file.suffix.lower() for file in files)
+    listed = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in counts.most_common(6))
+    return f"{listed}{', …' if len(counts) > 6 else ''} (such as {files[0].name})"
 
 
 def format_of(path: Path) -> Format | None:

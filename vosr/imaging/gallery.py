@@ -43,7 +43,7 @@ def write_comparison(compared: Compared, path: Path) -> None:
     write_image(side_by_side(compared), path)
 
 
-def write_pages(folder: Path, results: Path) -> Path | None:
+def write_gallery(folder: Path, results: Path) -> Path | None:
     """Write pages for all comparisons below ``folder``, whichever run made them; the first is ``index.html``.
 
     Args:

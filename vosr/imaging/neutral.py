@@ -23,7 +23,7 @@ def is_neutral(colours: NDArray) -> bool:
     return True
 
 
-def luma(strip: NDArray) -> NDArray:
+def luma_rows(strip: NDArray) -> NDArray:
     """(rows, W, 3) -> (rows, W, 1), as Pillow's conversion to L; exact where the channels are equal."""
     values = strip.astype(np.float32) @ _LUMA
     return (values if strip.dtype.kind == "f" else np.round(values)).astype(strip.dtype)[..., None]
@@ -31,4 +31,4 @@ def luma(strip: NDArray) -> NDArray:
 
 def neutralized(strip: NDArray) -> NDArray:
     """Three equal channels of luma."""
-    return np.broadcast_to(luma(strip), strip.shape).copy()
+    return np.broadcast_to(luma_rows(strip), strip.shape).copy()

@@ -16,10 +16,10 @@ from vosr.imaging.formats import PILLOW_READS, unsupported
 from vosr.imaging.limits import MOST_BYTES, MOST_PIXELS, Header
 from vosr.imaging.metadata import xmp_orientation
 from vosr.imaging.pillow_reading import from_pillow, from_png, samples_of
-from vosr.imaging.png_reading import SIGNATURE, Parts, take_apart
+from vosr.imaging.png_reading import SIGNATURE, PngParts, take_apart
 from vosr.imaging.profiles import is_srgb, space_of
 from vosr.imaging.stored import Stored
-from vosr.imaging.tiff_reading import MAGIC, TiffPage, describe, pages_of, read_page
+from vosr.imaging.tiff_reading import MAGIC, TiffPage, pages_of, read_page, read_without_pixels
 
 _BYTES = {"I;16": 2, "I": 4, "F": 4}
 _LIMIT = Lock()
@@ -114,7 +114,7 @@ class _Tiff:
         page.header.check()
         if page.readable:
             return read_page(page, self._file)
-        kept = describe(page, self._file)
+        kept = read_without_pixels(page, self._file)
         self._file.seek(0)
         try:
             with open_with_pillow(self._file, ("TIFF",)) as image:
@@ -129,7 +129,7 @@ class _Tiff:
 class _Other:
     """A file that Pillow has opened; of a PNG it has seen the image alone."""
 
-    def __init__(self, image: Image.Image, data: bytes, parts: Parts | None) -> None:
+    def __init__(self, image: Image.Image, data: bytes, parts: PngParts | None) -> None:
         self._image, self._data, self._parts = image, data, parts
 
     @property

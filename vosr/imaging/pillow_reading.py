@@ -11,7 +11,7 @@ from vosr.imaging.colour_tags import avif_codes, avif_depth, profile_of_codes
 from vosr.imaging.exif import Exif
 from vosr.imaging.iptc import from_resources
 from vosr.imaging.metadata import announces_gain_map, gathered, without_gain_map
-from vosr.imaging.png_reading import CREDENTIALS, Parts
+from vosr.imaging.png_reading import CREDENTIALS, PngParts
 from vosr.imaging.sample_scale import unit_range
 from vosr.imaging.stored import Stored
 
@@ -24,7 +24,7 @@ _MORE_XMP = b"http://ns.adobe.com/xmp/extension/"
 Info = dict[str | tuple[int, int], Any]
 
 
-def from_png(parts: Parts, image: Image.Image) -> Stored:
+def from_png(parts: PngParts, image: Image.Image) -> Stored:
     """A PNG that was taken apart and its image opened. Raises what the decoder does."""
     metadata, orientation, more = gathered(
         parts.exif, parts.xmp, parts.iptc, parts.text, resolution=parts.resolution

@@ -25,7 +25,7 @@ _INCH = 0.0254
 
 
 @dataclass
-class Parts:
+class PngParts:
     """What a PNG holds.
 
     Attributes:
@@ -53,7 +53,7 @@ class Parts:
     notes: tuple[str, ...] = ()
 
 
-def take_apart(data: bytes) -> Parts:
+def take_apart(data: bytes) -> PngParts:
     """Separate the image from the rest.
 
     Raises:
@@ -74,7 +74,7 @@ def take_apart(data: bytes) -> Parts:
     head = data[16:33]
     if len(head) < 17 or data[12:16] != b"IHDR":
         raise ValueError("its head is damaged")
-    parts = Parts(b"".join(kept), head[8], head[9] in (0, 4))
+    parts = PngParts(b"".join(kept), head[8], head[9] in (0, 4))
     _Reader(parts, others, broken).read()
     return parts
 
@@ -100,7 +100,7 @@ def _sound(data: bytes, start: int, end: int) -> bool:
 class _Reader:
     """Reads the chunks beside the image; one that is broken is noted."""
 
-    def __init__(self, parts: Parts, chunks: dict[bytes, list[bytes]], broken: list[str]) -> None:
+    def __init__(self, parts: PngParts, chunks: dict[bytes, list[bytes]], broken: list[str]) -> None:
         self._parts, self._chunks, self._broken = parts, chunks, broken
         self._room = _MOST
         self._text: list[tuple[str, str]] = []

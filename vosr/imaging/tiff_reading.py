@@ -105,7 +105,7 @@ def read_page(page: TiffPage, binary: BinaryIO) -> Stored:
     return Stored(colours, alpha, orientation, profile, metadata, "TIFF", (*notes, *more, *layers))
 
 
-def describe(page: TiffPage, binary: BinaryIO) -> Stored:
+def read_without_pixels(page: TiffPage, binary: BinaryIO) -> Stored:
     """Everything but the pixels, for an image that Pillow decodes."""
     metadata, orientation, notes = gathered(_exif(page.page, binary), _bytes(page.page.tags, _XMP))
     empty = np.zeros((0, 0, 3), np.uint8)

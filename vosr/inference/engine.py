@@ -20,7 +20,7 @@ from vosr.inference.colour_rows import fixed_rows
 from vosr.inference.compile import compile_forward
 from vosr.inference.enlarge import Enlarged
 from vosr.inference.fallback import once_more_smaller
-from vosr.inference.memory import Plan, make_plan, working_memory
+from vosr.inference.memory import TilePlan, make_plan, memory_budget
 from vosr.inference.precision import Part, Precision
 from vosr.inference.settings import Settings
 from vosr.inference.tiling import Tile, padded_side, tiles
@@ -104,7 +104,7 @@ class Engine:
             log.warning("Output below the model's training size, %d px: padded to it by reflection.", least)
         enlarged = Enlarged(images, size, padded)
         noise_seeds = [image_seed(p) if seed is None else seed for p, seed in zip(images, seeds)]
-        memory = working_memory(self.device, settings.memory)
+        memory = memory_budget(self.device, settings.memory)
         plan = make_plan(self.model, padded[1], padded[0], settings.tile, memory, len(images))
         log.debug("Plan for %d x %d: %s", *padded, plan)
         strips = self._strips(enlarged, plan, settings, noise_seeds)
@@ -118,7 +118,7 @@ class Engine:
     def _strips(
         self,
         enlarged: Enlarged,
-        plan: Plan,
+        plan: TilePlan,
         settings: Settings,
         seeds: list[int],
     ) -> Iterator[Tensor]:
@@ -129,7 +129,7 @@ class Engine:
         yield first
         yield from strips
 
-    def _begun(self, latent: Tensor, plan: Plan) -> tuple[Iterator[Tensor], Tensor]:
+    def _begun(self, latent: Tensor, plan: TilePlan) -> tuple[Iterator[Tensor], Tensor]:
         """The decoded strips, of which the first is made here, where running out of memory can be answered."""
         images = [
             decode_rows(self.model.conditioner.autoencoder, self.autoencoder.run, one, plan.block)
@@ -160,7 +160,7 @@ class Engine:
     def _latent(
         self,
         enlarged: Enlarged,
-        plan: Plan,
+        plan: TilePlan,
         settings: Settings,
         seeds: list[int],
     ) -> Tensor:
@@ -198,7 +198,7 @@ class Engine:
         with self.phases("backbone"):
             return integrate(field, noise, sampling.times(), sampling.solver)
 
-    def _encoded(self, enlarged: Enlarged, plan: Plan) -> Tensor:
+    def _encoded(self, enlarged: Enlarged, plan: TilePlan) -> Tensor:
         autoencoder = self.model.conditioner.autoencoder
         height, width = (side // autoencoder.factor for side in enlarged.padded)
         latents = []

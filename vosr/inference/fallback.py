@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import torch
 
-from vosr.inference.memory import Plan, least_block
+from vosr.inference.memory import TilePlan, least_block
 from vosr.model import RestorationModel
 
 log = logging.getLogger("vosr")
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 def once_more_smaller(
-    model: RestorationModel, device: torch.device, plan: Plan, work: Callable[[Plan], T]
-) -> tuple[Plan, T]:
+    model: RestorationModel, device: torch.device, plan: TilePlan, work: Callable[[TilePlan], T]
+) -> tuple[TilePlan, T]:
     """Do ``work`` by ``plan``; where memory runs out, once more by a smaller one.
 
     Returns:

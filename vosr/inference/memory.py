@@ -27,7 +27,7 @@ STRIP = 64
 
 
 @dataclass(frozen=True)
-class Plan:
+class TilePlan:
     """What is worked on at once.
 
     Attributes:
@@ -42,7 +42,7 @@ class Plan:
     block: int
     keep: int = 0
 
-    def smaller(self, least_tile: int, least_block: int, size: int) -> "Plan":
+    def smaller(self, least_tile: int, least_block: int, size: int) -> "TilePlan":
         """The plan to fall back to when memory ran out: half the sides, one tile at a time."""
         tile = self.tile or size
         return replace(
@@ -56,7 +56,7 @@ class Plan:
 
 def make_plan(
     model: RestorationModel, height: int, width: int, tile: int | None, memory: int, images: int = 1
-) -> Plan:
+) -> TilePlan:
     """Plan for images of ``height`` x ``width`` pixels.
 
     Args:
@@ -81,7 +81,7 @@ def make_plan(
     # The pieces that the statistics of group norms come from are as large as two tiles.
     block = int(min((memory / (2 * autoencoder.working_bytes)) ** 0.5, memory / (STRIP * width)))
     block //= autoencoder.factor
-    return Plan(cells, batch, max(least_block(autoencoder.context), block), int(memory * KEPT))
+    return TilePlan(cells, batch, max(least_block(autoencoder.context), block), int(memory * KEPT))
 
 
 def least_block(context: int) -> int:
@@ -89,7 +89,7 @@ def least_block(context: int) -> int:
     return max(16, 8 * context)
 
 
-def working_memory(device: torch.device, limit: float | None) -> int:
+def memory_budget(device: torch.device, limit: float | None) -> int:
     """Bytes to plan with: ``limit`` in GiB, or a share of what is free."""
     return int(limit * GIB) if limit is not None else int(free_memory(device) * SHARE)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vosr.core.devices import default_dtype
 from vosr.core.mapped import MappedFiles
 from vosr.core.options import DTypeName
 
@@ -40,11 +41,9 @@ class Precision:
         for name in (self.backbone, self.encoder, self.autoencoder):
             if name != "auto" and name not in DTYPES:
                 raise ValueError(f"Unknown dtype {name!r}; choose auto, {', '.join(DTYPES)}.")
-        automatic = "float16" if device.type == "cuda" else "float32"
-        backbone = automatic if self.backbone == "auto" else self.backbone
-        encoder = backbone if self.encoder == "auto" else self.encoder
-        autoencoder = "float32" if self.autoencoder == "auto" else self.autoencoder
-        return DTYPES[backbone], DTYPES[encoder], DTYPES[autoencoder]
+        backbone = DTYPES.get(self.backbone, default_dtype(device))
+        encoder = DTYPES.get(self.encoder, backbone)
+        return backbone, encoder, DTYPES.get(self.autoencoder, torch.float32)
 
 
 class Part:

@@ -1,6 +1,7 @@
 """High-level inference API."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -12,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from vosr.checkpoints import load_model
+from vosr.core.devices import pick_device
 from vosr.core.options import ColorFix, DTypeName, Semantics
 from vosr.core.phases import clock_of
 from vosr.imaging.convert import Single, as_array, open_image
@@ -24,6 +26,8 @@ from vosr.model import RestorationModel
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]
 """Width and height in pixels."""
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, the pieces of it that are done, and their number."""
 STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 BATCH = 8
 """Images of a list that run together at most."""
@@ -37,6 +41,10 @@ class Restorer:
         device: where it runs.
         precision: dtype of each part.
         compile: run the backbone through torch.compile; falls back to eager, with a message, where that fails.
+        source: what the model was opened from, for its card.
+
+    Attributes:
+        seconds: by stage ("encode", "semantics", "backbone", "decode", "colour"), of the last call.
 
     Example:
         >>> from PIL import Image
@@ -54,8 +62,11 @@ class Restorer:
         device: torch.device | str = "cpu",
         precision: Precision = Precision(),  # noqa: B008  (immutable)
         compile: bool = False,
+        source: str | Path = "",
     ) -> None:
         self.engine = Engine(model, torch.device(device), precision, compile)
+        self.seconds: dict[str, float] = {}
+        self._precision, self._source = precision, source
 
     @property
     def model(self) -> RestorationModel:
@@ -91,7 +102,33 @@ class Restorer:
         model = load_model(
             name_or_path, companions=companions, trust_remote_code=trust_remote_code, fidelity=fidelity
         )
-        return cls(model, place, precision, compile)
+        return cls(model, place, precision, compile, name_or_path)
+
+    def to(self, device: str | torch.device) -> "Restorer":
+        """Move the model; returns itself. "auto" dtypes are chosen again; what float16 has rounded stays so."""
+        self.engine = Engine(self.model, pick_device(str(device)), self._precision, self.engine.compiled)
+        return self
+
+    def save_pretrained(self, folder: str | Path, license: str | None = None) -> None:
+        """Write a model folder that :meth:`from_pretrained` opens, with a card.
+
+        Args:
+            folder: made if absent.
+            license: of the weights, by its name on the hub ("apache-2.0", "cc-by-nc-4.0", …); it is yours to name.
+        """
+        from vosr.checkpoints.published import PublishedModel  # an HTTP client
+
+        PublishedModel(self.model, self._source, license).save_pretrained(folder)
+
+    def push_to_hub(self, repo_id: str, license: str | None = None, **options: Any) -> str:
+        """Publish the model as "owner/name"; returns the address of the commit.
+
+        ``license`` is that of :meth:`save_pretrained`; ``options`` (``private``, ``token``, ``commit_message``, …) are
+        those of :meth:`huggingface_hub.ModelHubMixin.push_to_hub`. Raises :class:`vosr.core.hub.HubError`.
+        """
+        from vosr.checkpoints.published import PublishedModel
+
+        return PublishedModel(self.model, self._source, license, repo_id).push_to_hub(repo_id, **options)
 
     def __call__(
         self,
@@ -106,6 +143,7 @@ class Restorer:
         size: Size | None = None,
         semantics: Semantics = "tile",
         memory: float | None = None,
+        progress: Progress | None = None,
     ) -> ImageLike:
         """Restore one image or a batch; the same type comes back. Options as in :class:`vosr.inference.Settings`.
 
@@ -123,9 +161,11 @@ class Restorer:
             size: width and height of the output, instead of ``scale``.
             semantics: what the encoder reads for a tile: "tile", "image" or "both".
             memory: GiB to work with; by default half of what is free.
+            progress: called with each stage, what of it is done and how much it is.
 
         Raises:
-            ValueError: an option out of range, one that this model does not have, or not a colour image.
+            ValueError: an option out of range, one that this model does not have, not a colour image, or floating point
+                outside [0, 1].
 
         Example:
             >>> import numpy as np
@@ -142,8 +182,9 @@ class Restorer:
         opened = [open_image(each) for each in items]
         arrays = [each.array for each in opened]
         restored: list[NDArray] = []
-        for start in range(0, len(arrays), BATCH):
-            restored += self.restore_batch(arrays[start : start + BATCH], settings)
+        with self._watched(progress):
+            for start in range(0, len(arrays), BATCH):
+                restored += self.restore_batch(arrays[start : start + BATCH], settings)
         results: Any = [each.close(array) for each, array in zip(opened, restored)]
         if batched:
             results = torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
@@ -173,7 +214,18 @@ class Restorer:
             rows = as_array(strip[0], image.dtype)
             yield neutralized(rows) if neutral else rows
 
-    def watch(self, report: Callable[[str, int, int], None], timed: bool = False) -> None:
+    @contextmanager
+    def _watched(self, progress: Progress | None) -> Iterator[None]:
+        """One call: told of to ``progress``, timed into :attr:`seconds`."""
+        before = self.engine.tell
+        self.watch(progress or before, timed=True)
+        try:
+            yield
+        finally:
+            self.engine.tell = before
+            self.seconds = self.timings()
+
+    def watch(self, report: Progress, timed: bool = False) -> None:
         """Call ``report`` with each stage, what of it is done and how much it is; ``timed`` keeps :meth:`timings`."""
         self.engine.tell = report
         if timed:
@@ -208,21 +260,3 @@ class Restorer:
                 whole[top : top + len(rows)] = neutralized(rows) if grey else rows
             top += strip.shape[2]
         return restored
-
-
-def pick_device(name: str) -> torch.device:
-    """The device called ``name``, or the best one for "auto".
-
-    Raises:
-        ValueError: no such device here.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"Device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    return device

@@ -12,7 +12,7 @@ from vosr.core.pool import begin_worker, share_cores
 from vosr.jobs.files import Writing
 from vosr.jobs.job import Event, OutputError, Tell
 from vosr.jobs.pipeline import restore_all
-from vosr.jobs.plan import Plan
+from vosr.jobs.plan import JobPlan
 from vosr.jobs.recipe import Recipe
 
 if TYPE_CHECKING:  # help does without torch
@@ -38,7 +38,7 @@ class Work:
     """
 
     recipe: Recipe
-    plan: Plan
+    plan: JobPlan
     writing: Writing
     batch_size: int = 1
     workers: int = 0

@@ -10,7 +10,7 @@ from typing import Literal
 from numpy.typing import NDArray
 
 from vosr.core.deadline import deadline
-from vosr.imaging.comparison import Comparison
+from vosr.imaging.comparison import BeforeAfter
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_comparison
 from vosr.imaging.limits import Header
@@ -89,7 +89,7 @@ def write(
         ValueError: it cannot be written.
         OutputError: nor can any other.
     """
-    comparison = Comparison(photo, size) if job.comparison is not None else None
+    comparison = BeforeAfter(photo, size) if job.comparison is not None else None
     try:
         rows = rows if comparison is None else comparison.watch(rows)
         notes = write_photo(photo, rows, size, job.target, encoding)
@@ -108,7 +108,7 @@ def write_frames(
         notes = write_animation(animation, restored, job.target, encoding)
         if job.comparison is not None:
             height, width = restored[0].shape[:2]
-            comparison = Comparison(animation.frames[0], (width, height))
+            comparison = BeforeAfter(animation.frames[0], (width, height))
             deque(comparison.watch([restored[0]]), maxlen=0)
             write_comparison(comparison.result(), job.comparison)
         read = dict.fromkeys(note for frame in animation.frames for note in frame.notes)

@@ -1,18 +1,23 @@
 """Images below a folder."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vosr.core.files.listing import Complain, walk
-from vosr.imaging.formats import SUFFIXES
+from vosr.imaging.formats import SUFFIXES, UNREAD_SUFFIXES
 from vosr.jobs.manifest import MANIFEST
 
 log = logging.getLogger(__name__)
 _told: set[Path] = set()
 
 
-def images_below(root: Path, leave_out: Path | None, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
+def images_below(
+    root: Path,
+    leave_out: Path | None,
+    complain: Complain,
+    unread: Callable[[Path], object] = lambda path: None,
+) -> Iterator[tuple[Path, list[Path]]]:
     """Folders that hold images, each relative to ``root`` with its images, in the order of names.
 
     Hidden files and folders and those that hold results are passed over, links to folders are followed once.
@@ -22,6 +27,7 @@ def images_below(root: Path, leave_out: Path | None, complain: Complain) -> Iter
         leave_out: a folder that is not entered, nor what lies in it (the output, where it can be reached from
             ``root``, also by a link).
         complain: told of what cannot be listed.
+        unread: told of images whose format is not read.
     """
     outside = None if leave_out is None or _within(root, leave_out) else leave_out
 
@@ -32,6 +38,9 @@ def images_below(root: Path, leave_out: Path | None, complain: Complain) -> Iter
 
     for folder, names in walk(root, complain, enter):
         images = [folder / name for name in names if name.lower().endswith(SUFFIXES)]
+        for name in names:
+            if name.lower().endswith(UNREAD_SUFFIXES):
+                unread(folder / name)
         if images:
             yield folder.relative_to(root), images
 

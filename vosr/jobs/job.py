@@ -52,7 +52,18 @@ class Skipped:
     jobs: tuple[Job, ...] = ()
 
 
-Event = Done | Skipped
+@dataclass(frozen=True)
+class PassedOver:
+    """An image in a listed folder whose format is not read.
+
+    Attributes:
+        source: the file.
+    """
+
+    source: Path
+
+
+Event = Done | Skipped | PassedOver
 Tell = Callable[[Event], None]
 
 

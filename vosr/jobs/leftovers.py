@@ -8,7 +8,7 @@ _AGE = 3600.0
 """Seconds since the last byte; a file that another machine is writing is younger."""
 
 
-def remove_leftovers(folder: Path) -> set[str]:
+def clean_listing(folder: Path) -> set[str]:
     """Delete what killed runs left in an output folder; gives the names of its other files."""
     names = set()
     try:

@@ -2,18 +2,18 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from vosr.core.files.listing import Complain
-from vosr.core.shard import WHOLE, Shard
-from vosr.imaging.formats import FORMATS, SUFFIXES, format_of
+from vosr.core.shard import WHOLE, JobShard
+from vosr.imaging.formats import FORMATS, SUFFIXES, by_suffix, format_of
 from vosr.imaging.gallery import MARKS
 from vosr.imaging.names import fitting
 from vosr.jobs.find import images_below
-from vosr.jobs.job import Done, Job, Skipped, Tell
-from vosr.jobs.leftovers import remove_leftovers
+from vosr.jobs.job import Done, Job, PassedOver, Skipped, Tell
+from vosr.jobs.leftovers import clean_listing
 from vosr.jobs.names import SAME, output_names, suffix_for
 
 COMPARISONS = "comparison"
@@ -21,7 +21,7 @@ COMPARISONS = "comparison"
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """What a user asked for.
 
     Attributes:
@@ -38,7 +38,7 @@ class Plan:
     form: str = "png"
     skip_existing: bool = True
     compare: bool = False
-    shard: Shard = WHOLE
+    shard: JobShard = WHOLE
 
     @property
     def single(self) -> bool:
@@ -70,8 +70,13 @@ class Plan:
             self._check_folder()
         self._check_writable()
         for source in self.sources:
-            if source.is_dir() and next(images_below(source, self.output, lambda *_: None), None) is None:
-                raise ValueError(f"No images in {source}; looked for {', '.join(SUFFIXES)}.")
+            unread: list[Path] = []
+            if (
+                source.is_dir()
+                and next(images_below(source, self.output, lambda *_: None, unread.append), None) is None
+            ):
+                others = f" It holds {by_suffix(unread)}, which are not read." if unread else ""
+                raise ValueError(f"No images in {source}; looked for {', '.join(SUFFIXES)}.{others}")
         self._check_apart()
 
     def _check_folder(self) -> None:
@@ -128,7 +133,11 @@ class Plan:
         def complain(folder: Path, reason: str) -> None:
             tell(Done(Job(folder, self.output), error=f"Cannot list {folder}: {reason}."))
 
-        for below, sources in self._groups(complain):
+        def pass_over(source: Path) -> None:
+            if self.shard.holds(source.name):
+                tell(PassedOver(source))
+
+        for below, sources in self._groups(complain, pass_over):
             jobs = [
                 self._job(source, below / name)
                 for source, name in zip(sources, output_names(sources, self.form))
@@ -180,13 +189,15 @@ class Plan:
             return self.output
         return self.output / fitting(self.sources[0].stem + suffix_for(self.sources[0], self.form))
 
-    def _groups(self, complain: Complain) -> Iterator[tuple[Path, list[Path]]]:
+    def _groups(
+        self, complain: Complain, unread: Callable[[Path], object] = lambda path: None
+    ) -> Iterator[tuple[Path, list[Path]]]:
         """Output folders relative to the output, each with the images that go there."""
         files = [source for source in self.sources if not source.is_dir()]
         if files:
             yield Path(), files
         for root, place in self._roots():
-            for below, images in images_below(root, self.output, complain):
+            for below, images in images_below(root, self.output, complain, unread):
                 yield place / below, images
 
     def _roots(self) -> list[tuple[Path, Path]]:
@@ -201,8 +212,8 @@ class Plan:
 
     def _unfinished(self, jobs: list[Job], below: Path) -> list[Job]:
         """Those whose files are not there; folders are listed once instead of asking for every file."""
-        present = remove_leftovers(self.output / below)
-        compared = remove_leftovers(self.output / COMPARISONS / below) if self.compare else set()
+        present = clean_listing(self.output / below)
+        compared = clean_listing(self.output / COMPARISONS / below) if self.compare else set()
         return [
             job
             for job in jobs

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric as TorchMetric
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.core.weights import MissingWeightsError
 from vosr.metrics.protocol import BORDER, eight_bit, without_border
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vosr.metrics.base import PairMetric
-from vosr.metrics.protocol import luma
+from vosr.metrics.protocol import studio_luma
 
 OCTAVE_WEIGHTS = (1.0, 0.5, 0.25, 0.125)
 ORIENTATIONS, SIDE = 6, 9
@@ -77,6 +77,8 @@ class FeatureDistance(PairMetric):
         self.register_buffer("filters", gabor_filters(), persistent=False)
 
     def compare(self, restored: Tensor, reference: Tensor) -> Tensor:
-        maps = zip(features(luma(restored), self.filters), features(luma(reference), self.filters))
+        maps = zip(
+            features(studio_luma(restored), self.filters), features(studio_luma(reference), self.filters)
+        )
         distances = [(a - b).square().sum(1).mean(dim=(1, 2)) for a, b in maps]
         return torch.stack([w * d for w, d in zip(OCTAVE_WEIGHTS, distances)]).sum(0)

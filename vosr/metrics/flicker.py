@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vosr.metrics.base import Metric
-from vosr.metrics.protocol import luma
+from vosr.metrics.protocol import studio_luma
 
 
 class Flicker(Metric):
@@ -41,4 +41,4 @@ class Flicker(Metric):
 
 
 def _changes(frames: Tensor) -> Tensor:
-    return (luma(frames).diff(dim=0) * 255).abs()
+    return (studio_luma(frames).diff(dim=0) * 255).abs()

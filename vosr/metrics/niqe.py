@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vosr.metrics.base import ImageMetric
-from vosr.metrics.protocol import BORDER, luma, without_border
+from vosr.metrics.protocol import BORDER, studio_luma, without_border
 
 BLOCK = 96
 PARAMETERS = Path(__file__).with_name("niqe.safetensors")
@@ -49,7 +49,7 @@ class NIQE(ImageMetric):
         self.register_buffer("covariance", published["covariance"])
 
     def score(self, restored: Tensor, reference: Tensor | None, lq: Tensor | None) -> Tensor:
-        images = (luma(without_border(restored, self.border).double()) * 255).round()
+        images = (studio_luma(without_border(restored, self.border).double()) * 255).round()
         return torch.stack([self.distance(block_features(image)) for image in images.split(1)])
 
     def distance(self, features: Tensor) -> Tensor:

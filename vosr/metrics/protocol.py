@@ -30,7 +30,7 @@ def eight_bit(image: Tensor) -> Tensor:
     return (image.float().clamp(0, 1) * 255).round() / 255
 
 
-def luma(image: Tensor) -> Tensor:
+def studio_luma(image: Tensor) -> Tensor:
     """BT.601 luma of studio range, (B, 1, H, W) in [16/255, 235/255], of RGB (B, 3, H, W) in [0, 1]."""
     weights = image.new_tensor([65.481, 128.553, 24.966]).view(1, 3, 1, 1)
     return ((image * weights).sum(1, keepdim=True) + 16) / 255

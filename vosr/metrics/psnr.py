@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vosr.metrics.base import InsideMetric
-from vosr.metrics.protocol import luma
+from vosr.metrics.protocol import studio_luma
 
 SMALLEST_ERROR = 1e-10
 """Mean squared error of equal images, so that they get 100 dB instead of infinity."""
@@ -33,7 +33,7 @@ class PSNRY(InsideMetric):
     higher_is_better = True
 
     def compare(self, restored: Tensor, reference: Tensor) -> Tensor:
-        return psnr(luma(restored), luma(reference))
+        return psnr(studio_luma(restored), studio_luma(reference))
 
 
 class PSNRRGB(InsideMetric):

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vosr.metrics.base import InsideMetric
-from vosr.metrics.protocol import luma
+from vosr.metrics.protocol import studio_luma
 
 WINDOW, SIGMA = 11, 1.5
 LUMINANCE, CONTRAST = 0.01**2, 0.03**2
@@ -72,7 +72,7 @@ class SSIMY(InsideMetric):
     higher_is_better = True
 
     def compare(self, restored: Tensor, reference: Tensor) -> Tensor:
-        return ssim(luma(restored), luma(reference))
+        return ssim(studio_luma(restored), studio_luma(reference))
 
 
 class MSSSIM(InsideMetric):
@@ -90,4 +90,4 @@ class MSSSIM(InsideMetric):
     higher_is_better = True
 
     def compare(self, restored: Tensor, reference: Tensor) -> Tensor:
-        return ms_ssim(luma(restored), luma(reference))
+        return ms_ssim(studio_luma(restored), studio_luma(reference))

@@ -16,10 +16,17 @@ class Conditioner(FrozenModule):
     Args:
         autoencoder: pixels <-> latents.
         encoder: LQ -> semantics.
+
+    Raises:
+        ValueError: the autoencoder is not of RGB images.
     """
 
     def __init__(self, autoencoder: Autoencoder, encoder: Encoder) -> None:
         super().__init__()
+        if autoencoder.image_channels != 3:
+            raise ValueError(
+                f"Restoration takes RGB images; this autoencoder is of {autoencoder.image_channels} channels."
+            )
         self.autoencoder = autoencoder
         self.encoder = encoder
         self.freeze()

@@ -1,6 +1,7 @@
 """A complete restoration model: frozen parts, backbone, guidance and how it is sampled."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -66,7 +67,12 @@ class RestorationModel(nn.Module):
         guidance: used for teachers only.
         sampling: default sampling.
         card: what the model says of itself.
+
+    Attributes:
+        faithful: of a student with two ends, the file of the other one's weights; it is saved along.
     """
+
+    faithful: Path | None = None
 
     def __init__(
         self,

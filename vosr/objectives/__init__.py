@@ -3,7 +3,7 @@
 from vosr.core.registry import Registry
 from vosr.objectives.adversarial import Adversary
 from vosr.objectives.base import DistillationObjective, FlowDraw, Loss, Objective, TeacherObjective
-from vosr.objectives.combined import LogMSE, Mesh, WeightedSum
+from vosr.objectives.combined import AbsoluteError, LogMSE, Mesh, WeightedSum
 from vosr.objectives.features import FeatureLoss
 from vosr.objectives.flow_matching import FlowMatching
 from vosr.objectives.image import FidelitySharpness, ImageLoss
@@ -18,6 +18,7 @@ OBJECTIVES.add("shortcut", Shortcut)
 IMAGE_LOSSES: Registry[ImageLoss] = Registry("image_loss", ImageLoss)
 IMAGE_LOSSES.add("features", FeatureLoss)
 IMAGE_LOSSES.add("fidelity_sharpness", FidelitySharpness)
+IMAGE_LOSSES.add("l1", AbsoluteError)
 IMAGE_LOSSES.add("log_mse", LogMSE)
 IMAGE_LOSSES.add("mesh", Mesh)
 IMAGE_LOSSES.add("weighted_sum", WeightedSum)
@@ -26,6 +27,7 @@ __all__ = [
     "IMAGE_LOSSES",
     "OBJECTIVES",
     "RCGM",
+    "AbsoluteError",
     "Adversary",
     "DistillationObjective",
     "FeatureLoss",

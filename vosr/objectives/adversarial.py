@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.objectives.discriminators import Discriminator
 
 AdversarialLoss = Literal["hinge", "relativistic"]
@@ -99,14 +99,19 @@ class Adversary(Component, nn.Module):
             self._hold(False)
         return loss.detach()
 
+    def share(self) -> None:
+        """Take the weights of rank 0 on every rank."""
+        if _ranks() > 1:
+            for tensor in self.training_state()["discriminator"].values():
+                torch.distributed.broadcast(tensor, 0)
+
     def update(self) -> None:
         """One step of the discriminator with the gradients accumulated, averaged over all ranks."""
-        dist = torch.distributed
-        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        if _ranks() > 1:
             for parameter in self.trained:
                 if parameter.grad is not None:
-                    dist.all_reduce(parameter.grad)
-                    parameter.grad.div_(dist.get_world_size())
+                    torch.distributed.all_reduce(parameter.grad)
+                    parameter.grad.div_(_ranks())
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -135,3 +140,8 @@ class Adversary(Component, nn.Module):
     def _hold(self, trained: bool) -> None:
         for parameter in self.trained:
             parameter.requires_grad_(trained)
+
+
+def _ranks() -> int:
+    dist = torch.distributed
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1

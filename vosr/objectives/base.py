@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.core.types import AverageVelocityFn, VelocityFn
 
 

@@ -37,6 +37,14 @@ class WeightedSum(ImageLoss):
         return Loss(total, terms)
 
 
+class AbsoluteError(ImageLoss):
+    """Mean absolute error."""
+
+    def forward(self, restored: Tensor, hq: Tensor) -> Loss:
+        error = (restored.float() - hq.float()).abs().mean()
+        return Loss(error, {"l1": error.detach()})
+
+
 class LogMSE(ImageLoss):
     """Mean over the images of log(MSE + 1e-5): decibels of PSNR, so that easy and hard images count alike."""
 

@@ -7,7 +7,7 @@ from kornia.color import rgb_to_grayscale
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 from vosr.objectives.base import Loss
 
 

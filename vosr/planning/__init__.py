@@ -2,7 +2,7 @@
 
 from vosr.planning.advice import advise
 from vosr.planning.devices import DEVICES, Device, find_device, reported_device
-from vosr.planning.job import Job
+from vosr.planning.job import TrainingJob
 from vosr.planning.plan import Plan, Planner
 
-__all__ = ["DEVICES", "Device", "Job", "Plan", "Planner", "advise", "find_device", "reported_device"]
+__all__ = ["DEVICES", "Device", "Plan", "Planner", "TrainingJob", "advise", "find_device", "reported_device"]

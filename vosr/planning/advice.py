@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from vosr.planning.devices import DEVICES, GIB
-from vosr.planning.job import Job
+from vosr.planning.job import TrainingJob
 from vosr.planning.plan import Plan, Planner, usable
 
 MAX_RANKS = 1024
@@ -46,7 +46,7 @@ def _smaller(planner: Planner, plan: Plan) -> list[str]:
     return said
 
 
-def _changes(job: Job) -> Iterator[tuple[str, Job]]:
+def _changes(job: TrainingJob) -> Iterator[tuple[str, TrainingJob]]:
     """Jobs that need less and less, each with the flags that were added to the given one."""
     flags: list[str] = []
     if not job.checkpointing:
@@ -71,5 +71,5 @@ def _changes(job: Job) -> Iterator[tuple[str, Job]]:
         yield " ".join([*flags, f"--nodes {job.nodes} --devices {job.devices}"]), job
 
 
-def _sharding(job: Job) -> str:
+def _sharding(job: TrainingJob) -> str:
     return f"--config configs/cluster/{'fsdp_multinode' if job.nodes > 1 else 'fsdp'}.yaml"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from vosr.planning.devices import Device
-from vosr.planning.job import Job
+from vosr.planning.job import TrainingJob
 from vosr.planning.parts import Parts
 from vosr.planning.trace import FORWARD, TARGET, TEACHER, StepTrace
 
@@ -25,7 +25,7 @@ class Collective:
     sent: int
 
 
-def communication(parts: Parts, trace: StepTrace, job: Job) -> list[Collective]:
+def communication(parts: Parts, trace: StepTrace, job: TrainingJob) -> list[Collective]:
     """Collectives of one optimizer step; metrics and checkpoints are left out, they are small or rare.
 
     DDP sums float32 gradients once per optimizer step. FSDP gathers the weights of every evaluation, and once more for
@@ -60,7 +60,7 @@ def _share(ranks: int) -> float:
     return (ranks - 1) / ranks
 
 
-def seconds(collectives: list[Collective], job: Job, device: Device) -> float:
+def wire_seconds(collectives: list[Collective], job: TrainingJob, device: Device) -> float:
     """Time on the wire at full bandwidth of each collective's slowest hop; shards of one host stay within it."""
     one_host = job.nodes == 1
     shards_in_one = one_host or job.devices % job.shards == 0

@@ -9,7 +9,7 @@ Strategy = Literal["single", "ddp", "fsdp"]
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """The part of a training configuration that costs are made of.
 
     Attributes:

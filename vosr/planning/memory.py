@@ -7,13 +7,13 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from vosr.planning.job import Job
+from vosr.planning.job import TrainingJob
 from vosr.planning.live_bytes import Kind
 from vosr.planning.parts import Parts, optimizer_size, size, stored
 from vosr.planning.trace import StepTrace
 
 
-def memory(parts: Parts, trace: StepTrace, job: Job) -> dict[str, int]:
+def memory(parts: Parts, trace: StepTrace, job: TrainingJob) -> dict[str, int]:
     """Bytes by kind at the moment of a training step that needs most, on the fullest rank.
 
     Gradients of a step stay until the next backward pass begins (Lightning frees them there). Under DDP they are
@@ -34,11 +34,11 @@ def memory(parts: Parts, trace: StepTrace, job: Job) -> dict[str, int]:
         "frozen parts": size(frozen) + size(teacher),
         "activations": working["activations"],
         "weight copies": working["weight copies"],
-        "gathered blocks": gathered(parts.backbone, job) if job.strategy == "fsdp" else 0,
+        "gathered blocks": gathered_bytes(parts.backbone, job) if job.strategy == "fsdp" else 0,
     }
 
 
-def working_memory(trace: StepTrace, job: Job, gradients: int, full_gradients: int) -> Counter[Kind]:
+def working_memory(trace: StepTrace, job: TrainingJob, gradients: int, full_gradients: int) -> Counter[Kind]:
     """Activations and cast copies of weights at the peak of a step, beyond gradients that are all there.
 
     Args:
@@ -64,19 +64,16 @@ def working_memory(trace: StepTrace, job: Job, gradients: int, full_gradients: i
     return Counter({"activations": max(peak - copies, gradients - copies), "weight copies": copies})
 
 
-def gathered(backbone: nn.Module, job: Job) -> int:
+def gathered_bytes(backbone: nn.Module, job: TrainingJob) -> int:
     """Bytes of weights that a rank gathers for the moment, and of the unsharded gradients of one block, under FSDP2.
 
     The block that runs, the next one on its way, what belongs to no block, and in the backward pass one block's
     gradients and the buffer that they are summed in. All weights, where they are not resharded.
     """
     width = torch.bfloat16.itemsize if job.half_gather else 4
-    block = max(
-        (sum(p.numel() for p in block.parameters()) for block in backbone.get_submodule("blocks").children()),
-        default=0,
-    )
+    sizes = [sum(p.numel() for p in block.parameters()) for block in backbone.blocks]  # type: ignore[union-attr, operator]
+    block, inside = max(sizes, default=0), sum(sizes)
     everything = sum(p.numel() for p in backbone.parameters())
-    inside = sum(p.numel() for p in backbone.get_submodule("blocks").parameters())
     weights = everything - inside + 2 * block if job.reshard else everything
     return width * min(weights, everything) + 2 * 4 * block
 
@@ -90,5 +87,5 @@ def _tensors(module: nn.Module) -> Iterable[torch.Tensor]:
     yield from module.buffers()
 
 
-def _whole(job: Job) -> Job:
+def _whole(job: TrainingJob) -> TrainingJob:
     return replace(job, strategy="single")

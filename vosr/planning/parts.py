@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from vosr.planning.job import Job, half_type
-from vosr.training.base import RestorationModule
+from vosr.planning.job import TrainingJob, half_type
+from vosr.training.base import TrainingModule
 from vosr.training.distillation import DistillationModule
 
 OptimizerFactory = Callable[[Any], torch.optim.Optimizer]
@@ -32,20 +32,19 @@ class Parts:
     optimizer: OptimizerFactory
 
 
-def parts_of(module: RestorationModule) -> Parts:
+def parts_of(module: TrainingModule) -> Parts:
     """Parts of a module whose backbones are not made yet."""
     with torch.device("meta"):
         backbone = module.build_backbone()
-    conditioner = module.conditioner
     return Parts(
         backbone,
         module.teacher.backbone if isinstance(module, DistillationModule) else None,
-        {"autoencoder": conditioner.autoencoder, "encoder": conditioner.encoder},
+        module.frozen_parts(),
         module.optimizer,
     )
 
 
-def stored(tensors: Iterable[Tensor], job: Job) -> list[nn.Parameter]:
+def stored(tensors: Iterable[Tensor], job: TrainingJob) -> list[nn.Parameter]:
     """What the fullest rank stores of parameters or buffers, on the meta device.
 
     FSDP2 splits every tensor along its first axis and pads the shards to the size of the first one.
@@ -65,7 +64,7 @@ def size(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.nbytes for tensor in tensors)
 
 
-def count(module: nn.Module) -> int:
+def parameter_count(module: nn.Module) -> int:
     """Number of parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from vosr.planning.communication import Collective, communication, seconds
+from vosr.planning.communication import Collective, communication, wire_seconds
 from vosr.planning.devices import Device
-from vosr.planning.job import Job
+from vosr.planning.job import TrainingJob
 from vosr.planning.memory import memory
 from vosr.planning.parts import Parts, parts_of
 from vosr.planning.trace import StepTrace, trace_step
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
 
 RESERVE = 0.08
 """Share of a device's memory that the driver, libraries and fragmentation take."""
@@ -32,7 +32,7 @@ class Plan:
         wire: seconds of one optimizer step's communication at full bandwidth.
     """
 
-    job: Job
+    job: TrainingJob
     device: Device
     flops: dict[str, int]
     memory: dict[str, int]
@@ -69,7 +69,7 @@ class Planner:
         utilisation: share of the device's peak that training reaches.
     """
 
-    def __init__(self, module: RestorationModule, utilisation: float) -> None:
+    def __init__(self, module: TrainingModule, utilisation: float) -> None:
         if not 0 < utilisation <= 1:
             raise ValueError(f"utilisation must be in (0, 1], not {utilisation}.")
         self.utilisation = utilisation
@@ -81,11 +81,11 @@ class Planner:
 
         self._traced: Callable[[int, int, str, bool], StepTrace] = traced
 
-    def trace(self, job: Job) -> StepTrace:
+    def trace(self, job: TrainingJob) -> StepTrace:
         """The job's forward and backward pass."""
         return self._traced(job.batch_size, job.crop_size, job.precision, job.checkpointing)
 
-    def plan(self, job: Job, device: Device) -> Plan:
+    def plan(self, job: TrainingJob, device: Device) -> Plan:
         """Costs of ``job`` on ``device``."""
         trace = self.trace(job)
         flops = {part: count * job.accumulate for part, count in trace.flops.items()}
@@ -98,7 +98,7 @@ class Planner:
             memory(self.parts, trace, job),
             collectives,
             None if peak is None else sum(flops.values()) / (peak * self.utilisation),
-            seconds(collectives, job, device),
+            wire_seconds(collectives, job, device),
         )
 
 

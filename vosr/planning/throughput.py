@@ -14,7 +14,7 @@ from vosr.core.types import Batch
 from vosr.planning.devices import GIB, TERA, reported_device
 from vosr.planning.fake import fake_children
 from vosr.planning.trace import trace_step
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
 from vosr.training.batches import as_batch
 from vosr.training.guarded_step import gradient_norm
 
@@ -39,7 +39,7 @@ class Throughput(L.Callback):
     """
 
     def __init__(self) -> None:
-        self._twin: RestorationModule | None = None
+        self._twin: TrainingModule | None = None
         self._flops: float | None = None
         self._logged = self._stepped = 0
         self._images = 0
@@ -47,13 +47,13 @@ class Throughput(L.Callback):
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Keep a copy of the module without memory, as it is before any strategy changes it."""
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         if stage == "fit" and trainer.is_global_zero:
             with FakeTensorMode():
                 self._twin = fake_children(pl_module)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         self._logged = self._stepped = trainer.global_step
         pl_module.phases.start(clock_of(pl_module.device))
         pl_module.phases.begin("data")
@@ -79,7 +79,7 @@ class Throughput(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         batch = as_batch(batch)
         self._images += len(batch.hq)
         stepped = trainer.global_step > self._stepped  # not within gradient accumulation
@@ -107,7 +107,7 @@ class Throughput(L.Callback):
         _begin(pl_module, None)
 
     def _figures(
-        self, trainer: L.Trainer, module: RestorationModule, seconds: dict[str, float], steps: int
+        self, trainer: L.Trainer, module: TrainingModule, seconds: dict[str, float], steps: int
     ) -> dict[str, float]:
         local = torch.tensor(
             [*(seconds.get(phase, 0.0) / steps for phase in PHASES), self._images / steps],
@@ -152,11 +152,11 @@ def peak_memory(device: torch.device) -> int:
 
 
 def _begin(module: L.LightningModule, phase: str | None) -> None:
-    assert isinstance(module, RestorationModule)
+    assert isinstance(module, TrainingModule)
     module.phases.begin(phase)
 
 
-def _flops_per_image(module: RestorationModule, batch: Batch, precision: str) -> float | None:
+def _flops_per_image(module: TrainingModule, batch: Batch, precision: str) -> float | None:
     count, size = len(batch.hq), batch.hq.shape[-1]
     try:
         return trace_step(module, count, size, precision).flops.total() / count

@@ -13,10 +13,11 @@ from vosr.planning.fake import AnyNumber, fake_children, fake_copy
 from vosr.planning.flops import FlopsByPart
 from vosr.planning.job import half_type
 from vosr.planning.live_bytes import Kind, LiveBytes
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
 from vosr.training.distillation import DistillationModule
 from vosr.training.parallel import Parallelism, parallelise
 from vosr.training.randomness import StepRandom
+from vosr.training.restoration import RestorationModule
 
 FORWARD, TARGET, TEACHER = "student", "student without gradient", "teacher"
 ENCODER, AUTOENCODER, REST, BACKWARD = "encoder", "autoencoder", "image loss", "backward"
@@ -42,7 +43,7 @@ class StepTrace:
 
 
 def trace_step(
-    module: RestorationModule, batch_size: int, crop_size: int, precision: str, checkpointing: bool = False
+    module: TrainingModule, batch_size: int, crop_size: int, precision: str, checkpointing: bool = False
 ) -> StepTrace:
     """Run the module's own encoding and objective, and the backward pass, without memory or weights.
 
@@ -56,29 +57,30 @@ def trace_step(
         checkpointing: recompute each block of the backbone in the backward pass.
     """
     with torch.device("meta"):
-        backbone = module.build_backbone()
+        backbone = module.build_backbone().requires_grad_(True)
     stored = half_type(precision) if precision.endswith("true") else None
     with FakeTensorMode(), AnyNumber():
         twin = fake_children(module, stored)
         twin.backbone = fake_copy(backbone, stored)
         parallelise(twin.backbone, Parallelism(activation_checkpointing=checkpointing), None)
-        return _run(twin, torch.rand(batch_size, 3, crop_size, crop_size), precision)
+        return _run(twin, torch.rand(batch_size, module.image_channels, crop_size, crop_size), precision)
 
 
-def _run(module: RestorationModule, hq: torch.Tensor, precision: str) -> StepTrace:
+def _run(module: TrainingModule, hq: torch.Tensor, precision: str) -> StepTrace:
     random = StepRandom(module.seed, 0, [str(i) for i in range(len(hq))], hq.device)
     live, counter = LiveBytes([*module.parameters(), *module.buffers()]), FlopsByPart()
-    counter.watch(module.conditioner.encoder, ENCODER, ENCODER)
+    if isinstance(module, RestorationModule):
+        counter.watch(module.conditioner.encoder, ENCODER, ENCODER)
     counter.watch(module.backbone, FORWARD, TARGET)
     if isinstance(module, DistillationModule):
         counter.watch(module.teacher.backbone, TEACHER, TEACHER)
     with live, counter:
         with _autocast(precision):
             with counter.part(AUTOENCODER):
-                data, condition = module.encoded(hq, hq, random)
+                frozen = module.frozen_pass(hq, hq, random)
             encoding = live.take()
             with counter.part(REST):
-                loss = module.objective_loss(hq, data, condition, random)
+                loss = module.loss_of(hq, frozen, random)
         forward = live.take()
         with counter.part(BACKWARD):
             loss.total.backward()

@@ -1,32 +1,27 @@
-"""What teacher training and distillation share: frozen parts, degradation, EMA, validation, optimizer."""
+"""What every training shares: a network and its average, optimizer, checkpoints, steps and their logs."""
 
 import warnings
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
-from vosr.backbones import Backbone
 from vosr.core.phases import Phases
-from vosr.core.seeds import derive_seed, generator_for, noise_for
-from vosr.core.types import Batch, Condition
+from vosr.core.types import Batch
 from vosr.core.weights import empty_module
-from vosr.degradations import Degradation
-from vosr.guidance import Guidance
-from vosr.guidance.base import ConditionDraw
-from vosr.model import ModelCard, RestorationModel, Sampling
-from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss
-from vosr.training.batches import as_batch, check_multiple
+from vosr.training.batches import as_batch, check_channels, check_multiple
 from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.randomness import StepRandom
+from vosr.training.schedule import attach
 
 GRID_ROWS = 6
 """Images that a validation shows: the first of each rank."""
@@ -37,31 +32,33 @@ def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.AdamW(parameters, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.01, eps=1e-8, fused=True)
 
 
-class RestorationModule(L.LightningModule):
+class TrainingModule(L.LightningModule):
     """Orchestration only; the mathematics is in the components.
 
-    ``backbone`` trains, ``average`` is its exponential moving average and is what validates and is released.
-    Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` tells whether the optimizer
+    ``backbone`` is the network that trains, ``average`` its exponential moving average, which validates and is
+    released. Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` tells whether the optimizer
     changes the weights, perhaps as a tensor that only the device has read; ``gradient_norm`` is that of the step where
     a callback has measured it. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
     done before this run: weights alone may come from another machine.
+
+    Attributes:
+        kind: what is trained, which is also the title of its column in validation images.
+        training_size: side of the training crops in pixels.
+        image_channels: of the images.
     """
 
     step_kept: Tensor | bool = True
     gradient_norm: Tensor | None = None
     schedule_step: int = 0
 
-    conditioner: Conditioner
-    degradation: Degradation
-    backbone: Backbone
-    average: Backbone
-    card: ModelCard
+    kind: str
+    training_size: int
+    image_channels: int = 3
+    backbone: Any
+    average: Any
 
     def __init__(
         self,
-        guidance: Guidance,
-        degradation: Degradation,
-        sampling: Sampling,
         optimizer: OptimizerCallable,
         lr_scheduler: LRSchedulerCallable | None,
         ema_decay: float,
@@ -69,9 +66,6 @@ class RestorationModule(L.LightningModule):
         parallel: Parallelism,
     ) -> None:
         super().__init__()
-        self.guidance = guidance
-        object.__setattr__(self, "degradation", degradation)  # no submodule: its apply is not nn.Module's
-        self.sampling = sampling
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
         self.ema_decay = ema_decay
@@ -82,15 +76,45 @@ class RestorationModule(L.LightningModule):
         self._recent: dict[str, RunningMean] = {}
         self._validated = 0
 
+    # -- what is trained --------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build_backbone(self) -> Any:
+        """A new trainable network; called twice, for the weights and for their average."""
+
+    @abstractmethod
+    def initialise(self, backbone: Any) -> None:
+        """Give a fresh network the weights that training starts from; it may be sharded."""
+
+    @abstractmethod
+    def multiple(self, backbone: nn.Module) -> int:
+        """Height and width of training crops are multiples of this."""
+
+    @abstractmethod
+    def frozen_parts(self) -> dict[str, nn.Module]:
+        """Parts that every rank holds whole and that do not train, by name."""
+
+    @abstractmethod
+    def frozen_pass(self, hq: Tensor, lq: Tensor, random: StepRandom) -> Any:
+        """What the frozen parts make of a batch of images in [0, 1], without gradient."""
+
+    @abstractmethod
+    def loss_of(self, hq: Tensor, frozen: Any, random: StepRandom) -> Loss:
+        """Loss of a batch of clean images in [0, 1] and what :meth:`frozen_pass` made of it."""
+
+    @abstractmethod
+    def save_release(self, folder: Path, weights: bool = True) -> None:
+        """Write the averaged model to ``folder``, or all but its weights."""
+
+    def names_code(self) -> bool:
+        """Whether what :meth:`save_release` writes takes trust to be opened."""
+        return False
+
+    @abstractmethod
+    def next_commands(self, run: str) -> dict[str, str]:
+        """Commands that come after this training, by what they do; ``run`` is how its folder is spelled."""
+
     # -- building ---------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def build_backbone(self) -> Backbone:
-        """A new trainable backbone; called twice, for the weights and for their average."""
-
-    @abstractmethod
-    def initialise(self, backbone: Backbone) -> None:
-        """Give a fresh backbone the weights that training starts from; it may be sharded."""
 
     @property
     def shards(self) -> DeviceMesh | None:
@@ -115,14 +139,14 @@ class RestorationModule(L.LightningModule):
         load_weights(average, backbone.state_dict())
         self.backbone, self.average = backbone, average
 
-    def fresh_backbone(self, trained: bool = True) -> Backbone:
-        """A backbone without meaningful weights, parallelised; where it is sharded no rank ever holds all of it."""
+    def fresh_backbone(self, trained: bool = True) -> Any:
+        """A network without meaningful weights, parallelised; where it is sharded no rank ever holds all of it."""
         if self.shards is None:
             backbone = self.build_backbone()
             backbone.requires_grad_(trained)
             parallelise(backbone, self.parallel, None)
             return backbone
-        backbone = empty_module(self.build_backbone)
+        backbone: Any = empty_module(self.build_backbone)
         backbone.requires_grad_(trained)
         parallelise(backbone, self.parallel, self.shards)
         backbone.to_empty(device=self.device)
@@ -139,7 +163,9 @@ class RestorationModule(L.LightningModule):
             without_fused(optimizer)
         if self.lr_scheduler is None:
             return optimizer
+        rate = optimizer.param_groups[0]["lr"]
         scheduler = self.lr_scheduler(optimizer)
+        attach(scheduler, rate, self.trainer, self.schedule_step)
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"
@@ -192,29 +218,18 @@ class RestorationModule(L.LightningModule):
             )
         return result
 
-    def released(self) -> RestorationModel:
-        """The model as it is validated and released: averaged weights."""
-        return self.model_of(self.average)
-
-    def model_of(self, backbone: Backbone) -> RestorationModel:
-        """A restoration model around ``backbone`` that shares this module's frozen parts."""
-        return RestorationModel(self.conditioner, backbone, self.guidance, self.sampling, self.card)
-
     # -- steps ------------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
-        """Loss of one batch of clean images in [0, 1], their latents and the LQ conditions."""
 
     def prepared(self, batch: Any, batch_idx: int) -> Batch:
         """The batch of anybody's data module as ours; random numbers belong to its keys.
 
         Raises:
-            ValueError: it holds no images, or of a size that does not fit the model.
+            ValueError: it holds no images, or of a size or number of channels that does not fit the model.
         """
         ours = as_batch(batch, f"{self.global_rank}-{batch_idx}")
+        check_channels(ours.hq, self.image_channels)
         for side in ours.hq.shape[-2:]:
-            check_multiple(side, self.conditioner.autoencoder.factor * self.backbone.patch_size)
+            check_multiple(side, self.multiple(self.backbone))
         return ours
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -224,18 +239,17 @@ class RestorationModule(L.LightningModule):
         with self.phases("degradation"), torch.no_grad():
             lq = self.degraded(batch, hq, random)
         with self.phases("encode"):
-            data, condition = self.encoded(hq, lq, random)
-        loss = self.objective_loss(hq, data, condition, random)
+            frozen = self.frozen_pass(hq, lq, random)
+        loss = self.loss_of(hq, frozen, random)
         terms = {f"loss/{name}": value for name, value in loss.terms.items()}
         means = self.recent_means({"loss": loss.total.detach(), **terms})
         self.log("loss", means.pop("loss"), prog_bar=True, batch_size=len(hq))
         self.log_dict(means, batch_size=len(hq))
         return loss.total
 
-    def encoded(self, hq: Tensor, lq: Tensor, random: StepRandom) -> tuple[Tensor, Condition]:
-        """Latents of the clean images and the condition that the degraded ones give."""
-        posterior = random.samples("hq posterior") + random.samples("lq posterior")
-        return self.conditioner.encode_pair(hq, lq, posterior)
+    def degraded(self, batch: Batch, hq: Tensor, random: StepRandom) -> Tensor:
+        """The low-quality images of a training batch; the clean ones where nothing is restored."""
+        return hq
 
     def recent_means(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Means over the logging interval: single batches of few images differ more than training changes them."""
@@ -252,55 +266,11 @@ class RestorationModule(L.LightningModule):
     def on_test_epoch_start(self) -> None:
         self._validated = 0
 
-    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
-        """Restore one batch; degradation and noise are fixed by the image's key, whatever the batch or rank."""
-        batch = self.prepared(batch, batch_idx)
-        hq = batch.hq.float() / 255
-        lq = self.validation_input(batch, hq)
-        restored = self.restore(self.released(), lq, batch.key)
+    def count_shown(self, images: int) -> int:
+        """How many of a validation batch's images the grid shows."""
         shown = max(0, GRID_ROWS - self._validated)
-        self._validated += len(hq)
-        extra = self.extra_images(lq[:shown], batch.key[:shown]) if shown else {}
-        return {"LQ": lq, self.card.kind: restored, **extra, "HQ": hq}
+        self._validated += images
+        return min(shown, images)
 
-    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: Any, batch_idx: int) -> Any:
         return self.validation_step(batch, batch_idx)
-
-    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
-        batch = self.prepared(batch, batch_idx)
-        hq = batch.hq.float() / 255
-        lq = self.validation_input(batch, hq)
-        return {"LQ": lq, self.card.kind: self.restore(self.released(), lq, batch.key)}
-
-    def extra_images(self, lq: Tensor, keys: list[str]) -> dict[str, Tensor]:
-        """More columns of the validation grid, by title, for the images that it shows."""
-        return {}
-
-    def restore(self, model: RestorationModel, lq: Tensor, keys: list[str]) -> Tensor:
-        """Restore a validation batch with noise fixed by the keys."""
-        shape = model.latent_shape(*lq.shape[-2:])
-        return model.restore(lq, noise_for([derive_seed("noise", key) for key in keys], shape, lq.device))
-
-    def degraded(self, batch: Batch, hq: Tensor, random: StepRandom) -> Tensor:
-        """The batch's own LQ, or a fresh degradation of the HQ; 8-bit steps need full precision."""
-        if batch.lq is not None:
-            return batch.lq.float() / 255
-        with torch.autocast(hq.device.type, enabled=False):
-            params = self.degradation.sample_each(random.samples("degradation", "cpu"))
-            return self.degradation.apply(hq, params)
-
-    def validation_input(self, batch: Batch, hq: Tensor) -> Tensor:
-        """LQ of a validation batch, each image degraded by its key alone."""
-        if batch.lq is not None:
-            return batch.lq.float() / 255
-        with torch.autocast(hq.device.type, enabled=False):
-            images = zip(hq.split(1), batch.key)
-            return torch.cat([self.degradation(one, generator_for("validation", key)) for one, key in images])
-
-    def mixed_condition(self, condition: Condition, random: StepRandom) -> tuple[Condition, ConditionDraw]:
-        """Training condition of a batch, each sample full or partial, and the numbers that were drawn for it."""
-        strength = self.guidance.draw_strength(random.shared("weak strength"))
-        draw = random.draw(
-            "condition", lambda one, stream: self.guidance.draw(one, stream, strength), condition.latent
-        )
-        return self.guidance.mix(condition, draw), draw

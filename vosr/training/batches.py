@@ -19,7 +19,7 @@ def as_batch(value: Any, name: str = "batch") -> Batch:
     Args:
         value: a :class:`Batch`; a tensor of clean images; a sequence with that tensor alone (``TensorDataset``); or a
             mapping with ``hq`` (or ``image``, or an image type as in a webdataset sample), ``lq`` where there are
-            pairs, and ``key`` or ``__key__``. Images are (B, 3, H, W), uint8 or floating point in [0, 1].
+            pairs, and ``key`` or ``__key__``. Images are (B, C, H, W), uint8 or floating point in [0, 1].
         name: keys begin with it where ``value`` has none.
 
     Raises:
@@ -47,14 +47,26 @@ def as_batch(value: Any, name: str = "batch") -> Batch:
 
 
 def _eight_bit(images: Any, name: str) -> Tensor:
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3:
+    if not isinstance(images, Tensor) or images.ndim != 4:
         shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(f"{name} must be a tensor (B, 3, H, W), not {shape}.")
+        raise ValueError(f"{name} must be a tensor (B, C, H, W), not {shape}.")
     if images.dtype == torch.uint8:
         return images
     if not images.is_floating_point():
         raise ValueError(f"{name} must be uint8 or floating point in [0, 1], not {images.dtype}.")
     return (images.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def check_channels(images: Tensor, channels: int) -> None:
+    """Refuse images (B, C, H, W) of another number of channels.
+
+    Raises:
+        ValueError: with both numbers.
+    """
+    if images.shape[1] != channels:
+        raise ValueError(
+            f"The data have images of {images.shape[1]} channels, and this model takes {channels}."
+        )
 
 
 def check_multiple(side: int, multiple: int) -> None:

@@ -10,12 +10,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from vosr.checkpoints import save_model
-from vosr.checkpoints.model_folder import WEIGHTS, save_record
 from vosr.checkpoints.training_state import CheckpointError
 from vosr.core.files.atomic import write_atomically
 from vosr.imaging.grid import labelled_grid
-from vosr.training.base import GRID_ROWS, RestorationModule
+from vosr.training.base import GRID_ROWS, TrainingModule
 from vosr.training.validation_metrics import column_titles
 
 log = logging.getLogger(__name__)
@@ -84,8 +82,8 @@ class ImageGrid(L.Callback):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         module = trainer.lightning_module
-        assert isinstance(module, RestorationModule)
-        titles = column_titles(trainer, list(columns), module.card.kind)
+        assert isinstance(module, TrainingModule)
+        titles = column_titles(trainer, list(columns), module.kind)
         grid = labelled_grid({titles[title]: torch.stack(images) for title, images in columns.items()})
         write_atomically(self.folder / name, lambda temporary: grid.save(temporary, format="PNG"))
 
@@ -102,11 +100,10 @@ class ModelWriter(L.Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         if not getattr(trainer, "fast_dev_run", False) and pl_module.shards is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_record(pl_module.released(), self.folder)
-            (self.folder / WEIGHTS).unlink(missing_ok=True)  # of an unsharded beginning
+            pl_module.save_release(self.folder, weights=False)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
@@ -117,6 +114,6 @@ class ModelWriter(L.Callback):
 
     @rank_zero_only
     def _write(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         if not getattr(trainer, "fast_dev_run", False) and pl_module.shards is None:
-            save_model(pl_module.released(), self.folder)
+            pl_module.save_release(self.folder)

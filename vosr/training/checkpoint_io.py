@@ -5,7 +5,7 @@ from typing import Any
 
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from vosr.checkpoints.training_state import CheckpointError, read_file, read_shards, whole, write_file
+from vosr.checkpoints.training_state import CheckpointError, full_tensor, read_file, read_shards, write_file
 from vosr.core.files.atomic import put_in_place, remove, write_atomically
 
 
@@ -39,7 +39,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         if not path.exists():
             raise FileNotFoundError(f"No checkpoint {path}.")
-        return read_shards(path, whole) if path.is_dir() else read_file(path)
+        return read_shards(path, full_tensor) if path.is_dir() else read_file(path)
 
     def remove_checkpoint(self, path: Any) -> None:
         remove(Path(path))

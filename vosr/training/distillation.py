@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
@@ -12,7 +11,7 @@ from torch import Tensor
 from vosr.backbones import BACKBONES, Backbone
 from vosr.checkpoints import load_model
 from vosr.core.frozen import FrozenModule
-from vosr.core.registries import describe, rebuild
+from vosr.core.registry import describe, rebuild
 from vosr.core.types import Condition, VelocityFn
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
@@ -20,10 +19,11 @@ from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.objectives import Adversary, DistillationObjective, ImageLoss, Loss
-from vosr.training.adversary import DiscriminatorTraining
-from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.training.base import paper_optimizer
+from vosr.training.image_losses import ImageTrained
 from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.randomness import StepRandom
+from vosr.training.restoration import RestorationModule
 from vosr.training.start import starting_weights
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class FrozenTeacher(FrozenModule):
         self.freeze()
 
 
-class DistillationModule(RestorationModule):
+class DistillationModule(ImageTrained, RestorationModule):
     """Distils a teacher into a one-step student of the same architecture.
 
     Args:
@@ -126,10 +126,6 @@ class DistillationModule(RestorationModule):
             else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
-    def configure_callbacks(self) -> list[L.Callback]:
-        own = [] if self.adversary is None else [DiscriminatorTraining(self.adversary)]
-        return [*super().configure_callbacks(), *own]
-
     def configure_model(self) -> None:
         if getattr(self, "backbone", None) is None:
             parallelise(self.teacher.backbone, self.parallel, self.shards)
@@ -183,16 +179,6 @@ class DistillationModule(RestorationModule):
         start, end = data.new_ones(len(data)), data.new_zeros(len(data))
         latent = noise - self.backbone.velocity(noise, start, condition, end)
         return (self.conditioner.autoencoder.decode(latent) + 1) / 2
-
-    def image_terms(self, restored: Tensor, hq: Tensor) -> list[Loss]:
-        """Losses on the one-step image."""
-        parts = [] if self.image_loss is None else [self.image_loss(restored, hq)]
-        if self.adversary is not None:
-            self.restored_pair = restored.detach(), hq
-            term = self.adversary.generator_term(restored, hq)
-            weight = self.adversary.weight_at(self.global_step)
-            parts.append(Loss(weight * term, {"adversarial": term.detach()}))
-        return parts
 
     @torch.no_grad()
     def guided_teacher(self, condition: Condition, draw: ConditionDraw) -> VelocityFn:

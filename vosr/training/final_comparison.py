@@ -18,7 +18,7 @@ from vosr.evaluation.benchmark import Pixels
 from vosr.evaluation.degrading import degradation
 from vosr.imaging.grid import labelled_grid
 from vosr.metrics import METRICS
-from vosr.training.base import RestorationModule
+from vosr.training.restoration import RestorationModule
 
 
 class FinalComparison(L.Callback):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vosr.core.files.atomic import write_atomically
 from vosr.core.types import Batch
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
 from vosr.training.guarded_step import decides_on_device, gradient_norm, parameters_of, poll_every
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class NonFinite(Checkpoint):
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         norm = gradient_norm(parameters_of(optimizer))
         finite = norm.isfinite()
         kept = finite if decides_on_device(optimizer) else bool(finite)
@@ -62,7 +62,7 @@ class NonFinite(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
             return
         batches, self._batches = self._batches, []

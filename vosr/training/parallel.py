@@ -40,7 +40,7 @@ class Parallelism:
     reshard_after_forward: bool = True
 
 
-def parallelise(backbone: Backbone, options: Parallelism, mesh: DeviceMesh | None) -> None:
+def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | None) -> None:
     """Apply ``options`` to a backbone in place, and shard it over ``mesh`` if there is one.
 
     Args:
@@ -62,7 +62,8 @@ def parallelise(backbone: Backbone, options: Parallelism, mesh: DeviceMesh | Non
             "activation checkpointing, compilation and FSDP."
         )
     trained = any(parameter.requires_grad for parameter in backbone.parameters())
-    backbone.prepares_inside = mesh is not None or (options.activation_checkpointing and trained)
+    if isinstance(backbone, Backbone):
+        backbone.prepares_inside = mesh is not None or (options.activation_checkpointing and trained)
     for block in blocks:
         if options.activation_checkpointing and trained:
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)
@@ -88,7 +89,7 @@ def shard(units: list[nn.Module], options: Parallelism, mesh: DeviceMesh) -> Non
             cast(FSDPModule, unit).set_force_sum_reduction_for_comms(True)
 
 
-def reset_weights(backbone: Backbone, seed: int) -> None:
+def reset_weights(backbone: nn.Module, seed: int) -> None:
     """Draw initial weights that depend on ``seed`` alone: neither on the device nor on the shards.
 
     A backbone without ``reset_parameters`` keeps what its constructor gave it.

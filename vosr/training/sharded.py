@@ -14,7 +14,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from vosr.checkpoints.training_state import CheckpointError, Keys, read_file, read_shards, write_shards
+from vosr.checkpoints.training_state import CheckpointError, Keys, read_file, read_shards, write_sharded
 from vosr.core.files.atomic import put_in_place, remove
 from vosr.training.background import BackgroundWriter
 from vosr.training.parallel import part_of
@@ -101,7 +101,7 @@ class FullySharded(ModelParallelStrategy):
             self._writer.begin(checkpoint, temporary, path)
             return
         try:
-            self._together(path, lambda: write_shards(checkpoint, temporary))
+            self._together(path, lambda: write_sharded(checkpoint, temporary))
             self._together(path, (lambda: put_in_place(temporary, path)) if self.is_global_zero else _nothing)
         except CheckpointError:
             if self.is_global_zero:

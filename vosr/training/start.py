@@ -16,8 +16,8 @@ RECIPE = ("latent_grid",)
 def starting_weights(source: str | Path, backbone: Backbone, trust_remote_code: bool = False) -> State:
     """State dict of the model at ``source``, in the type that it is stored in.
 
-    Arguments that change what the weights mean but not their shapes, such as ``prediction``, are told in the log
-    where they differ.
+    Arguments that change what the weights mean but not their shapes, such as ``prediction``, are logged where
+    they differ.
 
     Args:
         source: model folder, run folder, released folder or shipped name.
@@ -33,6 +33,8 @@ def starting_weights(source: str | Path, backbone: Backbone, trust_remote_code: 
     check_fit(backbone, state, source)
     theirs = given.init_args
     for name, value in backbone.init_args.items():
+        if isinstance(value, tuple):
+            value = list(value)  # as JSON has it
         if name in theirs and theirs[name] != value and name not in RECIPE:
             log.warning("%s was trained with %s=%s; this run has %s.", source, name, theirs[name], value)
     return state

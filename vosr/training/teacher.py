@@ -8,7 +8,7 @@ from torch import Tensor
 from vosr.autoencoders import Autoencoder
 from vosr.backbones import Backbone, BackboneFactory
 from vosr.core.options import ColorFix
-from vosr.core.registries import describe
+from vosr.core.registry import describe
 from vosr.core.types import Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
@@ -17,9 +17,10 @@ from vosr.guidance import Guidance
 from vosr.model import ModelCard, Sampling
 from vosr.model.conditioner import Conditioner
 from vosr.objectives import Loss, TeacherObjective
-from vosr.training.base import RestorationModule, paper_optimizer
+from vosr.training.base import paper_optimizer
 from vosr.training.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.randomness import StepRandom
+from vosr.training.restoration import RestorationModule
 from vosr.training.start import starting_weights
 
 

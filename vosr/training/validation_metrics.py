@@ -20,9 +20,9 @@ def key(name: str, suffix: str = "") -> str:
 def suffixes(kind: str) -> dict[str, str]:
     """Column of the validation images -> ending of the logged name; ``kind`` is the trained model's column.
 
-    Other columns, such as the teacher's, are of a few images only.
+    Other columns, such as the teacher's, are of a few images only. "original" is what a light decoder imitates.
     """
-    return {kind: "", "LQ": "_input"}
+    return {kind: "", "LQ": "_input", "original": "_original"}
 
 
 class ValidationMetrics(L.Callback):
@@ -60,15 +60,15 @@ class ValidationMetrics(L.Callback):
         self._log(pl_module)
 
     def _add(self, pl_module: L.LightningModule, images: dict[str, Tensor]) -> None:
-        kind: Any = pl_module.card.kind  # type: ignore[union-attr]
+        kind: Any = pl_module.kind
         for title, suffix in suffixes(kind).items():
-            restored = images[title]
-            if restored.shape != images["HQ"].shape:
+            restored = images.get(title)
+            if restored is None or restored.shape != images["HQ"].shape:
                 continue
             for name in self.names:
                 metric = self._metric(name, suffix, restored)
                 if metric is not None:
-                    metric.update(restored, images["HQ"], images["LQ"])
+                    metric.update(restored, images["HQ"], images.get("LQ"))
 
     def _metric(self, name: str, suffix: str, images: Tensor) -> Metric | None:
         """The metric of one column; those of sets are for the restored images alone."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vosr.core.files.atomic import write_atomically
-from vosr.jobs.leftovers import remove_leftovers
+from vosr.jobs.leftovers import clean_listing
 from vosr.jobs.video.colours import losses, pixels_of, tag, video_frame
 from vosr.jobs.video.times import Times, seconds_of, step_of
 from vosr.jobs.video.tracks import copy_labels, copy_tracks, others
@@ -31,7 +31,7 @@ Advance = Callable[[int, float | None], None]
 
 
 @dataclass(frozen=True)
-class Encoding:
+class VideoEncoding:
     """How the images are written.
 
     Attributes:
@@ -48,7 +48,7 @@ def restore_film(
     target: Path,
     restorer: "Restorer",
     settings: "Settings",
-    encoding: Encoding,
+    encoding: VideoEncoding,
     advance: Advance,
 ) -> tuple[str, ...]:
     """Restore every image of a film by itself.
@@ -78,7 +78,7 @@ def restore_film(
     first = _first_image(av, source)
     with _reading(av, source) as film:
         target.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(target.parent)
+        clean_listing(target.parent)
         work = _Rewriting(av, film, source, target, restorer, settings, encoding)
         write_atomically(target, lambda path: work.run(path, first, advance))
         return tuple(work.notes)
@@ -95,7 +95,7 @@ class _Rewriting:
         target: Path,
         restorer: "Restorer",
         settings: "Settings",
-        encoding: Encoding,
+        encoding: VideoEncoding,
     ) -> None:
         self._av, self._film, self._source, self._target = av, film, source, target
         self._restorer, self._settings, self._encoding = restorer, settings, encoding

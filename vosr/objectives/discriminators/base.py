@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from vosr.core.component import Component
+from vosr.core.registry import Component
 
 
 class Discriminator(Component, nn.Module, ABC):

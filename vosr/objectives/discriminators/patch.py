@@ -14,18 +14,23 @@ class PatchDiscriminator(Discriminator):
     Args:
         width: channels of the first layer; doubled at every reduction, at most eightfold.
         reductions: times that the grid is halved; a logit then sees about 3 * 2^(reductions + 1) pixels.
+        channels: of the images.
 
     Raises:
         ValueError: no width, or a negative count.
     """
 
-    def __init__(self, width: int = 32, reductions: int = 2) -> None:
+    def __init__(self, width: int = 32, reductions: int = 2, channels: int = 3) -> None:
         super().__init__()
         if width < 1 or reductions < 0:
             raise ValueError(
                 f"width must be positive and reductions not negative, not {width} and {reductions}."
             )
-        layers: list[nn.Module] = [spectral_norm(nn.Conv2d(3, width, 3, padding=1)), nn.LeakyReLU(SLOPE)]
+        self.image_channels = channels
+        layers: list[nn.Module] = [
+            spectral_norm(nn.Conv2d(channels, width, 3, padding=1)),
+            nn.LeakyReLU(SLOPE),
+        ]
         channels = width
         for level in range(reductions):
             wider = width * min(2 ** (level + 1), 8)
@@ -39,4 +44,9 @@ class PatchDiscriminator(Discriminator):
         self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels, 1, 3, padding=1)))
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        if image.shape[1] != self.image_channels:
+            raise ValueError(
+                f"The discriminator takes images of {self.image_channels} channels, not {image.shape[1]}: "
+                "set its channels."
+            )
         return [self.layers(image * 2 - 1)]

@@ -10,7 +10,7 @@ class Component:
     """Mixin that remembers the constructor arguments, so that a checkpoint can rebuild the object.
 
     ``component.init_args`` is the complete mapping of argument names to the values used, defaults included.
-    Values are kept as given; :func:`vosr.core.registries.describe` turns them into JSON. ``component.built_as`` is the
+    Values are kept as given; :func:`vosr.core.registry.describe` turns them into JSON. ``component.built_as`` is the
     class that was constructed: FSDP later puts one of its own in place.
     """
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from vosr.core.component import Component
-from vosr.core.registry import Registry
+from vosr.core.registry.component import Component
+from vosr.core.registry.registry import Registry
 
 _PLACES = {
     "encoder": "vosr.encoders:ENCODERS",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from vosr.core.component import Component
 from vosr.core.files.shown import reason, shown
+from vosr.core.registry.component import Component
 
 T = TypeVar("T", bound=Component)
 

@@ -1,0 +1,24 @@
+"""The network of a light decoder; imports diffusers, which is slow."""
+
+from diffusers.models.autoencoders.vae import Decoder
+from torch import nn
+
+
+class LightDecoderNetwork(Decoder):
+    """Decoder of diffusers, as it trains: its state dict is that of the released light decoder."""
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """What activation checkpointing, compilation and FSDP take one by one."""
+        return [self.mid_block, *self.up_blocks]
+
+    def reset_parameters(self) -> None:
+        """Draw initial weights anew."""
+        reset_layers(self)
+
+
+def reset_layers(network: nn.Module) -> None:
+    """Draw the initial weights of every convolution, linear layer and norm inside a network."""
+    for module in network.modules():
+        if module is not network and hasattr(module, "reset_parameters"):
+            module.reset_parameters()

@@ -1,0 +1,132 @@
+"""Training of a convolutional autoencoder from scratch (docs/autoencoders.md)."""
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from vosr.autoencoders import KLAutoencoder
+from vosr.autoencoders.diffusers_vae import DIFFUSERS_FILES
+from vosr.autoencoders.kl import sizes_of
+from vosr.autoencoders.posterior import kl_divergence
+from vosr.autoencoders.spatial_map import SpatialMap
+from vosr.objectives import Adversary, ImageLoss, Loss
+from vosr.training.base import paper_optimizer
+from vosr.training.latent_statistics import LatentStatistics
+from vosr.training.parallel import Parallelism, load_weights, reset_weights
+from vosr.training.randomness import StepRandom
+from vosr.training.reconstruction import ReconstructionModule
+
+
+class AutoencoderModule(ReconstructionModule):
+    """Trains a convolutional KL autoencoder, from scratch or from the weights of one.
+
+    Args:
+        autoencoder: sizes of what is trained; with ``weights``, training starts from them.
+        image_loss: of the reconstruction.
+        adversary: discriminator that the reconstruction has to convince; None for none.
+        kl_weight: of the divergence of the posterior from a standard normal distribution, in nats per latent value.
+        equivariance: share of the steps in which the latent is reduced and turned, and the image reduced and turned in
+            the same way has to come out (EQ-VAE, arXiv 2502.09509).
+        statistics_images: training crops of each rank that the latents' mean and deviation are measured over.
+        training_size: side of the training crops in pixels.
+        optimizer: of encoder and decoder.
+        lr_scheduler: stepped once per optimizer step.
+        ema_decay: of the averaged weights that validate and are released.
+        schedule_step: steps that the learning-rate schedule counts as done before this run.
+        seed: of initial weights, posterior draws and spatial maps.
+        parallel: activation checkpointing, compilation and sharding.
+
+    Raises:
+        ValueError: a negative weight, a share outside [0, 1], or an autoencoder with a light decoder.
+    """
+
+    kind = "autoencoder"
+
+    def __init__(
+        self,
+        autoencoder: KLAutoencoder,
+        image_loss: ImageLoss,
+        adversary: Adversary | None = None,
+        kl_weight: float = 1e-4,
+        equivariance: float = 0.0,
+        statistics_images: int = 512,
+        training_size: int = 256,
+        optimizer: OptimizerCallable = paper_optimizer,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        ema_decay: float = 0.999,
+        schedule_step: int = 0,
+        seed: int = 0,
+        parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+    ) -> None:
+        super().__init__(
+            *(image_loss, adversary, training_size, optimizer, lr_scheduler, ema_decay),
+            *(schedule_step, seed, parallel),
+        )
+        if kl_weight < 0 or not 0 <= equivariance <= 1:
+            raise ValueError(
+                f"kl_weight must not be negative and equivariance in [0, 1], not {kl_weight} and {equivariance}."
+            )
+        if autoencoder.light is not None:
+            raise ValueError("An autoencoder trains with its own decoder; leave its light_decoder out.")
+        self.kl_weight = kl_weight
+        self.equivariance = equivariance
+        self.statistics_images = statistics_images
+        self.image_channels = autoencoder.image_channels
+        self.initial = None if autoencoder.init_args["weights"] is None else autoencoder.state_dict()
+        self.sizes = sizes_of(autoencoder.config)
+
+    def build_backbone(self) -> KLAutoencoder:
+        return KLAutoencoder(**self.sizes)
+
+    def initialise(self, backbone: nn.Module) -> None:
+        if self.initial is None:
+            reset_weights(backbone, self.seed)
+            return
+        load_weights(backbone, self.initial)
+        self.initial = None
+
+    def multiple(self, backbone: nn.Module) -> int:
+        assert isinstance(backbone, KLAutoencoder)
+        return backbone.factor
+
+    def configure_callbacks(self) -> list[L.Callback]:
+        return [*super().configure_callbacks(), LatentStatistics(self.statistics_images)]
+
+    def frozen_pass(self, hq: Tensor, lq: Tensor, random: StepRandom) -> None:
+        """Nothing is frozen."""
+
+    def loss_of(self, hq: Tensor, frozen: None, random: StepRandom) -> Loss:
+        image = hq * 2 - 1
+        spatial_map = self.drawn_map(random)
+        reconstruction, moments = self.backbone(image, random.samples("posterior"), spatial_map)
+        target = image if spatial_map is None else spatial_map(image, self.backbone.factor)
+        divergence = kl_divergence(moments)
+        kl = Loss(self.kl_weight * divergence, {"kl": divergence.detach()})
+        return self.with_image_terms(reconstruction, target, [kl])
+
+    def drawn_map(self, random: StepRandom) -> SpatialMap | None:
+        """The step's map, which all ranks share; None in the other steps."""
+        stream = random.shared("spatial map")
+        drawn = self.equivariance > float(torch.rand((), generator=stream))
+        return SpatialMap.drawn(stream) if drawn else None
+
+    def columns(self, image: Tensor) -> dict[str, Tensor]:
+        return {self.kind: self.average(image)[0]}
+
+    def save_release(self, folder: Path, weights: bool = True) -> None:
+        if weights:
+            self.average.save(folder)
+        else:
+            self.average.save_config(folder)
+            (folder / DIFFUSERS_FILES[0]).unlink(missing_ok=True)  # of an unsharded beginning
+
+    def next_commands(self, run: str) -> dict[str, str]:
+        use = f"--model.autoencoder=kl --model.autoencoder.weights={run}"
+        return {
+            "Next": f"python main.py evaluate --autoencoder {run}",
+            "a light one": f"python main.py fit --config configs/light_decoder.yaml {use}",
+            "a teacher": f"python main.py fit --config configs/compact/teacher.yaml {use}",
+        }

@@ -1,0 +1,175 @@
+"""Distillation of an autoencoder's decoder into a smaller one (docs/autoencoders.md)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from vosr.autoencoders import Autoencoder
+from vosr.autoencoders.light_decoder import (
+    LIGHT_FILE,
+    LightlyDecoded,
+    build_light_decoder,
+    half,
+    save_light_decoder,
+    unshuffled,
+)
+from vosr.core.files.atomic import write_atomically
+from vosr.core.fingerprint import fingerprint
+from vosr.core.registry import describe
+from vosr.objectives import Adversary, ImageLoss, Loss
+from vosr.training.attention_maps import AttentionMaps, map_distance
+from vosr.training.base import paper_optimizer
+from vosr.training.parallel import Parallelism, reset_weights
+from vosr.training.randomness import StepRandom
+from vosr.training.reconstruction import ReconstructionModule
+
+Frozen = tuple[Tensor, Tensor, list[Tensor]]
+"""Unscaled latents, what the original decoder makes of them, and its attention maps."""
+
+
+class LightDecoderModule(ReconstructionModule):
+    """Trains a small decoder to do what an autoencoder's own one does.
+
+    Both decode the same latents: draws of the posterior of training crops with noise on them, since a one-step student
+    does not meet the latents of clean images exactly.
+
+    Args:
+        autoencoder: frozen, with its own decoder.
+        image_loss: of the light decoder's image against the original's.
+        adversary: discriminator that takes the original decoder's images for real; None for none.
+        widths: of the levels, finest first; by default half of the original's, as in the released light decoder. Fewer
+            levels make a patch of pixels at each place of the finest one.
+        layers: residual blocks a level, less one; 2 in the released one.
+        attention: whether the coarsest level attends to all of its positions.
+        noise: deviation of the noise on normalised latents; each image draws its own between 0 and this.
+        map_weight: of the difference of the attention maps of both decoders' levels; 0 leaves them out.
+        training_size: side of the training crops in pixels.
+        optimizer: of the light decoder.
+        lr_scheduler: stepped once per optimizer step.
+        ema_decay: of the averaged weights that validate and are released.
+        schedule_step: steps that the learning-rate schedule counts as done before this run.
+        seed: of initial weights, posterior draws and noise.
+        parallel: activation checkpointing, compilation and sharding.
+
+    Raises:
+        ValueError: an autoencoder without a decoder of its own, levels that do not fit its factor, or a negative
+            weight or noise.
+    """
+
+    kind = "light decoder"
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        image_loss: ImageLoss,
+        adversary: Adversary | None = None,
+        widths: list[int] | None = None,
+        layers: int = 2,
+        attention: bool = True,
+        noise: float = 0.1,
+        map_weight: float = 0.0,
+        training_size: int = 256,
+        optimizer: OptimizerCallable = paper_optimizer,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        ema_decay: float = 0.999,
+        schedule_step: int = 0,
+        seed: int = 0,
+        parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+    ) -> None:
+        super().__init__(
+            *(image_loss, adversary, training_size, optimizer, lr_scheduler, ema_decay),
+            *(schedule_step, seed, parallel),
+        )
+        if not isinstance(autoencoder, LightlyDecoded) or autoencoder.light is not None:
+            raise ValueError(
+                f"{type(autoencoder).__name__} has no decoder of its own to distil; give sd2, qwen or kl without a "
+                "light_decoder."
+            )
+        if min(noise, map_weight) < 0:
+            raise ValueError(f"noise and map_weight must not be negative, not {noise} and {map_weight}.")
+        self.autoencoder = autoencoder
+        self.image_channels = autoencoder.image_channels
+        self.noise = noise
+        self.map_weight = map_weight
+        self.widths = tuple(widths) if widths else half(autoencoder.decoder_widths)
+        self.layers = layers
+        self.attention = attention
+        reach = 2 ** (len(self.widths) - 1)
+        self.patch = autoencoder.factor // reach
+        if self.patch * reach != autoencoder.factor:
+            raise ValueError(
+                f"{len(self.widths)} widths enlarge by {reach}, which does not divide the autoencoder's factor "
+                f"{autoencoder.factor}."
+            )
+
+    def build_backbone(self) -> nn.Module:
+        return build_light_decoder(
+            self.widths,
+            self.layers,
+            self.autoencoder.latent_channels,
+            out_channels=self.image_channels * self.patch**2,
+            attention=self.attention,
+        )
+
+    def initialise(self, backbone: Any) -> None:
+        reset_weights(backbone, self.seed)
+
+    def multiple(self, backbone: nn.Module) -> int:
+        return self.autoencoder.factor
+
+    def frozen_parts(self) -> dict[str, nn.Module]:
+        return {"autoencoder": self.autoencoder}
+
+    @torch.no_grad()
+    def frozen_pass(self, hq: Tensor, lq: Tensor, random: StepRandom) -> Frozen:
+        latent = self.autoencoder.encode(hq * 2 - 1, True, random.samples("posterior"))
+        noise = [
+            self.noise
+            * torch.rand((), generator=stream, device=latent.device)
+            * torch.randn(latent.shape[1:], generator=stream, device=latent.device)
+            for stream in random.samples("latent noise")
+        ]
+        unscaled = self.autoencoder.unscaled(latent + torch.stack(noise))
+        with AttentionMaps(self.autoencoder.up_blocks() if self.map_weight else []) as maps:
+            image = self.autoencoder.decode_unscaled(unscaled).float()
+        return unscaled, image, maps.found
+
+    def loss_of(self, hq: Tensor, frozen: Frozen, random: StepRandom) -> Loss:
+        latent, target, wanted = frozen
+        with AttentionMaps(list(self.backbone.up_blocks) if self.map_weight else []) as maps:
+            image = unshuffled(self.backbone(latent), self.image_channels).float()
+        others = []
+        if self.map_weight:
+            distance = map_distance(maps.found, wanted)
+            others.append(Loss(self.map_weight * distance, {"maps": distance.detach()}))
+        return self.with_image_terms(image, target, others)
+
+    def columns(self, image: Tensor) -> dict[str, Tensor]:
+        latent = self.autoencoder.unscaled(self.autoencoder.encode(image))
+        return {
+            self.kind: unshuffled(self.average(latent), self.image_channels).float(),
+            "original": self.autoencoder.decode_unscaled(latent).float(),
+        }
+
+    def save_release(self, folder: Path, weights: bool = True) -> None:
+        record = {
+            "format": "vosr-light-decoder/1",
+            "autoencoder": describe(self.autoencoder),
+            "fingerprint": fingerprint(self.autoencoder),
+            "widths": list(self.widths),
+            "layers": self.layers,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(record, indent=2) + "\n"
+        write_atomically(folder / "config.json", lambda path: path.write_text(text))
+        if weights:
+            write_atomically(folder / LIGHT_FILE, lambda path: save_light_decoder(self.average, path))
+        else:
+            (folder / LIGHT_FILE).unlink(missing_ok=True)  # of an unsharded beginning
+
+    def next_commands(self, run: str) -> dict[str, str]:
+        return {"Next": f"python main.py restore PHOTO -o restored --model MODEL --light_decoder {run}"}
