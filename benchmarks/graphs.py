@@ -36,9 +36,10 @@ def main(folder: Path, name: str = "vosr_small_student"):
         def eager(lq=lq, noise=noise):
             return model.restore(lq, noise).numpy()
 
-        def graphs(lq=lq.numpy(), noise=noise.numpy()):
-            latent, tokens = sessions["encode"].run(None, {"lq": lq})
-            (restored,) = sessions["backbone"].run(None, {"latent": latent, "tokens": tokens, "noise": noise})
+        def graphs(lq=lq, noise=noise):
+            latent, tokens = sessions["encode"].run(None, {"lq": lq.numpy()})
+            inputs = {"latent": latent, "tokens": tokens, "noise": noise.numpy()}
+            (restored,) = sessions["backbone"].run(None, inputs)
             return sessions["decode"].run(None, {"restored": restored})[0]
 
         difference = np.abs(eager() - graphs()).max()
