@@ -8,7 +8,7 @@ import comfy.utils
 import torch
 
 from vosr import Restorer
-from vosr.checkpoints.open import shipped_names
+from vosr.checkpoints.catalogue import shipped_names
 
 
 @lru_cache(maxsize=1)

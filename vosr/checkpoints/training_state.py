@@ -149,7 +149,7 @@ def write_sharded(checkpoint: dict[str, Any], folder: Path) -> None:
 
 
 def begin_shards(checkpoint: dict[str, Any], folder: Path, group: dist.ProcessGroup) -> Written[Any]:
-    """:func:`write_shards` in the background: returns when this rank's shards are copied to the host's memory.
+    """:func:`write_sharded` in the background: returns when this rank's shards are copied to the host's memory.
 
     Args:
         checkpoint: as there.
