@@ -27,18 +27,13 @@ class RestoreWithVOSR:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        """Widgets of the node; ``path`` goes before ``model``."""
+        """Widgets of the node; ``path`` (a folder, a run or a hub id) goes before ``model``."""
+        scale = ("FLOAT", {"default": 4.0, "min": 1.0, "max": 8.0, "step": 0.5})
+        fidelity = ("FLOAT", {"default": -1.0, "min": -1.0, "max": 1.0, "step": 0.05})
+        tile = ("INT", {"default": -1, "min": -1, "max": 4096, "step": 64})
         return {
-            "required": {
-                "image": ("IMAGE",),
-                "model": (sorted(shipped_names()),),
-                "scale": ("FLOAT", {"default": 4.0, "min": 1.0, "max": 8.0, "step": 0.5}),
-            },
-            "optional": {
-                "path": ("STRING", {"default": "", "tooltip": "Model folder, run folder or hub id."}),
-                "fidelity": ("FLOAT", {"default": -1.0, "min": -1.0, "max": 1.0, "step": 0.05}),
-                "tile": ("INT", {"default": -1, "min": -1, "max": 4096, "step": 64}),
-            },
+            "required": {"image": ("IMAGE",), "model": (sorted(shipped_names()),), "scale": scale},
+            "optional": {"path": ("STRING", {"default": ""}), "fidelity": fidelity, "tile": tile},
         }
 
     def restore(
