@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from vosr.training.base import RestorationModule
+from vosr.training.base import TrainingModule
 from vosr.training.guarded_step import decides_on_device, poll_every
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class LossSpike(Checkpoint):
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        assert isinstance(pl_module, RestorationModule)
+        assert isinstance(pl_module, TrainingModule)
         loss, self._sum = self._sum, 0.0
         assert isinstance(loss, Tensor)
         if trainer.world_size > 1:
