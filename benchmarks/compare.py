@@ -2,9 +2,9 @@
 
     python benchmarks/compare.py                  # a minute; --depth 12 --steps 10 are the sizes of docs/performance.md
 
-The official arithmetic is tests/plain.py, to which the tests hold the optimised path in values and gradients. A ratio
-below its floor is said and makes the exit status 1. Times are CPU seconds of this process, medians of rounds: they
-hold beside other work.
+The official arithmetic is tests/helpers/plain.py, to which the tests hold the optimised path in values and gradients.
+A ratio below its floor is reported and makes the exit status 1. Times are CPU seconds of this process, medians of
+rounds: they hold beside other work.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/helpers")]
 
 from plain import PlainBackbone  # noqa: E402
 

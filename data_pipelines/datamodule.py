@@ -1,7 +1,6 @@
 """The Lightning data module: training batches by position, and fixed validation images."""
 
 import logging
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +8,8 @@ import torch.distributed as dist
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from data_pipelines.agreed import as_first_rank
+from data_pipelines.cache import LocalCache
 from data_pipelines.crop import Augmentation
 from data_pipelines.epochs import batch_layout, epoch_length, said_of
 from data_pipelines.failures import Tally
@@ -24,8 +25,6 @@ from data_pipelines.turning import turned
 log = logging.getLogger(__name__)
 
 SYNTHETIC = "synthetic"
-TALK_TIMEOUT = timedelta(minutes=10)
-"""How long ranks wait for the first to look at the sources."""
 
 
 class ShardDataModule(LightningDataModule):
@@ -58,6 +57,7 @@ class ShardDataModule(LightningDataModule):
         batches_per_epoch: batches per rank and epoch; by default one pass over the training images.
         max_bad_share: share of unusable samples above which the run stops with a report.
         synthetic: settings of the "synthetic" images.
+        cache: where samples of remote archives with an index are kept.
         worker_timeout: seconds that training waits for a reading process before the run ends with a message; 0 waits
             for ever.
     """
@@ -80,6 +80,7 @@ class ShardDataModule(LightningDataModule):
         batches_per_epoch: int | None = None,
         max_bad_share: float = 0.1,
         synthetic: SyntheticData = SyntheticData(),  # noqa: B008 (frozen)
+        cache: LocalCache = LocalCache(),  # noqa: B008 (frozen)
         worker_timeout: float = 1800.0,
     ) -> None:
         super().__init__()
@@ -105,6 +106,7 @@ class ShardDataModule(LightningDataModule):
         self.batches_per_epoch = batches_per_epoch
         self.max_bad_share = max_bad_share
         self.synthetic = synthetic
+        self.cache = cache
         self.worker_timeout = worker_timeout
         self._loader: TrainLoader | None = None
 
@@ -139,9 +141,9 @@ class ShardDataModule(LightningDataModule):
         together = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if together else (1, 0)
         batch_size, accumulated = batch_layout(self.batch_size, self.global_batch_size, ranks, self._trainer)
+        sources = self.cache.around(as_first_rank(lambda: self._found_here))
         plan = DataPlan(
-            tuple(self._found(together)), self.crop_size or 256, batch_size, self.shuffle, self.shuffle_block,
-            self.augmentation, self.seed,
+            sources, self.crop_size or 256, batch_size, self.shuffle, self.shuffle_block, self.augmentation, self.seed,
         )  # fmt: skip
         batches, said = epoch_length(plan, ranks, accumulated, self.batches_per_epoch)
         for line in said + said_of(plan) if rank == 0 else []:
@@ -226,23 +228,6 @@ class ShardDataModule(LightningDataModule):
             return False
         progress: Any = self._trainer.fit_loop.epoch_loop.batch_progress.current
         return bool(progress.ready > progress.processed)
-
-    def _found(self, together: bool) -> list[Source]:
-        """Sources as rank 0 sees them: every rank must read the same, whatever its own view of the disk."""
-        if not together:
-            return self._found_here
-        news: list[Any] = [None]
-        if dist.get_rank() == 0:
-            try:
-                news = [self._found_here]
-            except ValueError as error:
-                news = [error]  # for all: a rank that fails alone leaves the others waiting
-        group: Any = dist.new_group(backend="gloo", timeout=TALK_TIMEOUT)
-        dist.broadcast_object_list(news, src=0, group=group)
-        if isinstance(news[0], ValueError):
-            raise news[0]
-        found: list[Source] = news[0]
-        return found
 
 
 def _weights(train: str | list[str] | dict[str, float]) -> list[tuple[list[str], float]]:

@@ -8,6 +8,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 _MASK = (1 << 64) - 1
 _ROUNDS = 8
@@ -17,17 +18,21 @@ def hashed(*values: int) -> int:
     """64 bits that depend on all values: the finaliser of SplitMix64, chained."""
     state = 0x9E3779B97F4A7C15
     for value in values:
-        state = (state + (value & _MASK) * 0xD1342543DE82EF95 + 0x9E3779B97F4A7C15) & _MASK
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
-        state ^= state >> 31
+        state = _chained(state, value)
     return state
+
+
+def _chained(state: int, value: int) -> int:
+    state = (state + (value & _MASK) * 0xD1342543DE82EF95 + 0x9E3779B97F4A7C15) & _MASK
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+    return state ^ (state >> 31)
 
 
 def uniform(count: int, *key: int) -> list[float]:
     """``count`` numbers in [0, 1) that belong to ``key``."""
-    start = hashed(*key)
-    return [(hashed(start, i) >> 11) / (1 << 53) for i in range(count)]
+    start = hashed(hashed(*key))
+    return [(_chained(start, i) >> 11) / (1 << 53) for i in range(count)]
 
 
 def permuted(index: int, length: int, key: int) -> int:
@@ -38,14 +43,20 @@ def permuted(index: int, length: int, key: int) -> int:
     """
     a = math.isqrt(length - 1) + 1
     b = -(-length // a)
+    rounds = _round_keys(key)
     while True:
         left, right = divmod(index, b)
         for number in range(0, _ROUNDS, 2):
-            left = (left + hashed(key, number, right)) % a
-            right = (right + hashed(key, number + 1, left)) % b
+            left = (left + _chained(rounds[number], right)) % a
+            right = (right + _chained(rounds[number + 1], left)) % b
         index = left * b + right
         if index < length:
             return index
+
+
+@lru_cache(maxsize=64)
+def _round_keys(key: int) -> list[int]:
+    return [hashed(key, number) for number in range(_ROUNDS)]
 
 
 class Mixture:

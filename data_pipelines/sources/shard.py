@@ -15,6 +15,7 @@ from data_pipelines.failures import Reason
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fetch import SourceError, read_range
 from data_pipelines.sources.fields import KeyRule, is_image, suffix_of
+from data_pipelines.sources.kept import Kept
 from data_pipelines.sources.tar import Bytes, TarSample, tar_samples
 from vosr.core.files.regular import open_regular, read_regular
 from vosr.core.files.shown import reason
@@ -76,6 +77,7 @@ class TarShard(Shard):
         damage: what is wrong with it, as far as the index knows.
         checks: CRC-32 of the bytes of each sample, where an index has them.
         sha256: of the whole archive, where an index has it.
+        kept: samples of a remote archive that are kept on this machine.
     """
 
     url: str
@@ -85,6 +87,7 @@ class TarShard(Shard):
     damage: tuple[str, ...] = ()
     checks: NDArray[np.uint32] | None = None
     sha256: str = ""
+    kept: Kept | None = None
 
     def __len__(self) -> int:
         return len(self.places)
@@ -92,10 +95,15 @@ class TarShard(Shard):
     def read(self, number: int) -> RawSample:
         start, stop = self.places[number].tolist()
         problems: list[str] = []
-        data = read_range(self.url, start, stop)
-        if self.checks is not None and zlib.crc32(data) != int(self.checks[number]):
+        check = None if self.checks is None else int(self.checks[number])
+        read = (
+            read_range(self.url, start, stop)
+            if self.kept is None
+            else self.kept.read(self.url, start, stop, check)
+        )
+        if check not in (None, zlib.crc32(read)):
             problems.append("its checksum is not the one of the index")
-        found = list(tar_samples(Bytes(io.BytesIO(data)), problems.append, self.rule, load=True, part=True))
+        found = list(tar_samples(Bytes(io.BytesIO(read)), problems.append, self.rule, load=True, part=True))
         if problems or len(found) != 1:
             what = "; ".join(problems) or f"{len(found)} samples where the index has one"
             raise SourceError(Reason.SHARD_DAMAGED, self.url, f"{self.url}, bytes {start} to {stop}: {what}")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from data_pipelines.synthetic.drawn import Drawn
 from data_pipelines.synthetic.leaves import Floats, Surfaces, outlines, surfaces
 from data_pipelines.synthetic.lettering import font, words
 from data_pipelines.synthetic.textures import SIDE, texture_bank
@@ -23,20 +24,10 @@ IMAGES_PER_BANK = 64
 """Neighbouring images share one texture bank: building it costs as much as ten images."""
 
 
-class DeadLeaves:
-    """Dead-leaves images, each a pure function of (seed, index).
-
-    Args:
-        size: height and width in pixels.
-        seed: another seed gives other images.
-    """
-
-    def __init__(self, size: int = 256, seed: int = 0) -> None:
-        self.size = size
-        self.seed = seed
+class DeadLeaves(Drawn):
+    """Scenes of one or two layers of leaves, as one camera would develop them."""
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
-        """Image number ``index``, (size, size, 3) uint8 sRGB."""
         rng = np.random.default_rng([self.seed, index])
         bank = _bank(self.seed, index // IMAGES_PER_BANK)
         side = 2 * self.size  # drawn at twice the size and averaged: antialiased edges

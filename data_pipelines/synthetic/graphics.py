@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from data_pipelines.synthetic.drawn import Drawn
 from data_pipelines.synthetic.lettering import font, words
 
 Colour = tuple[int, int, int]
@@ -21,20 +22,10 @@ _FACES = (
 """Typefaces inside matplotlib, used where that is installed; Pillow's own is always there."""
 
 
-class Graphics:
-    """Drawn images, each a pure function of (seed, index).
-
-    Args:
-        size: height and width in pixels.
-        seed: another seed gives other images.
-    """
-
-    def __init__(self, size: int = 256, seed: int = 0) -> None:
-        self.size = size
-        self.seed = seed
+class Graphics(Drawn):
+    """Pages of text, dialogs, line art and plots."""
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
-        """Image number ``index``, (size, size, 3) uint8 sRGB."""
         rng = np.random.default_rng([self.seed, index, 2])
         paint = (_page, _page, _dialog, _dialog, _line_art, _plot)[int(rng.integers(6))]
         times = 2 if paint is _line_art and rng.random() < 0.5 else 1  # antialiased by averaging, or not

@@ -3,23 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from data_pipelines.synthetic.drawn import Drawn
+
 Field = NDArray[np.floating]
 
 
-class Patterns:
-    """Simple patterns, each a pure function of (seed, index).
-
-    Args:
-        size: height and width in pixels.
-        seed: another seed gives other images.
-    """
-
-    def __init__(self, size: int = 256, seed: int = 0) -> None:
-        self.size = size
-        self.seed = seed
+class Patterns(Drawn):
+    """Flat colours, gradients, stripes, checkerboards, waves and steps, in two colours."""
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
-        """Image number ``index``, (size, size, 3) uint8 sRGB."""
         rng = np.random.default_rng([self.seed, index, 3])
         y, x = np.mgrid[: self.size, : self.size].astype(np.float32)
         makers = (_flat, _flat, _gradient, _gradient, _stripes, _checkerboard, _waves, _steps)

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import torch
-from checkpoints.test_strangers import small_model
+from models import small_model
 from released_folders import write_companions, write_model
 
 from vosr.checkpoints import load_model, save_model

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from checkpoints.test_strangers import small_model
+from models import small_model
 from PIL import Image
 
 from vosr import Restorer

@@ -13,11 +13,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from models import small_model
 from safetensors.torch import save_file
 from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
 
-from vosr.autoencoders import AUTOENCODERS
-from vosr.backbones import LightningDiT
 from vosr.checkpoints import load_model, save_model
 from vosr.checkpoints.catalogue import shipped_names
 from vosr.checkpoints.find import spelled
@@ -25,26 +24,8 @@ from vosr.checkpoints.shard_index import INDEX, read_weight_index
 from vosr.checkpoints.training_state import full_tensor, newest, read_shards, write_file, write_sharded
 from vosr.core.registry import Registry, UnknownNameError, UntrustedCodeError
 from vosr.core.weights import MissingWeightsError
-from vosr.encoders import ENCODERS, NoEncoder
+from vosr.encoders import ENCODERS
 from vosr.guidance import GUIDANCE, RestorationGuidance
-from vosr.model import ModelCard, RestorationModel, Sampling
-from vosr.model.conditioner import Conditioner
-
-
-def small_model():
-    """Registered parts only, as most models are."""
-    autoencoder = AUTOENCODERS.build("dct")
-    encoder = NoEncoder()
-    backbone = LightningDiT(
-        autoencoder.latent_channels, encoder.dim, width=16, depth=1, heads=1, latent_grid=4, end_time=True
-    )
-    return RestorationModel(
-        Conditioner(autoencoder, encoder),
-        backbone,
-        RestorationGuidance(),
-        Sampling(1),
-        ModelCard("student", 32),
-    )
 
 
 @pytest.fixture

@@ -4,20 +4,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import MARK, Doubler, save_noise
 from PIL import Image
 
 from vosr.cli import main
 from vosr.cli.progress import Display
 from vosr.jobs.plan import JobPlan
 from vosr.jobs.recipe import Recipe
-
-sys.path.append(str(Path(__file__).parents[1] / "jobs"))
-from engines import MARK, Doubler, save_noise
 
 
 @pytest.fixture

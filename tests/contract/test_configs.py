@@ -1,15 +1,15 @@
 """Every YAML of the repository parses, and the paper-scale models have the published sizes."""
 
 import itertools
-from pathlib import Path
+from functools import cache
 
 import pytest
 import torch
+import yaml
+from training_configs import CONFIGS, parse
 
-from vosr.cli.names import expand_arguments
-from vosr.cli.training import TrainingCLI
+from vosr.core.registry import REGISTRIES, class_path
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 MAIN = sorted(
     [
         *CONFIGS.glob("**/teacher.yaml"),
@@ -33,23 +33,6 @@ COUNTS = {
 }
 
 
-class Parsed(Exception):
-    """Ends the command line before anything is built."""
-
-
-def parse(*arguments):
-    """The parsed configuration of a fit, without building anything."""
-    cli = TrainingCLI.__new__(TrainingCLI)
-
-    def stop():
-        raise Parsed
-
-    cli.before_instantiate_classes = stop
-    with pytest.raises(Parsed):
-        TrainingCLI.__init__(cli, expand_arguments(["fit", *arguments]))
-    return cli
-
-
 def identifier(path):
     return str(path.relative_to(CONFIGS))
 
@@ -61,20 +44,45 @@ def test_configs_parse(path):
     assert config.model.class_path.startswith("vosr.training.")
 
 
+@cache
+def parsed(*names):
+    """Configuration of a fit with files of ``configs``, the later over the earlier ones."""
+    config = parse(*(f"--config={CONFIGS / name}" for name in names)).config.fit.as_dict()
+    del config["config"]
+    return config
+
+
+def in_force(given, value):
+    """Whether what a YAML file gives stands in the parsed configuration, registered names as their classes."""
+    if isinstance(given, dict):
+        return all(key in value and in_force(given[key], value[key]) for key in given)
+    if isinstance(given, list):
+        same = isinstance(value, list | tuple) and len(given) == len(value)
+        return same and all(map(in_force, given, value))
+    if isinstance(value, dict) and isinstance(given, str):  # a name alone stands for {class_path: name}
+        value = value["class_path"]
+    named = [dict(registry)[given] for registry in REGISTRIES.values() if given in registry.names()]
+    return value == given or value in map(class_path, named)
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=identifier)
-def test_overlays_parse_on_both_stages(overlay):
-    if (
-        str(overlay.relative_to(CONFIGS)) == "shipped/degradation.yaml"
-    ):  # what both configs have as they stand
+def test_all_of_an_overlay_is_in_force_on_both_stages(overlay):
+    if identifier(overlay) == "shipped/degradation.yaml":  # what both configs have as they stand
         pytest.skip("both embedded configs spell it out")
-    for main in ("teacher.yaml", "distill.yaml"):
-        if overlay.name.startswith("finetune"):  # the second stage of the paper's models
-            main = "vosr_0.5b/teacher.yaml"
-        plain = parse("--config", str(CONFIGS / main)).config.fit.as_dict()
-        changed = parse("--config", str(CONFIGS / main), "--config", str(overlay)).config.fit.as_dict()
-        plain.pop("config")
-        changed.pop("config")
-        assert plain != changed
+    second_stage = overlay.name.startswith("finetune")  # of the paper's models
+    for main in ("vosr_0.5b/teacher.yaml",) if second_stage else ("teacher.yaml", "distill.yaml"):
+        changed = parsed(main, identifier(overlay))
+        assert in_force(yaml.safe_load(overlay.read_text()), changed)
+        assert changed != parsed(main)
+
+
+@pytest.mark.parametrize("given", [{"a": 2}, {"b": 1}, {"a": [1]}, {"c": [1]}, {"d": "dct"}])
+def test_what_is_not_in_force_is_seen(given):
+    assert in_force(
+        {"a": 1, "c": [1, 2], "d": "none"}, {"a": 1, "c": (1, 2), "d": "vosr.encoders.none.NoEncoder"}
+    )
+    value = {"a": 1, "c": [1, 2], "d": {"class_path": "vosr.encoders.none.NoEncoder"}}
+    assert not in_force(given, value)
 
 
 @pytest.mark.parametrize(("size", "stage"), COUNTS)
@@ -93,8 +101,6 @@ def test_paper_scale_models_on_the_meta_device(size, stage):
 
 @pytest.mark.parametrize("kind", ["encoder", "guidance", "objective", "autoencoder", "degradation"])
 def test_a_name_and_its_dotted_path_give_the_same_configuration(kind):
-    from vosr.core.registry import REGISTRIES, class_path
-
     registry = REGISTRIES[kind]
     name = {"encoder": "none", "guidance": "none", "objective": "flow_matching", "autoencoder": "dct"}.get(
         kind, "gaussian_noise"

@@ -6,8 +6,10 @@ from pathlib import Path
 import lightning
 import torch
 from doubles import Dim, MeanEncoder, ShuffleAutoencoder
+from training_configs import CONFIGS, parse
 
 from vosr.backbones import LightningDiT
+from vosr.degradations.kornia_augmentation import KorniaAugmentation
 from vosr.encoders import TimmEncoder
 from vosr.guidance import RestorationGuidance
 from vosr.model import Sampling
@@ -25,14 +27,25 @@ def shown(heading, language):
 
 
 def test_an_encoder_of_timm(tmp_path):
-    from contract.test_configs import CONFIGS, parse
-
     (tmp_path / "mine.yaml").write_text(shown("Bring an encoder of timm", "yaml"))
     cli = parse("--config", str(CONFIGS / "teacher.yaml"), "--config", str(tmp_path / "mine.yaml"))
     with torch.device("meta"):
         encoder = cli.parser.instantiate_classes(cli.config).fit.model.conditioner.encoder
     assert isinstance(encoder, TimmEncoder)
     assert (encoder.block, encoder.dim) == (3, 112)
+
+
+def test_a_degradation_of_kornia(tmp_path):
+    (tmp_path / "mine.yaml").write_text(shown("Bring a degradation of kornia", "yaml"))
+    cli = parse("--config", str(CONFIGS / "teacher.yaml"), "--config", str(tmp_path / "mine.yaml"))
+    given = cli.config.fit.model.init_args.degradation
+    assert given.class_path.rpartition(".")[2] == "KorniaAugmentation"
+    degradation = KorniaAugmentation(**given.init_args)
+    hq = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    lq = [degradation(hq, torch.Generator().manual_seed(1)) for _ in range(2)]
+    assert torch.equal(*lq)
+    blurred = [float((one - other).abs().max()) > 0.05 for one, other in zip(hq, lq[0])]
+    assert 0 < sum(blurred) < 8  # p is 0.5, drawn for each image
 
 
 def test_a_data_module_of_ones_own(tmp_path):

@@ -3,6 +3,7 @@
 import http.server
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ import fsspec
 import pytest
 from shard_files import all_keys, deliveries, encoded_image, keys_of, make_plan, write_shards_of
 
+from data_pipelines.cache import LocalCache
 from data_pipelines.failures import Reason
 from data_pipelines.shards import write_shards
 from data_pipelines.sources import SourceError, fetch, locate
@@ -160,6 +162,29 @@ def test_an_index_by_http_is_read_in_ranges(server, indexed, monkeypatch):
     assert remote.faults == []
     assert remote.batch.key == local.batch.key
     assert remote.batch.hq.equal(local.batch.hq)
+
+
+@pytest.mark.parametrize(("gigabytes", "least", "most"), [(1.0, 9, 9), (4e-6, 1, 8)])
+def test_remote_samples_are_kept_within_a_bound(
+    server, indexed, monkeypatch, tmp_path, gigabytes, least, most
+):
+    monkeypatch.setattr(Flaky, "ranges", True)
+    plan = make_plan(f"{server}/out/", batch_size=9, shuffle=0)
+    total = sum(int(shard.places[-1, 1]) for shard in plan.sources[0].shards)
+    plan = replace(plan, sources=LocalCache(str(tmp_path / "kept"), gigabytes).around(plan.sources))
+    (first,) = deliveries(plan, 1)
+    kept = [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+    assert least <= len(kept) <= most
+    assert sum(path.stat().st_size for path in kept) <= total
+    Flaky.requests.clear()
+    (second,) = deliveries(plan, 1)
+    assert Flaky.requests.total() == 9 - len(kept)
+    assert second.batch.key == first.batch.key
+    assert second.batch.hq.equal(first.batch.hq)
+    kept[0].write_bytes(b"damaged"[: kept[0].stat().st_size])
+    (third,) = deliveries(plan, 1)
+    assert third.faults == []
+    assert third.batch.hq.equal(first.batch.hq)
 
 
 def test_an_index_on_a_server_without_ranges_is_a_stream(server, indexed):

@@ -32,6 +32,16 @@ def test_builtin_samples_repeat_and_fit():
         assert name.startswith(sample.group + "/" + sample.source)
 
 
+def test_one_degradation_of_builtin():
+    moderate_alone = open_benchmark("builtin/moderate")
+    assert moderate_alone.names() == [name for name in Builtin().names() if name.startswith("moderate/")]
+    assert moderate_alone.protocol["degradations"] == ["moderate"]
+    with pytest.raises(
+        ValueError, match="builtin has no degradation 'mild'; it has clean, moderate, real_esrgan"
+    ):
+        open_benchmark("builtin/mild")
+
+
 def test_moderate_is_blur_noise_and_jpeg():
     flat = np.full((256, 256, 3), 128, np.uint8)
     lq = moderate(flat, "a", 4)

@@ -5,7 +5,10 @@ import pytest
 from PIL import Image
 
 from vosr.evaluation.benchmark import Benchmark, BenchmarkImage
-from vosr.evaluation.methods import Interpolation, Model, ResultFolder, Runtime, open_method, open_methods
+from vosr.evaluation.methods import Interpolation
+from vosr.evaluation.models import Model, Runtime
+from vosr.evaluation.open import open_method, open_methods
+from vosr.evaluation.result_folder import ResultFolder
 
 RUNTIME = Runtime("cpu")
 

@@ -1,15 +1,9 @@
 """The recipe of the training photographs: what is taken from a package, and which tiles are kept."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "photographs"))
-
 from packages import PACKAGES, Package
+from PIL import Image
 from tiles import tiles
 
 

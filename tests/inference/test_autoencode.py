@@ -171,7 +171,7 @@ def test_normalise_is_group_norm_by_its_own_statistics():
 ATTENTION = """
 import re, sys
 import torch
-sys.path.insert(0, "tests/inference")
+sys.path.insert(0, "tests/helpers")
 from images import small_qwen, small_sd2
 sd2, qwen = small_sd2(), small_qwen()
 layers = [sd2.vae.decoder.mid_block.attentions[0], qwen.network.decoder.mid_block.attentions[0]]

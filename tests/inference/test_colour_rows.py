@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from images import smooth, textured
+from images import small_dct, smooth, textured
+from models import tiny_model
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from test_engine import small_dct, tiny_model
 
 from vosr.imaging.color import atrous, gaussian_blur, wavelet
 from vosr.inference.colour_rows import fixed_rows

@@ -54,7 +54,7 @@ STUDENT = {
 
 
 def command(*arguments, folder, **options):
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/helpers'}", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, str(ROOT / "main.py"), *map(str, arguments)],
         cwd=folder,

@@ -29,7 +29,7 @@ def project(tmp_path):
 def torchrun(folder, *options, prefix=(), arguments=(), log="log.txt"):
     """Start torchrun in ``folder``, in a group of its own."""
     environment = os.environ | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}  # see docs/training_at_scale.md
-    environment |= {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+    environment |= {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/helpers'}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", *options, str(ROOT / "main.py"), "fit"]
     return subprocess.Popen(
         [*prefix, *command, "--config", "config.yaml", "--ckpt_path=auto", *arguments],

@@ -4,7 +4,7 @@ import pytest
 import torch
 from doubles import ImageData
 from models import save_trained
-from test_modules import student, teacher, trainer
+from training_modules import student, teacher, trainer
 
 from vosr.checkpoints import load_model, save_model
 from vosr.objectives import Adversary, LogMSE

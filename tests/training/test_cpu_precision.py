@@ -33,7 +33,7 @@ def test_what_the_processor_and_the_accelerator_decide(processor):
 
 @pytest.mark.parametrize(
     ("has_bfloat16", "asked", "used"),
-    [(False, "bf16-mixed", "32-true"), (True, "bf16-mixed", "bf16-mixed"), (False, "bf16-true", "bf16-true")],
+    [(False, "bf16-mixed", "32-true"), (True, "bf16-mixed", "bf16-mixed"), (False, "16-mixed", "16-mixed")],
 )
 def test_fit_trains_in_what_the_cpu_computes(processor, caplog, has_bfloat16, asked, used):
     processor(has_bfloat16)
@@ -41,3 +41,11 @@ def test_fit_trains_in_what_the_cpu_computes(processor, caplog, has_bfloat16, as
     _fit_precision(trainer)
     assert trainer.precision == used
     assert ("training in 32-true instead of bf16-mixed" in caplog.text) == (asked != used)
+
+
+@pytest.mark.parametrize("asked", ["bf16-true", "16-true", "64-true", "transformer-engine"])
+def test_weights_are_trained_in_float32(asked):
+    with pytest.raises(
+        ValueError, match=rf"^trainer\.precision={asked} is none that training takes: .* bf16-mixed"
+    ):
+        _fit_precision(SimpleNamespace(precision=asked, accelerator="cpu"))

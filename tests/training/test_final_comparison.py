@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_modules import teacher, trainer
+from training_modules import teacher, trainer
 
 from data_pipelines import ImageSet
 from data_pipelines.images import Sample

@@ -1,11 +1,15 @@
 """One key for the learning rate, one for the length of its schedule."""
 
+import math
+
 import pytest
 import torch
-from test_modules import trainer
+from doubles import ImageData
+from lightning.pytorch.callbacks import LearningRateFinder
+from training_modules import teacher, trainer
 
 from vosr.training import CosineWithWarmup
-from vosr.training.schedule import attach
+from vosr.training.schedule import attach, follow
 
 
 class Run:
@@ -84,3 +88,21 @@ def test_one_cycle_that_contradicts_the_run(caplog):
         attach(schedule, 0.3, Run(11))
     with pytest.raises(ValueError, match="total_steps=10, and the run has 12 steps"):
         attach(schedule, 0.3, Run(8), done=4)
+
+
+def test_a_rate_that_lightnings_finder_finds_is_the_peak(tmp_path):
+    finder = LearningRateFinder(min_lr=1e-4, max_lr=1e-2, num_training_steps=25)
+    module = teacher(lr_scheduler=lambda optimizer: CosineWithWarmup(optimizer, warmup=0.0))
+    fit = trainer(tmp_path, max_steps=4, callbacks=[finder], enable_checkpointing=False)
+    fit.fit(module, ImageData())
+    found = finder.optimal_lr.suggestion()
+    assert module.lr == found
+    assert 1e-4 <= found <= 1e-2
+    assert fit.global_step == 4
+    expected = found * (4e-6 + (1 - 4e-6) / 2 * (1 + math.cos(math.pi)))  # the step behind the last
+    assert fit.optimizers[0].param_groups[0]["lr"] == pytest.approx(expected)
+
+
+def test_other_schedules_say_that_they_keep_their_rates(caplog):
+    follow(torch.optim.lr_scheduler.ConstantLR(optimizer_of(1.0)), 0.1)
+    assert "ConstantLR keeps its own learning rates: the rate 0.1 that was found has no effect" in caplog.text

@@ -227,6 +227,11 @@ def sizes_of(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def read_sizes(weights: Path) -> dict[str, Any]:
+    """The constructor's sizes, of the ``config.json`` beside a file of weights, which need not be there."""
+    return sizes_of(read_vae_config(weights, _CONFIG))
+
+
 def _new_config(given: dict[str, Any]) -> dict[str, Any]:
     sizes = sizes_of(_CONFIG) | {name: value for name, value in given.items() if value is not None}
     factor, patch = sizes["factor"], sizes["patch"]
@@ -244,7 +249,7 @@ def _new_config(given: dict[str, Any]) -> dict[str, Any]:
         "latent_channels": sizes["latent_channels"],
         "block_out_channels": widths,
         "layers_per_block": sizes["layers"],
-        "norm_num_groups": norm_groups(widths),
+        "norm_num_groups": norm_groups(widths, least=4),
         "mid_block_add_attention": sizes["attention"],
         "scaling_factor": 1.0,
         "patch_size": patch,

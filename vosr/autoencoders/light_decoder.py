@@ -89,14 +89,34 @@ class LightlyDecoded(Autoencoder):
         self.light = light
 
 
+def with_light_decoder(autoencoder: Autoencoder, place: str) -> Autoencoder:
+    """The same autoencoder with the light decoder at ``place``: a file, folder or run.
+
+    Raises:
+        ValueError: it takes none, or not this one.
+        MissingWeightsError: there is none.
+    """
+    if "light_decoder" not in autoencoder.init_args:
+        raise ValueError(f"{autoencoder.built_as.__name__} takes no light decoder; sd2, qwen and kl do.")
+    lightened: Autoencoder = autoencoder.built_as(**(autoencoder.init_args | {"light_decoder": place}))
+    return lightened
+
+
 def half(widths: Sequence[int]) -> tuple[int, ...]:
     """Half of each width."""
     return tuple(max(1, width // 2) for width in widths)
 
 
-def norm_groups(widths: Sequence[int]) -> int:
-    """Groups of the norms: 32, or the largest power of two below that divides every width."""
-    return math.gcd(32, *widths)
+def norm_groups(widths: Sequence[int], least: int = 2) -> int:
+    """Groups of the norms: 32, or fewer where a group would have fewer channels than ``least``.
+
+    A norm takes mean and deviation over the image away from each group. With a channel of its own for each group the
+    tone of an image would be lost.
+    """
+    groups = math.gcd(32, *widths)
+    while groups > 1 and min(widths) < least * groups:
+        groups //= 2
+    return groups
 
 
 def unshuffled(image: Tensor, channels: int) -> Tensor:
@@ -146,7 +166,7 @@ def load_light_decoder(path: Path) -> nn.Module:
     """
     state, groups = _read(path)
     try:
-        sizes = _sizes(state)
+        sizes = sizes_in(state)
     except (KeyError, IndexError) as error:
         raise ValueError(f"{path} is no light decoder: {error.args[0]} is missing.") from error
     try:
@@ -167,7 +187,7 @@ def save_light_decoder(decoder: nn.Module, path: Path, dtype: torch.dtype | None
 def save_released_light_decoder(decoder: nn.Module, path: Path, dtype: torch.dtype | None = None) -> None:
     """Write a light decoder as the released ``sd21_lwdecoder.pth``: a pickle with config and model_state_dict."""
     state = {name: v.detach().to("cpu", dtype).contiguous() for name, v in decoder.state_dict().items()}
-    sizes = _sizes(state)
+    sizes = sizes_in(state)
     config = {
         "in_channels": sizes["channels"],
         "out_channels": sizes["out_channels"],
@@ -191,7 +211,8 @@ def _read(path: Path) -> tuple[State, int]:
     return content["model_state_dict"], (content.get("config") or {}).get("norm_num_groups", 32)
 
 
-def _sizes(state: State) -> dict[str, Any]:
+def sizes_in(state: State) -> dict[str, Any]:
+    """Arguments of :func:`build_light_decoder`, but for the groups, read back from its weights."""
     levels = _count(state, "up_blocks.{}.resnets.0.conv1.weight")
     return {
         "widths": tuple(

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vosr.backbones.image_detail import averages, detail
+
 LARGEST = 0.7
 """Largest detail that is counted, in units of the output: an edge is larger, and leaves no ghosts in its neighbours."""
 
@@ -46,26 +48,6 @@ def without_cell_pattern(output: Tensor, lq: Tensor, residual_std: float, factor
 
 def _pattern(image: Tensor, period: int) -> Tensor:
     """Mean detail of neighbouring cells, (B, 3, period^2, H / period, W / period), without a mean over the cell."""
-    margin = period - 1
-    smooth = F.pad(image, (margin,) * 4, mode="replicate")
-    smooth = _averages(smooth, period, padded=False)
-    cells = F.pixel_unshuffle((image - smooth).clamp(-LARGEST, LARGEST), period)
-    phases = _averages(cells, 2 * REACH + 1, padded=True).unflatten(1, (image.shape[1], -1))
+    cells = F.pixel_unshuffle(detail(image, period).clamp(-LARGEST, LARGEST), period)
+    phases = averages(cells, 2 * REACH + 1, padded=True).unflatten(1, (image.shape[1], -1))
     return phases - phases.mean(2, keepdim=True)
-
-
-def _averages(x: Tensor, window: int, padded: bool) -> Tensor:
-    """Two moving averages along each of the last two axes; as products with banded matrices, a pooling is slower."""
-    rows, columns = (_band(size, window, padded, x) for size in x.shape[-2:])
-    return rows @ x @ columns.mT
-
-
-def _band(size: int, window: int, padded: bool, like: Tensor) -> Tensor:
-    """The two averages as one matrix; ``padded`` keeps the size by shorter windows at the ends."""
-    at = torch.arange(size, device=like.device)
-    if padded:
-        band = ((at[:, None] - at).abs() <= window // 2).to(like.dtype)
-        band = band / band.sum(1, keepdim=True)
-        return band @ band
-    apart = at - torch.arange(size - 2 * (window - 1), device=like.device)[:, None] - (window - 1)
-    return (window - apart.abs()).clamp(min=0).to(like.dtype) / window**2

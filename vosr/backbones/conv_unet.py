@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from vosr.backbones.base import Backbone
 from vosr.backbones.cell_pattern import without_cell_pattern
+from vosr.backbones.detail_gate import detail_gate
 from vosr.backbones.layers import TimeEmbedder, small_linears
 from vosr.backbones.precondition import network_input, network_velocity
 from vosr.core.types import PreparedSemantics
@@ -35,8 +36,9 @@ class ConvUNet(Backbone):
         blocks: blocks of each level: shared out before and after the coarser levels, the last level has them in a row.
         end_time: build the embedder of the end time r.
         residual_std: std of the clean latent's difference to the LQ latent.
-        pixel_factor: of latents that are unshuffled pixels, the factor of the unshuffling: the residual then keeps no
-            pattern that all cells share (:mod:`vosr.backbones.cell_pattern`). 0 for other latents.
+        pixel_factor: of latents that are unshuffled pixels, the factor of the unshuffling: the residual is then zero
+            where the LQ image has no detail (:mod:`vosr.backbones.detail_gate`) and keeps no pattern that all cells
+            share (:mod:`vosr.backbones.cell_pattern`). 0 for other latents.
 
     Raises:
         ValueError: no level, or as many counts as widths are not given; ``pixel_factor`` does not fit the latents.
@@ -135,6 +137,7 @@ class ConvUNet(Backbone):
         if self.pixel_factor:
             lq = x[:, : self.latent_channels]
             period = self.pixel_factor * self.patch_size
+            out = out * detail_gate(lq, self.pixel_factor).to(out.dtype)
             out = without_cell_pattern(out, lq, self.residual_std, self.pixel_factor, period)
         return network_velocity(x, t, out, self.residual_std)
 

@@ -21,7 +21,7 @@ def companions_of(ae_type: Literal["sd2", "qwen"], size: Literal["b", "l", "g"])
 
 
 def build_companions(
-    args: ReleasedArgs, folder: Path, place: Path | None = None
+    args: ReleasedArgs, folder: Path, place: Path | None = None, light_decoder: str | None = None
 ) -> tuple[Autoencoder, Encoder]:
     """Autoencoder and encoder of a released checkpoint.
 
@@ -29,12 +29,15 @@ def build_companions(
         args: of the checkpoint.
         folder: of the checkpoint; files are looked for in it and beside it.
         place: further folder to look in, first.
+        light_decoder: to decode with; by default the released one of SD 2.1, and the VAE's own decoder of Qwen.
 
     Raises:
         MissingWeightsError: lists everything that is missing, where to get it and where to put it.
     """
     size = cast(Literal["b", "l", "g"], args.enc_type.removeprefix("dinov2"))
     needed = companions_of(args.ae_type, size)
+    if light_decoder is not None:
+        needed.pop("light_decoder", None)
     places = [*([place] if place else []), folder, folder.parent]
     found = dict.fromkeys(needed) if on_meta() else locate_all(needed, folder.name, places)
     last = args.layer == ENC_TYPES[args.enc_type][1] - 1
@@ -46,8 +49,8 @@ def build_companions(
         final_norm=last,  # the released scripts take normalised tokens where the layer is the last
         weights=found["encoder"],
     )
-    light = {"light_decoder": found["light_decoder"]} if "light_decoder" in found else {}
-    return AUTOENCODERS.build(args.ae_type, weights=found["vae"], **light), encoder
+    light = light_decoder or found.get("light_decoder")
+    return AUTOENCODERS.build(args.ae_type, weights=found["vae"], light_decoder=light), encoder
 
 
 def locate_all(needed: Mapping[str, Weights], name: str, places: list[Path]) -> dict[str, str | None]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from vosr.autoencoders.light_decoder import with_light_decoder
 from vosr.checkpoints.find import find_model
 from vosr.checkpoints.model_folder import CONFIG, load_folder
 from vosr.checkpoints.released import load_released
@@ -17,6 +18,7 @@ def load_model(
     trust_remote_code: bool = False,
     checkpoints: bool = False,
     fidelity: float | None = None,
+    light_decoder: str | None = None,
 ) -> RestorationModel:
     """Open a model, on the CPU and in eval mode. Its files may be a stranger's: they hold tensors and names only.
 
@@ -30,6 +32,7 @@ def load_model(
         trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
         checkpoints: whether a run folder without model.safetensors is put together from its newest checkpoint.
         fidelity: 0 (sharp) to 1 (faithful), of models that have both ends.
+        light_decoder: file, folder or run of a light decoder to decode with; None keeps the model's own choice.
 
     Raises:
         FileNotFoundError: nothing there; the message names what could have been meant.
@@ -38,7 +41,11 @@ def load_model(
     """
     folder = find_model(name_or_path, companions)
     if (folder / CONFIG).is_file():
-        return load_folder(folder, dtype, trust_remote_code, checkpoints, fidelity)
+        model = load_folder(folder, dtype, trust_remote_code, checkpoints, fidelity)
+        if light_decoder is not None:
+            conditioner = model.conditioner
+            conditioner.autoencoder = with_light_decoder(conditioner.autoencoder, light_decoder)
+        return model
     if fidelity is not None:
         raise ValueError(f"{name_or_path} has one set of weights: it takes no fidelity.")
-    return load_released(folder, dtype, companions)
+    return load_released(folder, dtype, companions, light_decoder)

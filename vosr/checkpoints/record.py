@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from vosr.checkpoints.autoencoder_folder import is_autoencoder, is_light_decoder
 from vosr.core.files.regular import read_regular
 from vosr.core.files.shown import reason, shown
 from vosr.core.renamed import rename
@@ -30,6 +31,9 @@ def read_record(path: Path) -> dict[str, Any]:
         record = rename(json.loads(read_regular(path, _MOST_BYTES), parse_constant=_no_number))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not valid JSON: {reason(error)}.") from error
+    if isinstance(record, dict) and (is_autoencoder(record) or is_light_decoder(record)):
+        use = "--model.autoencoder.weights of fit" if is_autoencoder(record) else "--light_decoder"
+        raise ValueError(f"{path.parent} restores nothing by itself: it is for {use}.")
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         found = record.get("format") if isinstance(record, dict) else None
         raise ValueError(f"{path} has format {shown(repr(found))[:80]}; this version reads {FORMAT!r}.")

@@ -41,7 +41,10 @@ def is_released(folder: Path) -> bool:
 
 
 def load_released(
-    folder: Path, dtype: torch.dtype | None = torch.float32, companions: Path | None = None
+    folder: Path,
+    dtype: torch.dtype | None = torch.float32,
+    companions: Path | None = None,
+    light_decoder: str | None = None,
 ) -> RestorationModel:
     """Open a folder in the released layout; on the CPU, in eval mode.
 
@@ -49,6 +52,7 @@ def load_released(
         folder: with args.json.
         dtype: of the backbone's weights; None keeps what the file has.
         companions: where the VAE, DINOv2 and the light decoder lie, if not in or beside the folder.
+        light_decoder: another light decoder, for either autoencoder.
 
     Raises:
         ValueError: a key of args.json, or weights, that do not fit.
@@ -57,7 +61,7 @@ def load_released(
     with explained(folder / FILE):
         args = read_args(folder / FILE)
         backbone = load_backbone(folder, args, dtype)
-        autoencoder, encoder = build_companions(args, folder, companions)
+        autoencoder, encoder = build_companions(args, folder, companions, light_decoder)
     single = args.distill_type == "onestep"
     student = backbone.end_time or single
     model = RestorationModel(

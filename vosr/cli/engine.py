@@ -23,6 +23,7 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
+    add_light_decoder_argument(parser)
     parser.add_argument(
         "--scale", type=float | None, help="Enlargement, at least 1; the trained one if not given."
     )
@@ -46,6 +47,15 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
         "--color_fix", type=ColorFix | None, help="Colour correction; the model's own if not given."
     )
     _add_work_arguments(parser)
+
+
+def add_light_decoder_argument(parser: ArgumentParser) -> None:
+    """The option that replaces the decoder of the model's autoencoder."""
+    parser.add_argument(
+        "--light_decoder",
+        type=str | None,
+        help="File, folder or run of a light decoder to decode with (configs/light_decoder.yaml trains one).",
+    )
 
 
 def add_trust_argument(parser: ArgumentParser) -> None:
@@ -103,4 +113,5 @@ def recipe_of(options: Namespace) -> "Recipe":
         options.compile,
         options.trust_remote_code,
         options.fidelity,
+        options.light_decoder,
     )

@@ -20,7 +20,8 @@ from vosr.core.shard import JobShard
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
-from vosr.evaluation.methods import Runtime, open_methods
+from vosr.evaluation.models import Runtime
+from vosr.evaluation.open import open_methods
 from vosr.evaluation.page import write_page
 from vosr.evaluation.protocols import open_benchmarks
 from vosr.evaluation.records import Records
@@ -37,11 +38,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         nargs="+",
-        required=True,
         metavar="MODEL",
         help="Shipped names, model or run folders, hub ids, folders of other tools' results, bicubic, lanczos, "
         "nearest. Settings follow after commas: vosr_small_teacher,steps=10,label=teacher. Differences are to the "
         "first.",
+    )
+    parser.add_argument(
+        "--autoencoder",
+        nargs="+",
+        metavar="AUTOENCODER",
+        help="Instead of models: registered autoencoders, folders or runs of them or of light decoders. Arguments "
+        "follow after commas: dct,factor=8,luma=2,chroma=1.",
+    )
+    parser.add_argument(
+        "--crop", type=int, default=256, help="Side of the images' middle that autoencoders are given."
     )
     parser.add_argument(
         "--data",
@@ -74,6 +84,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Measure what is not measured yet and write the report; status 1 if some samples could not be read."""
+    if options.autoencoder:
+        from vosr.cli.autoencoders import compare_autoencoders
+
+        return compare_autoencoders(options)
+    if not options.model:
+        raise ValueError("evaluate needs --model or --autoencoder.")
     shard = JobShard.given(options.shard)
     device = pick_device(_of_rank(options.device))
     runtime = Runtime(str(device), options.dtype, options.companions, options.seed, options.trust_remote_code)

@@ -7,12 +7,14 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from vosr.checkpoints import load_model, save_model, save_released
+from vosr.checkpoints.autoencoder_folder import autoencoder_folder
 from vosr.checkpoints.fidelity import FAITHFUL
 from vosr.checkpoints.find import spelled
 from vosr.checkpoints.model_card import write_card
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
 from vosr.checkpoints.released import describe_released
-from vosr.cli.engine import add_trust_argument
+from vosr.cli.engine import add_light_decoder_argument, add_trust_argument
+from vosr.cli.export_autoencoder import export_autoencoder
 from vosr.core.console import PlainConsole
 from vosr.core.files.lock import locked
 
@@ -23,8 +25,13 @@ DType = Literal["stored", "float32", "bfloat16", "float16"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--model", required=True, help="Run folder, model folder or shipped name.")
+    parser.add_argument(
+        "--model",
+        required=True,
+        help="Run or model folder, shipped name, or an autoencoder's or light decoder's run.",
+    )
     add_trust_argument(parser)
+    add_light_decoder_argument(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, help="Folder to write.")
     parser.add_argument(
         "--layout",
@@ -51,7 +58,19 @@ def run(options: Namespace) -> int:
         raise ValueError(f"{output} is a file; give a folder.")
     if options.layout in ("onnx", "torch_export"):
         return _export_graphs(options)
-    model = load_model(options.model, dtype, options.companions, options.trust_remote_code, checkpoints=True)
+    folder = autoencoder_folder(options.model)
+    if folder is not None:
+        use = export_autoencoder(folder, output, options.layout, dtype)
+        PlainConsole().print(f"Exported {options.model} to {output}; use it by {use}")
+        return 0
+    model = load_model(
+        options.model,
+        dtype,
+        options.companions,
+        options.trust_remote_code,
+        checkpoints=True,
+        light_decoder=options.light_decoder,
+    )
     if options.layout == "vosr":
         describe_released(model)  # refuses what the layout has no word for
     output.mkdir(parents=True, exist_ok=True)

@@ -188,7 +188,8 @@ def _call(command: str, arguments: list[str]) -> int:
 
     parser = OneLineParser(prog=f"main.py {command}", description=description, parser_mode=OPTIONS_MODE)
     module.add_arguments(parser)
-    parsed = parser.parse_args(expand_arguments(arguments))
+    named = command != "evaluate"  # whose --autoencoder takes folders too, and opens all by itself
+    parsed = parser.parse_args(expand_arguments(arguments) if named else arguments)
     return int(module.run(parser.instantiate_classes(parsed)))
 
 

@@ -29,7 +29,7 @@ def run(options: Namespace) -> int:
     for line in (*_in_weights(), *_in_runs(options.runs)):
         console.print(f"  {line}")
     page = f"https://huggingface.co/{REPO}"
-    console.print(labelled("\nReleased", 0, f" at {page}, which tells the licence"))
+    console.print(labelled("\nReleased", 0, f" at {page}, Apache-2.0 by its authors"))
     for release in RELEASES.values():
         console.print(f"  {release.name}   {release.kind}, {release.parameters / 1e6:.0f} M parameters")
         for part, weights in release.parts().items():

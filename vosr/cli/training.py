@@ -256,8 +256,22 @@ class TrainingCLI(LightningCLI):
             console.print(labelled(label, 14, command))
 
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
+"""What training takes: weights and their average in float32, and Lightning's older names for that."""
+
+
 def _fit_precision(trainer: Any) -> None:
-    """Replace mixed precision where the processor would be slower with it."""
+    """Refuse weights in half precision; replace mixed precision where the processor would be slower with it.
+
+    Raises:
+        ValueError: another precision than PRECISIONS.
+    """
+    if trainer.precision is not None and str(trainer.precision) not in PRECISIONS:
+        raise ValueError(
+            f"trainer.precision={trainer.precision} is none that training takes: steps of a small learning rate and "
+            "the average would be rounded away in weights of half precision, and double precision gains nothing. Give "
+            "bf16-mixed (float32 weights), 16-mixed or 32-true."
+        )
     if trainer.precision == "bf16-mixed" and slow_bfloat16(trainer.accelerator):
         log.warning("This CPU has no bfloat16 arithmetic: training in 32-true instead of bf16-mixed.")
         trainer.precision = "32-true"

@@ -35,11 +35,20 @@ class Builtin(Benchmark):
 
     JPEG photographs are halved first (area averaging), so that the ground truth has no compression artefacts.
     Photographs of packages that are not installed are left out, with a warning and in the protocol.
+
+    Args:
+        degradations: those of :data:`DEGRADATIONS` that are taken.
+
+    Raises:
+        ValueError: a degradation that is none of them.
     """
 
     name = "builtin"
 
-    def __init__(self) -> None:
+    def __init__(self, degradations: tuple[str, ...] = DEGRADATIONS) -> None:
+        unknown = next((name for name in degradations if name not in DEGRADATIONS), None)
+        if unknown is not None:
+            raise ValueError(f"builtin has no degradation {unknown!r}; it has {', '.join(DEGRADATIONS)}.")
         self._crops = {
             f"{name}_{i + 1}": (name, at)
             for name, (_, places) in PHOTOGRAPHS.items()
@@ -52,18 +61,18 @@ class Builtin(Benchmark):
                 "builtin is incomplete, without %s: pip install scikit-image scikit-learn matplotlib.",
                 ", ".join(missing),
             )
-        self._degrade = {name: degradation(name, SCALE) for name in DEGRADATIONS}
+        self._degrade = {name: degradation(name, SCALE) for name in degradations}
         self.protocol = {
             "samples": "crops of photographs inside scikit-image, scikit-learn and matplotlib",
             "left out": missing,
             "crop": CROP,
             "scale": SCALE,
             "border": BORDER,
-            "degradations": list(DEGRADATIONS),
+            "degradations": list(degradations),
         }
 
     def names(self) -> list[str]:
-        return [f"{kind}/{crop}" for kind in DEGRADATIONS for crop in self._crops]
+        return [f"{kind}/{crop}" for kind in self._degrade for crop in self._crops]
 
     def load(self, key: str) -> BenchmarkImage:
         kind, _, crop = key.partition("/")

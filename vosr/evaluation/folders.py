@@ -10,7 +10,7 @@ import numpy as np
 
 from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.degrading import degradation
-from vosr.evaluation.methods import images_under, is_image_path, read_image
+from vosr.evaluation.image_files import images_under, is_image_path, read_image
 from vosr.metrics.protocol import BORDER
 
 ENDING = re.compile(r"[ _-]*(?:HR|HQ|GT|LR|LQ|SR|LR_?x?\d|LQ_?x?\d|x\d|x\dm)$", re.IGNORECASE)

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from vosr.core.files.atomic import write_atomically
 from vosr.evaluation import words
@@ -15,7 +13,7 @@ from vosr.evaluation.report import Report, plain
 from vosr.evaluation.run import Comparison
 from vosr.evaluation.scatter import scatter
 from vosr.evaluation.summary import CheckRow, Row, Table
-from vosr.imaging.slider import slider_script, slider_style
+from vosr.imaging.page import html_page
 from vosr.metrics import METRICS
 
 
@@ -26,19 +24,17 @@ def write_page(comparison: Comparison, report: Report, path: Path) -> None:
     if report.summary.checks:
         sections.append(("synthetic_checks", _checks(report.summary.checks, report.methods)))
     sections += [("Protocol", "".join(_protocol(report))), ("Published figures", _published())]
-    text = Template(files("vosr.evaluation").joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        title="Evaluation: " + ", ".join(report.protocols),
-        command=escape(report.command),
-        environment=escape(plain(report.environment)),
-        navigation=" ".join(f'<a href="#s{i}">{escape(name)}</a>' for i, (name, _) in enumerate(sections)),
-        notes="".join(f'<p class="warn">{escape(note)}</p>' for note in report.notes),
-        sections="\n".join(
+    parts = {
+        "command": escape(report.command),
+        "environment": escape(plain(report.environment)),
+        "navigation": " ".join(f'<a href="#s{i}">{escape(name)}</a>' for i, (name, _) in enumerate(sections)),
+        "notes": "".join(f'<p class="warn">{escape(note)}</p>' for note in report.notes),
+        "sections": "\n".join(
             f'<section id="s{i}"><h2>{escape(name)}</h2>{content}</section>'
             for i, (name, content) in enumerate(sections)
         ),
-        slider_style=slider_style(),
-        slider_script=slider_script(),
-    )
+    }
+    text = html_page("vosr.evaluation", "report", "Evaluation: " + ", ".join(report.protocols), parts)
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 

@@ -36,8 +36,8 @@ def open_benchmark(text: str) -> Benchmark:
     """The benchmark that ``text`` names.
 
     Args:
-        text: "builtin", "synthetic_checks", a protocol file, the name of one in ``configs/benchmark``, a folder of
-            images; or "NAME=FOLDER", a protocol with another root.
+        text: "builtin", "builtin/DEGRADATION", "synthetic_checks", a protocol file, the name of one in
+            ``configs/benchmark``, a folder of images; or "NAME=FOLDER", a protocol with another root.
 
     Raises:
         ValueError: nothing of that name, or a wrong protocol file.
@@ -45,6 +45,8 @@ def open_benchmark(text: str) -> Benchmark:
     name, _, root = text.partition("=")
     if name in BUILT_IN and not root:
         return BUILT_IN[name]()
+    if name.startswith("builtin/") and not root:
+        return Builtin((name.removeprefix("builtin/"),))
     file = _file(name)
     if file is not None:
         protocol = read_protocol(file)

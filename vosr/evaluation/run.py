@@ -15,9 +15,10 @@ from vosr.core.files.atomic import write_atomically
 from vosr.core.shard import JobShard
 from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.checks import SyntheticChecks
+from vosr.evaluation.image_files import read_image
 from vosr.evaluation.measure import Measures
 from vosr.evaluation.memory import PeakMemory, resident
-from vosr.evaluation.methods import Method, read_image
+from vosr.evaluation.methods import Method
 from vosr.evaluation.records import Record, Records
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -14,8 +13,9 @@ from PIL import Image
 from vosr.core.files.atomic import write_atomically
 from vosr.imaging.comparison import Compared
 from vosr.imaging.names import fitting
+from vosr.imaging.page import html_page
 from vosr.imaging.side_by_side import side_by_side
-from vosr.imaging.slider import page_url, slider, slider_script, slider_style
+from vosr.imaging.slider import page_url, slider
 from vosr.imaging.writing import write_image
 
 PER_PAGE = 24
@@ -53,17 +53,13 @@ def write_gallery(folder: Path, results: Path) -> Path | None:
     Returns:
         The first page; None where there is nothing to show.
     """
-    template = Template(files("vosr.imaging").joinpath("gallery.html").read_text())
     for number, (names, more) in enumerate(_pages(_names(folder))):
         links = [_link(number - 1, "Previous")] if number else []
         links += [_link(number + 1, "Next")] if more else []
-        text = template.substitute(
-            title="Before and after" + (f", page {number + 1}" if links else ""),
-            navigation=" ".join(links),
-            slider_style=slider_style(),
-            slider_script=slider_script(),
-            figures="\n".join(_figure(folder, results, name) for name in names),
-        )
+        title = "Before and after" + (f", page {number + 1}" if links else "")
+        figures = "\n".join(_figure(folder, results, name) for name in names)
+        parts = {"navigation": " ".join(links), "figures": figures}
+        text = html_page("vosr.imaging", "gallery", title, parts)
         write_atomically(folder / _page(number), partial(Path.write_text, data=text, encoding="utf-8"))
     first = folder / _page(0)
     return first if first.exists() else None

@@ -83,6 +83,7 @@ class Restorer:
         compile: bool = False,
         trust_remote_code: bool = False,
         fidelity: float | None = None,
+        light_decoder: str | None = None,
     ) -> "Restorer":
         """Open a shipped model by name, a model folder (ours or a released one) or run folder by path, or a hub id.
 
@@ -95,12 +96,17 @@ class Restorer:
             compile: see the class.
             trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
             fidelity: 0 (sharp) to 1 (faithful), of models that have both ends; by default the model's own weights.
+            light_decoder: file, folder or run of a light decoder to decode with.
         """
         precision = Precision(backbone=dtype) if isinstance(dtype, str) else dtype
         place = pick_device(device)
         precision.resolve(place)  # a wrong name is told before the model is loaded
         model = load_model(
-            name_or_path, companions=companions, trust_remote_code=trust_remote_code, fidelity=fidelity
+            name_or_path,
+            companions=companions,
+            trust_remote_code=trust_remote_code,
+            fidelity=fidelity,
+            light_decoder=light_decoder,
         )
         return cls(model, place, precision, compile, name_or_path)
 

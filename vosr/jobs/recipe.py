@@ -20,6 +20,7 @@ class Recipe:
         compile: run the backbone through torch.compile.
         trust_remote_code: whether the model folder may name classes by dotted paths.
         fidelity: 0 (sharp) to 1 (faithful), of models that have both ends.
+        light_decoder: file, folder or run of a light decoder to decode with.
     """
 
     model: str
@@ -29,6 +30,7 @@ class Recipe:
     compile: bool = False
     trust_remote_code: bool = False
     fidelity: float | None = None
+    light_decoder: str | None = None
 
     def open(self, device: str) -> "Restorer":
         """Load the model.
@@ -46,6 +48,7 @@ class Recipe:
             self.compile,
             self.trust_remote_code,
             self.fidelity,
+            self.light_decoder,
         )
         self.settings.check(restorer.model)
         return restorer
@@ -65,4 +68,5 @@ class Recipe:
             "compile": self.compile,
             "trust_remote_code": self.trust_remote_code,
             "fidelity": self.fidelity,
+            "light_decoder": self.light_decoder,
         }

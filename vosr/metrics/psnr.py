@@ -1,5 +1,7 @@
 """Peak signal-to-noise ratio."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,17 @@ def psnr(image: Tensor, reference: Tensor) -> Tensor:
     return -10 * torch.log10(error.clamp_min(SMALLEST_ERROR))
 
 
-class PSNRY(InsideMetric):
+class Decibels:
+    """What all figures of :func:`psnr` share."""
+
+    unit: ClassVar[str] = "dB"
+    digits: ClassVar[int] = 2
+    low: ClassVar[float] = 0.0
+    high: ClassVar[float] = 100.0
+    higher_is_better = True
+
+
+class PSNRY(Decibels, InsideMetric):
     """PSNR on BT.601 luma of studio range (16-235), border left out.
 
     In dB, [0, 100], higher is better (100: equal images). Of 8-bit values, peak 255; Y itself is not rounded, as in
@@ -27,16 +39,12 @@ class PSNRY(InsideMetric):
     """
 
     title = "PSNR-Y"
-    unit = "dB"
-    digits = 2
-    low, high = 0.0, 100.0
-    higher_is_better = True
 
     def compare(self, restored: Tensor, reference: Tensor) -> Tensor:
         return psnr(studio_luma(restored), studio_luma(reference))
 
 
-class PSNRRGB(InsideMetric):
+class PSNRRGB(Decibels, InsideMetric):
     """PSNR over the three channels of RGB together, border left out.
 
     In dB, [0, 100], higher is better (100: equal images). Of 8-bit values, peak 255. Source: the usual definition, that
@@ -47,10 +55,6 @@ class PSNRRGB(InsideMetric):
     """
 
     title = "PSNR-RGB"
-    unit = "dB"
-    digits = 2
-    low, high = 0.0, 100.0
-    higher_is_better = True
 
     def compare(self, restored: Tensor, reference: Tensor) -> Tensor:
         return psnr(restored, reference)

@@ -7,7 +7,7 @@ from torch import Tensor
 from vosr.core.resampling import antialiased
 from vosr.metrics.base import ImageMetric
 from vosr.metrics.protocol import SCALE
-from vosr.metrics.psnr import psnr
+from vosr.metrics.psnr import Decibels, psnr
 
 WINDOW = 9
 """Side in pixels of the neighbourhood that has to be flat or grey."""
@@ -44,7 +44,14 @@ def flat_region(image: Tensor) -> Tensor:
     return spread.amax(dim=1, keepdim=True) * 255 <= FLAT_LEVELS + 1e-3
 
 
-class Consistency(ImageMetric):
+class AgainstInput(ImageMetric):
+    """A figure that the LQ image is enough for."""
+
+    needs_reference = False
+    needs_lq = True
+
+
+class Consistency(Decibels, AgainstInput):
     """PSNR in RGB of the restored image, reduced to the size of the LQ image, against the LQ image.
 
     In dB, [0, 100], higher is better. Takes RGB, peak 255; antialiased bicubic reduction; an LQ image that has been
@@ -57,12 +64,6 @@ class Consistency(ImageMetric):
     """
 
     title = "consistency"
-    unit = "dB"
-    digits = 2
-    low, high = 0.0, 100.0
-    higher_is_better = True
-    needs_reference = False
-    needs_lq = True
 
     def __init__(self, scale: int = SCALE) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class Consistency(ImageMetric):
         return psnr(reduced(restored, (lq.shape[-2], lq.shape[-1])), lq)
 
 
-class Flatness(ImageMetric):
+class Flatness(AgainstInput):
     """Ripple in flat areas: standard deviation of the restored image around its local mean where nothing is to be seen.
 
     In levels of 255, [0, 127.5], lower is better; 0: flat stays flat. Takes RGB, the three channels together. Flat is a
@@ -88,8 +89,6 @@ class Flatness(ImageMetric):
     title = "flatness"
     digits = 2
     low, high = 0.0, 127.5
-    needs_reference = False
-    needs_lq = True
 
     def score(self, restored: Tensor, reference: Tensor | None, lq: Tensor | None) -> Tensor:
         assert lq is not None
@@ -101,7 +100,7 @@ class Flatness(ImageMetric):
         return mean_over(variance.mean(1, keepdim=True).clamp_min(0), flat_region(truth)).sqrt()
 
 
-class Grey(ImageMetric):
+class Grey(AgainstInput):
     """Colour where the input has none: mean range of the restored image's channels in grey areas of the LQ image.
 
     In levels of 255, [0, 255], lower is better; 0: grey stays grey. Takes RGB. Grey is a pixel whose 9 x 9
@@ -111,8 +110,6 @@ class Grey(ImageMetric):
     title = "grey"
     digits = 2
     low, high = 0.0, 255.0
-    needs_reference = False
-    needs_lq = True
 
     def score(self, restored: Tensor, reference: Tensor | None, lq: Tensor | None) -> Tensor:
         assert lq is not None
@@ -120,7 +117,7 @@ class Grey(ImageMetric):
         return mean_over(_chroma(restored), colour <= GREY_LEVELS + 1e-3)
 
 
-class ColourShift(ImageMetric):
+class ColourShift(AgainstInput):
     """Change of the mean colour of the whole image: the largest of the three channels' differences.
 
     In levels of 255, [0, 255], lower is better. Takes RGB. Against the reference, or against the LQ image where
@@ -130,8 +127,6 @@ class ColourShift(ImageMetric):
     title = "colour shift"
     digits = 2
     low, high = 0.0, 255.0
-    needs_reference = False
-    needs_lq = True
 
     def score(self, restored: Tensor, reference: Tensor | None, lq: Tensor | None) -> Tensor:
         truth = lq if reference is None else reference

@@ -21,7 +21,7 @@ from vosr.training.ema import EMA
 from vosr.training.guarded_step import gradient_norm, guard_step, parameters_of, without_fused
 from vosr.training.parallel import Parallelism, load_weights, parallelise
 from vosr.training.randomness import StepRandom
-from vosr.training.schedule import attach
+from vosr.training.schedule import attach, follow
 
 GRID_ROWS = 6
 """Images that a validation shows: the first of each rank."""
@@ -70,11 +70,22 @@ class TrainingModule(L.LightningModule):
         self.lr_scheduler = lr_scheduler
         self.ema_decay = ema_decay
         self.seed = seed
-        self.lr: float | None = None  # Lightning's LearningRateFinder sets it; else the optimizer's own
+        self._lr: float | None = None
         self.parallel = parallel
         self.phases = Phases()
         self._recent: dict[str, RunningMean] = {}
         self._validated = 0
+
+    @property
+    def lr(self) -> float | None:
+        """Learning rate that Lightning's LearningRateFinder has found; None where the optimizer has its own."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self._lr = rate
+        for config in self.trainer.lr_scheduler_configs if self._trainer is not None else []:
+            follow(config.scheduler, rate)
 
     # -- what is trained --------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class DistillationModule(ImageTrained, RestorationModule):
             an earlier piece of the same training without its checkpoint.
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
+        light_decoder: file, folder or run of a light decoder that the student decodes with, in training and later.
         trust_remote_code: whether the teacher's folder may name classes by dotted paths, which are imported.
     """
 
@@ -72,7 +73,7 @@ class DistillationModule(ImageTrained, RestorationModule):
         objective_weight: float = 1.0,
         image_loss: ImageLoss | None = None,
         adversary: Adversary | None = None,
-        init_from: Path | None = None,
+        init_from: str | Path | None = None,
         sampling: Sampling = Sampling(steps=1),  # noqa: B008  (immutable)
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -81,12 +82,13 @@ class DistillationModule(ImageTrained, RestorationModule):
         schedule_step: int = 0,
         seed: int = 0,
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+        light_decoder: str | None = None,
         trust_remote_code: bool = False,
     ) -> None:
         if schedule_step < 0:
             raise ValueError(f"schedule_step must not be negative, not {schedule_step}.")
         # mapped files stay mapped until configure_model
-        loaded = load_model(teacher, None, trust_remote_code=trust_remote_code)
+        loaded = load_model(teacher, None, trust_remote_code=trust_remote_code, light_decoder=light_decoder)
         if loaded.card.kind != "teacher":
             raise ValueError(
                 f"{teacher} is a {loaded.card.kind}; model.teacher must be a multi-step teacher."

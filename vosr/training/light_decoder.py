@@ -162,6 +162,7 @@ class LightDecoderModule(ReconstructionModule):
             "fingerprint": fingerprint(self.autoencoder),
             "widths": list(self.widths),
             "layers": self.layers,
+            "norm_num_groups": self.average.conv_norm_out.num_groups,
         }
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record, indent=2) + "\n"

@@ -17,7 +17,9 @@ from vosr.training.guarded_step import poll_every
 
 log = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+REQUEUE = getattr(signal, "SIGUSR1", None)
+"""What SLURM sends ahead of the time limit; Windows has no such signal."""
+SIGNALS = tuple(number for number in (signal.SIGTERM, signal.SIGINT, REQUEUE) if number is not None)
 
 
 class Preemption(Checkpoint):
@@ -90,5 +92,5 @@ class Preemption(Checkpoint):
             checkpoint,
         )
         job = os.environ.get("SLURM_JOB_ID")
-        if received == signal.SIGUSR1 and job:
+        if received == REQUEUE and job:
             subprocess.run(["scontrol", "requeue", job], check=False)

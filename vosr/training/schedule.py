@@ -91,5 +91,18 @@ def attach(schedule: LRScheduler, rate: float, trainer: L.Trainer, done: int = 0
             )
 
 
+def follow(schedule: Any, rate: float) -> None:
+    """Let a schedule that is under way have another peak."""
+    if isinstance(schedule, CosineWithWarmup):
+        schedule.base_lrs = [rate] * len(schedule.base_lrs)
+        return
+    log.warning(
+        "%s keeps its own learning rates: the rate %.3g that was found has no effect. Take it without the finder, or "
+        "--model.lr_scheduler=vosr.training.CosineWithWarmup or null.",
+        type(schedule).__name__,
+        rate,
+    )
+
+
 def _cosine(first: float, last: float, share: float) -> float:
     return last + (first - last) / 2 * (1 + math.cos(math.pi * share))

@@ -3,8 +3,10 @@
 import torch
 from doubles import MeanEncoder, ShuffleAutoencoder
 
+from vosr.autoencoders import AUTOENCODERS
 from vosr.backbones import LightningDiT
 from vosr.checkpoints import save_model
+from vosr.encoders import NoEncoder
 from vosr.guidance import RestorationGuidance
 from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.model.conditioner import Conditioner
@@ -44,3 +46,19 @@ def save_trained(module, folder):
         torch.nn.init.normal_(p, std=0.1)
     save_model(module.released(), folder)
     return folder
+
+
+def small_model():
+    """Registered parts only, as most models are."""
+    autoencoder = AUTOENCODERS.build("dct")
+    encoder = NoEncoder()
+    backbone = LightningDiT(
+        autoencoder.latent_channels, encoder.dim, width=16, depth=1, heads=1, latent_grid=4, end_time=True
+    )
+    return RestorationModel(
+        Conditioner(autoencoder, encoder),
+        backbone,
+        RestorationGuidance(),
+        Sampling(1),
+        ModelCard("student", 32),
+    )

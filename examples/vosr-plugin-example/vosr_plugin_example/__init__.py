@@ -1,0 +1,1 @@
+"""Components for VOSR that come by entry point."""

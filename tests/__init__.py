@@ -1,0 +1,1 @@
+"""A package, so that processes of their own find test modules by name."""
