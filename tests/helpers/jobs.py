@@ -70,7 +70,7 @@ class Job:
     folder: Path
     processes: list[BaseProcess] = field(default_factory=list)
 
-    def wait(self, timeout: float = 1200) -> list[int]:
+    def wait(self, timeout: float = 240) -> list[int]:
         """Exit codes, -9 for a process that was killed."""
         deadline = time.monotonic() + timeout
         for process in self.processes:
