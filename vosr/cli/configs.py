@@ -41,7 +41,7 @@ def named_configs(arguments: list[str]) -> list[str]:
 
 
 def _found(given: str) -> str:
-    if not NAME.fullmatch(given) or os.path.exists(given):  # noqa: PTH110
+    if not NAME.fullmatch(given) or os.path.isfile(given):  # noqa: PTH113
         return given
     packaged = packaged_config(given)
     if packaged is not None:
