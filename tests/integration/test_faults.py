@@ -118,49 +118,6 @@ def test_killed_in_a_checkpoint_write(project, undisturbed, ranks, when):
     assert set(checkpoints(folder).values()) == {8, 12}  # the last two are kept, and last.ckpt
 
 
-class KillInBackground:
-    """SIGKILL to rank 0 when the second checkpoint is all but in its place, and training has gone on meanwhile."""
-
-    def __call__(self, rank):
-        from vosr.training import TeacherModule, background
-
-        plain, place, placed, step = (
-            TeacherModule.training_step,
-            background.put_in_place,
-            [],
-            Path(f"step_{rank}"),
-        )
-
-        def training_step(module, batch, batch_idx):
-            step.write_text(str(module.global_step))
-            return plain(module, batch, batch_idx)
-
-        def put_in_place(temporary, path):
-            placed.append(path)
-            if len(placed) == 2:
-                while int(step.read_text() or 0) < 9:
-                    time.sleep(0.05)
-                os.killpg(0, signal.SIGKILL)
-            place(temporary, path)
-
-        TeacherModule.training_step, background.put_in_place = training_step, put_in_place
-
-
-BACKGROUND = "--trainer.strategy={class_path: vosr.training.FullySharded, init_args: {background: true}}"
-
-
-def test_killed_while_a_checkpoint_is_written_in_the_background(project, undisturbed):
-    folder = project(2)
-    killed = start(folder, BACKGROUND, ranks=2, fault=KillInBackground())
-    assert -signal.SIGKILL in wait_or_kill(killed)
-    assert set(checkpoints(folder).values()) == {4}
-    assert list((folder / "runs").rglob(".*.tmp"))
-    again = start(folder, "--ckpt_path=last", BACKGROUND, ranks=2)
-    assert again.wait() == [0, 0], again.log()
-    assert_continued(folder, undisturbed(2))
-    assert set(checkpoints(folder).values()) == {8, 12}
-
-
 def wait_or_kill(job):
     """Exit codes once one process was killed; the others are killed then, as a launcher does."""
     while all(process.is_alive() for process in job.processes):

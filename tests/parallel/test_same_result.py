@@ -1,4 +1,4 @@
-"""One process, DDP, FSDP2, two replicas of two shards (HSDP) and accumulation are the same training."""
+"""One process, DDP, FSDP2 and accumulation are the same training."""
 
 import pytest
 import torch
@@ -10,7 +10,6 @@ LAYOUTS = {
     "single": {},
     "ddp": {"name": "ddp", "ranks": 2, "batch_size": 2},
     "fsdp": {"name": "fsdp", "ranks": 2, "batch_size": 2},
-    "fsdp_2x2": {"name": "hsdp", "ranks": 4, "batch_size": 1},
     "accumulation": {"batch_size": 2, "accumulate_grad_batches": 2},
     "fsdp_accumulation": {"name": "fsdp", "ranks": 2, "batch_size": 1, "accumulate_grad_batches": 2},
 }
@@ -52,6 +51,14 @@ def test_layouts_agree(trained, layout, task):
 def test_a_discriminator_trains_alike_on_ranks(trained, layout):
     """Not with accumulation: every forward pass moves the estimate of the spectral norm."""
     check(trained("single")["adversarial"], trained(layout)["adversarial"], layout)
+
+
+@pytest.mark.parametrize("layout", ["ddp", "fsdp"])
+def test_autoencoders_and_light_decoders_train_alike(layout, tmp_path):
+    tasks = {kind: ("reconstruction", (kind,)) for kind in ("autoencoder", "light")}
+    one, many = (train(tmp_path / f"{name}.pt", tasks, **LAYOUTS[name]) for name in ("single", layout))
+    for kind in tasks:
+        check(one[kind], many[kind], layout)
 
 
 def test_checkpointed_and_compiled_shards_agree(trained):

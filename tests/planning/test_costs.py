@@ -111,18 +111,6 @@ def test_the_slowest_hop_sets_the_time():
     assert wire_seconds(collectives, replace(DDP, nodes=2), h100) == 6 * NUMEL / 50e9
 
 
-def test_replicas_of_one_host_gather_within_it():
-    h100, hosts = find_device("h100"), replace(FSDP, replicas=2)
-    *gathered, reduced = communication(PARTS, TRACE, hosts)
-    whole = communication(PARTS, TRACE, FSDP)
-    assert [c.payload for c in gathered] == [c.payload for c in whole]
-    assert [c.sent for c in gathered] == [c.payload // 2 for c in whole]
-    assert (reduced.name, reduced.payload, reduced.sent) == ("all-reduce", 2 * NUMEL, 2 * NUMEL)
-    inside, between = sum(c.sent for c in gathered) / 450e9, 2 * NUMEL / 50e9
-    assert wire_seconds([*gathered, reduced], hosts, h100) == pytest.approx(inside + between)
-    assert wire_seconds(whole, FSDP, h100) == pytest.approx(sum(c.sent for c in whole) / 50e9)
-
-
 def test_time_and_fit():
     job, h100 = TrainingJob(max_steps=86_400, batch_size=3), DEVICES["h100"]
     plan = Plan(job, h100, {}, {"weights": 100}, [], compute=2.0, wire=0.5)

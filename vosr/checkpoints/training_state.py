@@ -9,9 +9,8 @@ import logging
 import os
 import zipfile
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future as Written
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -20,7 +19,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemWriter
 from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import async_save, save
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.checkpoint.storage import WriteResult
 from torch.futures import Future
 
@@ -142,41 +141,15 @@ def write_sharded(checkpoint: dict[str, Any], folder: Path) -> None:
         checkpoint: nested dictionaries and lists; tensors under ``SHARDED`` may be DTensors.
         folder: the same one for all ranks.
     """
-    tensors, record = _split(checkpoint)
-    save(tensors, storage_writer=_Writer(folder))
-    if not dist.is_initialized() or dist.get_rank() == 0:
-        write_file(record, folder / PLAIN)
-
-
-def begin_shards(checkpoint: dict[str, Any], folder: Path, group: dist.ProcessGroup) -> Written[Any]:
-    """:func:`write_sharded` in the background: returns when this rank's shards are copied to the host's memory.
-
-    Args:
-        checkpoint: as there.
-        folder: as there.
-        group: gloo, of all ranks, which nothing else talks in meanwhile.
-    """
-    tensors, record = _split(checkpoint)
-    if dist.get_rank() == 0:
-        write_file(record, folder / PLAIN)
-    copied = {name: _on_host(value) for name, value in tensors.items()}
-    return cast(Written[Any], async_save(copied, storage_writer=_Writer(folder), process_group=group))
-
-
-def _on_host(tensor: Tensor) -> Tensor:
-    """What training may not change while it is written: torch copies what is on an accelerator, and nothing else."""
-    return tensor.clone() if tensor.device.type == "cpu" else tensor
-
-
-def _split(checkpoint: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors that are written as shards, by name, and the record of everything else."""
     tensors: dict[Keys, Tensor] = {}
     plain = {
         key: _without_tensors(value, (key,), tensors) if key in SHARDED else value
         for key, value in checkpoint.items()
     }
-    named = {_name(keys): value.detach() for keys, value in tensors.items()}
-    return named, {"plain": plain, "paths": {_name(keys): list(keys) for keys in tensors}}
+    save({_name(keys): value.detach() for keys, value in tensors.items()}, storage_writer=_Writer(folder))
+    if not dist.is_initialized() or dist.get_rank() == 0:
+        paths = {_name(keys): list(keys) for keys in tensors}
+        write_file({"plain": plain, "paths": paths}, folder / PLAIN)
 
 
 def read_shards(folder: Path, memory: Memory, together: bool = False) -> dict[str, Any]:

@@ -46,7 +46,6 @@ def job_of(config: Any, training_size: int) -> TrainingJob:
         checkpointing=parallel.activation_checkpointing,
         half_gather=parallel.gather == "bfloat16",
         reshard=parallel.reshard_after_forward,
-        replicas=_replicas(trainer.strategy),
     )
 
 
@@ -66,11 +65,6 @@ def _devices(given: Any) -> int:
     if not str(given).isdigit() or int(given) < 1:
         raise ValueError(f"trainer.devices is {given}; say by --devices how many each host has.")
     return int(given)
-
-
-def _replicas(strategy: Any) -> int:
-    """Copies of the set of shards, where the strategy has such."""
-    return 1 if isinstance(strategy, str) else int((strategy.get("init_args") or {}).get("replicas", 1))
 
 
 def _strategy(given: Any, ranks: int) -> Strategy:

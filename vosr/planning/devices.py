@@ -1,8 +1,9 @@
 """Accelerators by name: memory, dense throughput and interconnect, from the makers' data sheets."""
 
-import os
 import re
 from dataclasses import dataclass
+
+from vosr.core.devices import physical_memory
 
 GIB = 2**30
 TERA = 1e12
@@ -34,10 +35,6 @@ class Device:
         return self.bf16 if "16" in precision else self.fp32
 
 
-def _physical_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 # Data sheets of NVIDIA's A100, H100 SXM, H200, HGX B200, L40S and the Ada whitepaper (RTX 4090), and AMD's MI300X.
 DEVICES: dict[str, Device] = {
     "a100-40": Device(40 * GIB, 312 * TERA, 19.5 * TERA, 300 * GIGA, 25 * GIGA, "A100.*40GB"),
@@ -48,7 +45,7 @@ DEVICES: dict[str, Device] = {
     "rtx4090": Device(24 * GIB, 165.2 * TERA, 82.6 * TERA, 32 * GIGA, 3.1 * GIGA, "RTX 4090$"),
     "l40s": Device(48 * GIB, 362 * TERA, 91.6 * TERA, 32 * GIGA, 25 * GIGA, "L40S$"),
     "mi300x": Device(192 * GIB, 1307.4 * TERA, 163.4 * TERA, 448 * GIGA, 50 * GIGA, "MI300X"),
-    "cpu": Device(_physical_memory(), None, None, 10 * GIGA, 1.2 * GIGA, "(?!)"),
+    "cpu": Device(physical_memory(), None, None, 10 * GIGA, 1.2 * GIGA, "(?!)"),
 }
 """``cpu`` is this machine: its own memory, and no throughput, since no public figure fits every processor."""
 

@@ -24,7 +24,6 @@ class TrainingJob:
         checkpointing: activation checkpointing of every block.
         half_gather: under "fsdp", weights travel and compute in bfloat16 instead of float32.
         reshard: under "fsdp", a block's gathered weights are freed between forward and backward.
-        replicas: under "fsdp", copies of the whole set of shards (HSDP).
     """
 
     strategy: Strategy = "single"
@@ -38,17 +37,11 @@ class TrainingJob:
     checkpointing: bool = False
     half_gather: bool = False
     reshard: bool = True
-    replicas: int = 1
 
     @property
     def ranks(self) -> int:
         """Processes in all."""
         return self.nodes * self.devices
-
-    @property
-    def shards(self) -> int:
-        """Ranks that weights are split over."""
-        return self.ranks // self.replicas if self.strategy == "fsdp" else 1
 
     @property
     def global_batch(self) -> int:

@@ -49,11 +49,12 @@ def stored(tensors: Iterable[Tensor], job: TrainingJob) -> list[nn.Parameter]:
 
     FSDP2 splits every tensor along its first axis and pads the shards to the size of the first one.
     """
+    ranks = job.ranks if job.strategy == "fsdp" else 1
     dtype = half_type(job.precision) if job.precision.endswith("true") else None
     local = []
     for tensor in tensors:
         first, *rest = tensor.shape or (1,)
-        shape = (-(-first // job.shards), *rest)
+        shape = (-(-first // ranks), *rest)
         kept = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
         local.append(nn.Parameter(torch.empty(shape, dtype=kept, device="meta"), requires_grad=False))
     return local

@@ -18,8 +18,10 @@ from vosr.training.base import TrainingModule
 from vosr.training.batches import as_batch
 from vosr.training.guarded_step import gradient_norm
 
-if sys.platform != "win32":
+try:
     import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +147,7 @@ def peak_memory(device: torch.device) -> int:
         peak = torch.cuda.max_memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         return peak
-    if sys.platform == "win32":
+    if resource is None:
         return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -129,8 +129,8 @@ class TrainingModule(L.LightningModule):
 
     @property
     def shards(self) -> DeviceMesh | None:
-        """What backbones are sharded over, in its last dimension; None where every rank has all of them."""
-        return self.device_mesh
+        """What backbones are sharded over; None where every rank has all of them."""
+        return None if self.device_mesh is None else self.device_mesh["data_parallel"]
 
     def configure_model(self) -> None:
         """Make the trainable parts where Lightning wants them: on the right device, or on meta and then sharded.

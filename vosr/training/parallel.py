@@ -30,8 +30,7 @@ class Parallelism:
         compile: torch.compile each block.
         gather: type in which shards travel, under FSDP; "bfloat16" halves the traffic and rounds norms and tables
             too, gradients are summed in float32. Needs the precision "bf16-mixed".
-        reshard_after_forward: under FSDP, free a block's gathered weights until the backward pass needs them; not those
-            of the last block of a trained backbone, nor what is in no block, which are needed first.
+        reshard_after_forward: under FSDP, free a block's gathered weights until the backward pass needs them.
     """
 
     activation_checkpointing: bool = False
@@ -47,8 +46,7 @@ def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | No
         backbone: trained or frozen; activations of a frozen one are not kept anyway. On the meta device it is sharded
             without memory; else one block at a time is moved to the mesh's device.
         options: what to apply.
-        mesh: its last dimension is what every parameter is split over, along its first axis, another one before that
-            holds copies (HSDP); None does not shard.
+        mesh: one dimension, over which every parameter is split along its first axis; None does not shard.
 
     Raises:
         ValueError: the backbone does not say which of its submodules are the blocks.
@@ -79,12 +77,9 @@ def shard(units: list[nn.Module], options: Parallelism, mesh: DeviceMesh) -> Non
     policy = MixedPrecisionPolicy(
         param_dtype=gather, reduce_dtype=torch.float32 if gather else None, cast_forward_inputs=False
     )
-    trained = any(parameter.requires_grad for parameter in units[-1].parameters())
     for unit in units:
         unit.to(torch.get_default_dtype())  # what a file holds in another type is cast unit by unit
-        first_back = trained and unit in units[-2:]
-        reshard = options.reshard_after_forward and not first_back
-        fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=reshard)
+        fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=options.reshard_after_forward)
         if mesh.device_type == "cpu":  # gloo takes a mean for a sum without a word, in torch 2.8
             cast(FSDPModule, unit).set_force_sum_reduction_for_comms(True)
 

@@ -1,4 +1,4 @@
-"""FSDP2 as a Lightning strategy: every rank is one shard, or a copy of one (HSDP)."""
+"""FSDP2 as a Lightning strategy: every rank is one data-parallel shard."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -10,13 +10,11 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.strategies.parallel import ParallelStrategy
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from vosr.checkpoints.training_state import CheckpointError, Keys, read_file, read_shards, write_sharded
 from vosr.core.files.atomic import put_in_place, remove
-from vosr.training.background import BackgroundWriter
 from vosr.training.parallel import part_of
 
 
@@ -26,48 +24,16 @@ class FullySharded(ModelParallelStrategy):
     Args:
         timeout: how long a rank waits for another one before it gives up.
         process_group_backend: "nccl" or "gloo"; by the device, if not given.
-        replicas: copies of the whole set of shards, which sum their gradients (HSDP). As many as there are hosts keeps
-            the gathering of weights within a host; each rank holds as many times more.
-        background: write checkpoints while training goes on, from a copy in the host's memory. One at a time; older
-            ones stay until it is whole.
     """
 
     def __init__(
-        self,
-        timeout: timedelta = timedelta(minutes=30),
-        process_group_backend: str | None = None,
-        replicas: int = 1,
-        background: bool = False,
+        self, timeout: timedelta = timedelta(minutes=30), process_group_backend: str | None = None
     ) -> None:
-        if replicas < 1:
-            raise ValueError(f"replicas must be at least 1, not {replicas}.")
         super().__init__(tensor_parallel_size=1, timeout=timeout, process_group_backend=process_group_backend)
-        self.replicas = replicas
-        self._writer = BackgroundWriter() if background else None
-
-    @property
-    def distributed_sampler_kwargs(self) -> dict[str, Any]:
-        """Every rank has data of its own."""
-        return {"num_replicas": self.world_size, "rank": self.global_rank}
 
     def setup_environment(self) -> None:
-        """Make the mesh: one dimension of shards, or replicas times shards.
-
-        Raises:
-            ValueError: the ranks do not divide into so many replicas.
-        """
-        ranks = self.num_nodes * self.num_processes
-        if ranks % self.replicas:
-            raise ValueError(
-                f"trainer.strategy.replicas={self.replicas} does not divide {ranks} ranks: as many as hosts is usual."
-            )
-        self._data_parallel_size = ranks
+        self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
-        shape = (ranks,) if self.replicas == 1 else (self.replicas, ranks // self.replicas)
-        names = ("replicas", "shards")[-len(shape) :]
-        self._device_mesh = init_device_mesh(self.root_device.type, shape, mesh_dim_names=names)
-        assert self.lightning_module is not None
-        self.lightning_module._device_mesh = self._device_mesh
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Shards of this rank."""
@@ -81,25 +47,19 @@ class FullySharded(ModelParallelStrategy):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None
     ) -> None:
-        """Write to a temporary folder, then rename it; in the background while training, where that is asked for.
+        """Write to a temporary folder, then rename it.
 
         Raises:
-            CheckpointError: on every rank, if any could not write; what was at ``filepath`` is untouched. Of one in the
-                background, when the next is written or the run ends.
+            CheckpointError: on every rank, if any could not write; what was at ``filepath`` is untouched.
         """
         path = Path(self.broadcast(str(filepath)))
         temporary = path.with_name(f".{path.name}.tmp")
-        if self._writer is not None:
-            self._together(self._writer.path or path, self._writer.wait)
 
         def prepare() -> None:
             remove(temporary)
             temporary.mkdir(parents=True)
 
         self._together(path, prepare if self.is_global_zero else _nothing)
-        if self._writer is not None and self.lightning_module.trainer.training:
-            self._writer.begin(checkpoint, temporary, path)
-            return
         try:
             self._together(path, lambda: write_sharded(checkpoint, temporary))
             self._together(path, (lambda: put_in_place(temporary, path)) if self.is_global_zero else _nothing)
@@ -107,29 +67,6 @@ class FullySharded(ModelParallelStrategy):
             if self.is_global_zero:
                 remove(temporary)
             raise
-
-    def remove_checkpoint(self, filepath: Any) -> None:
-        """Remove a checkpoint; not before the one that is being written is whole."""
-        if not self.is_global_zero:
-            return
-        if self._writer is None:
-            remove(Path(filepath))
-        else:
-            self._writer.remove(Path(filepath))
-
-    def teardown(self) -> None:
-        """Wait for the checkpoint that is being written.
-
-        Raises:
-            CheckpointError: it could not be.
-        """
-        if self._writer is not None:
-            path = self._writer.path
-            try:
-                self._writer.wait()
-            except (Exception, CheckpointException) as error:
-                raise CheckpointError(path or Path(), error) from error
-        super().teardown()
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = True) -> dict[str, Any]:
         """Weights and optimizer states from a checkpoint of either form, read part by part; the rest is returned."""
