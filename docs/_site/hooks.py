@@ -20,7 +20,7 @@ DISTILLED = ("image_loss", "discriminator")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the components into the navigation."""
+    """Put the components into the navigation, and behind it the pages that mkdocs.yml does not name."""
     kinds: list[Any] = [
         {
             kind: [
@@ -33,6 +33,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     assert config.nav is not None
     place = next(i for i, entry in enumerate(config.nav) if "Extend" in entry)
     config.nav.insert(place, {"Components": kinds})
+    named = str(config.nav)
+    config.nav.extend(page.name for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in named)
     return config
 
 

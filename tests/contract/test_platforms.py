@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import os, signal, sys
 
-import lightning, torch, webdataset  # others' packages find the platform that they were installed on
+import lightning, torch, webdataset, torch.distributed.checkpoint  # others' packages find the platform they are on
 
 for name in ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGKILL", "SIGHUP", "SIGQUIT", "SIGCHLD", "SIGPIPE", "setitimer",
              "alarm"):
@@ -21,7 +21,6 @@ for name in ("fork", "getuid", "geteuid", "getgid", "sched_getaffinity", "mkfifo
         delattr(os, name)
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None  # import fails
-sys.platform = "win32"
 
 import importlib, pathlib
 

@@ -8,12 +8,14 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
 from vosr.cli.errors import OneLineParser, explain, fail
+from vosr.core.console import PlainConsole
 from vosr.core.files.shown import shown
 
 TRAINING = {
@@ -60,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     User errors (wrong names, paths, values) end with one sentence on standard error and status 2.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] in ("-h", "--help"):
-        _overview()
+    if not arguments or arguments[0] in ("-h", "--help", "--version"):
+        _overview(arguments)
         return 0
     command, rest = arguments[0], arguments[1:]
     for noise in NOISE:
@@ -202,7 +204,10 @@ def _unknown(command: str) -> str:
     return f"Unknown command {command!r}.{hint} Commands: {', '.join(commands)}."
 
 
-def _overview() -> None:
+def _overview(arguments: list[str]) -> None:
+    if arguments[:1] == ["--version"]:
+        PlainConsole().print(f"vosr {version('vosr')}")
+        return
     console = Console()
     console.print("Train, distil and run vision-only generative image restoration.\n")
     table = Table(box=None, show_header=False, pad_edge=False)

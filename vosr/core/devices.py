@@ -1,6 +1,18 @@
 """Devices by name, and the rules about dtypes that differ between them."""
 
+import os
+
 import torch
+
+ASSUMED_MEMORY = 8 * 2**30
+"""Bytes of a machine whose system does not say: ``--memory`` and ``memory`` say otherwise."""
+
+
+def physical_memory() -> int:
+    """Bytes of this machine's memory."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return ASSUMED_MEMORY
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def pick_device(name: str) -> torch.device:

@@ -1,12 +1,12 @@
 """How much is worked on at once, from the memory that is free."""
 
 import contextlib
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from vosr.core.devices import physical_memory
 from vosr.model import RestorationModel
 
 GIB = 2**30
@@ -100,7 +100,7 @@ def free_memory(device: torch.device) -> int:
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    free = physical_memory() // 2
     with contextlib.suppress(OSError, ValueError):  # Linux
         fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         free = int(fields["MemAvailable"].split()[0]) * 1024
