@@ -69,7 +69,8 @@ def test_a_strangers_does_not(model, tmp_path, monkeypatch):
 def test_exports_hold_their_files_and_move(model, tmp_path, monkeypatch):
     save_model(model, tmp_path / "model")
     assert main(["export", "--model", str(tmp_path / "model"), "-o", str(tmp_path / "out")]) == 0
-    assert str(tmp_path) not in (tmp_path / "out/config.json").read_text()
+    written = "".join((tmp_path / "out" / name).read_text() for name in ("config.json", "README.md"))
+    assert str(tmp_path) not in written
     (tmp_path / "mine/dino.safetensors").unlink()
     monkeypatch.setenv("VOSR_CACHE", str(tmp_path / "someone"))
     (tmp_path / "out").rename(tmp_path / "elsewhere")

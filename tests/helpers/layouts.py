@@ -15,12 +15,19 @@ from doubles import Dim, ImageData, Images, MeanEncoder, ShuffleAutoencoder, col
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, DistributedSampler
 
+from vosr.autoencoders import KLAutoencoder
 from vosr.backbones import LightningDiT
 from vosr.guidance import RestorationGuidance
 from vosr.model import Sampling
-from vosr.objectives import RCGM, Adversary, FlowMatching, LogMSE, Shortcut
+from vosr.objectives import RCGM, AbsoluteError, Adversary, FlowMatching, LogMSE, Shortcut
 from vosr.objectives.discriminators import PatchDiscriminator
-from vosr.training import DistillationModule, FullySharded, TeacherModule
+from vosr.training import (
+    AutoencoderModule,
+    DistillationModule,
+    FullySharded,
+    LightDecoderModule,
+    TeacherModule,
+)
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.parallel import Parallelism
 
@@ -57,6 +64,15 @@ def adversarial(folder):
     adversary = Adversary(PatchDiscriminator(4, 1), weight=0.1, lr=1e-3)
     adversary.optimizer.param_groups[0]["eps"] = 1e-4  # as above
     return student(folder, "rcgm", image_loss=LogMSE(), adversary=adversary)
+
+
+def reconstruction(kind):
+    """The training of an autoencoder, or of a light decoder of a random one."""
+    autoencoder = KLAutoencoder(factor=4, latent_channels=3, width=8, layers=1, patch=2)
+    options = {"optimizer": optimizer, "ema_decay": 0.9, "training_size": 16}
+    if kind == "light":
+        return LightDecoderModule(autoencoder, AbsoluteError(), layers=1, map_weight=0.1, **options)
+    return AutoencoderModule(autoencoder, AbsoluteError(), equivariance=0.5, statistics_images=64, **options)
 
 
 def weights(module):
@@ -119,7 +135,12 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
             enable_model_summary=False, limit_val_batches=0, use_distributed_sampler=False,
             plugins=[AtomicCheckpointIO()], **options,
         )  # fmt: skip
-        module = {"teacher": teacher, "student": student, "adversarial": adversarial}[make](*arguments)
+        module = {
+            "teacher": teacher,
+            "student": student,
+            "adversarial": adversarial,
+            "reconstruction": reconstruction,
+        }[make](*arguments)
         trainer.fit(module, OrderedImages(count=count, batch_size=batch_size), ckpt_path=checkpoint)
         if save is not None:
             trainer.save_checkpoint(save)

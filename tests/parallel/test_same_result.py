@@ -53,6 +53,14 @@ def test_a_discriminator_trains_alike_on_ranks(trained, layout):
     check(trained("single")["adversarial"], trained(layout)["adversarial"], layout)
 
 
+@pytest.mark.parametrize("layout", ["ddp", "fsdp"])
+def test_autoencoders_and_light_decoders_train_alike(layout, tmp_path):
+    tasks = {kind: ("reconstruction", (kind,)) for kind in ("autoencoder", "light")}
+    one, many = (train(tmp_path / f"{name}.pt", tasks, **LAYOUTS[name]) for name in ("single", layout))
+    for kind in tasks:
+        check(one[kind], many[kind], layout)
+
+
 def test_checkpointed_and_compiled_shards_agree(trained):
     check(trained("single")["rcgm"], trained("fsdp")["optimised"], "fsdp")
 

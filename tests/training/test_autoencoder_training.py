@@ -83,7 +83,7 @@ def test_it_learns_and_only_its_network_is_in_checkpoints(tmp_path):
 def test_statistics_are_those_of_the_last_crops(tmp_path):
     module, seen = autoencoder(), []
     step = module.training_step
-    module.training_step = lambda batch, i: (seen.append(batch.hq), step(batch, i))[1]
+    module.training_step = lambda batch, batch_idx: (seen.append(batch.hq), step(batch, batch_idx))[1]
     trained(module, tmp_path, 3)
     crops = torch.cat(seen[-2:]).float() / 127.5 - 1  # two batches of four hold the six that are asked for
     with torch.no_grad():

@@ -1,12 +1,11 @@
 """The image-only Qwen-Image VAE, from its 2-D file or from the published 3-D one."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from vosr.autoencoders.diffusers_vae import read_vae_config
 from vosr.autoencoders.light_decoder import LightlyDecoded
 from vosr.autoencoders.posterior import draw_latent
 from vosr.autoencoders.qwen_layers import QwenNetwork
@@ -84,7 +83,10 @@ class QwenVAE(FrozenModule, LightlyDecoded):
         super().__init__()
         load = pretrained and not on_meta()
         path = QWEN_VAE.locate(weights) if load else None
-        config = _read_config(path) | (overrides or {})
+        config = read_vae_config(path, _CONFIG | {"attn_scales": []})
+        if scales := config.pop("attn_scales"):
+            raise ValueError(f"attn_scales beside {path} must be empty, not {scales!r:.80}.")
+        config |= overrides or {}
         _check(config)
         self.latent_channels = int(config["z_dim"])
         self.factor = 2 ** (len(config["dim_mult"]) - 1)
@@ -134,16 +136,6 @@ def drop_time(state: State) -> State:
             value = value[:, :, -1]
         flat[name] = value
     return flat
-
-
-def _read_config(path: Path | None) -> dict[str, Any]:
-    file = path.with_name("config.json") if path is not None else None
-    if file is None or not file.is_file():
-        return dict(_CONFIG)
-    given = json.loads(file.read_text())
-    if given.get("attn_scales"):
-        raise ValueError(f"{file}: attn_scales must be empty, not {given['attn_scales']}.")
-    return _CONFIG | {key: value for key, value in given.items() if key in _CONFIG}
 
 
 def _check(config: dict[str, Any]) -> None:

@@ -83,9 +83,16 @@ def _components(model: RestorationModel) -> list[str]:
     rows = []
     for kind, part in parts.items():
         record = describe(part)
-        args = ", ".join(f"{key} {value}" for key, value in record["args"].items() if value is not None)
+        args = ", ".join(
+            f"{key} {_short(value)}" for key, value in record["args"].items() if value is not None
+        )
         rows.append(f"| {kind} | `{record['name']}` | {args} |")
     return ["| part | component | arguments |", "|---|---|---|", *rows, ""]
+
+
+def _short(value: Any) -> Any:
+    """A value; of a path on this machine its last name alone."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def _data(run: Path) -> list[str]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from vosr.autoencoders import AUTOENCODERS, Autoencoder
 from vosr.autoencoders.light_decoder import with_light_decoder
 from vosr.autoencoders.spatial_map import SpatialMap
+from vosr.checkpoints import places
 from vosr.checkpoints.autoencoder_folder import (
     autoencoder_folder,
     folder_record,
@@ -89,7 +90,8 @@ def open_autoencoder(text: str) -> tuple[Autoencoder, str | None]:
     values = {key: yaml.safe_load(value) for key, value in given.items()}
     folder = None if name in AUTOENCODERS.names() else autoencoder_folder(name)
     record = {} if folder is None else folder_record(folder)
-    if is_light_decoder(record):
+    if folder is not None and is_light_decoder(record):
+        places.confine(record, folder / "config.json", trusted=False)
         original: Autoencoder = rebuild("autoencoder", record["autoencoder"])
         return with_light_decoder(original, str(folder)), None
     if is_autoencoder(record):
