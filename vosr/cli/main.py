@@ -43,6 +43,7 @@ OTHERS = {
         "Measure models, baselines and other tools' results on benchmarks; write a report.",
     ),
     "ablate": ("vosr.cli.ablate", "Train the variants of a grid and compare them on benchmarks."),
+    "demo": ("vosr.cli.demo", "Serve a page that restores photographs, for browsers and scripts."),
     "models": ("vosr.cli.models", "List the models there are, what they need and where it lies."),
     "download": ("vosr.cli.download", "Fetch a released or published model with all it needs."),
     "export": (
@@ -125,9 +126,10 @@ def _helped(command: str, arguments: list[str]) -> bool:
 
 def _checked(arguments: list[str]) -> list[str]:
     """Arguments whose config files can be read, with the parser's own word for the list of all keys."""
-    from vosr.cli.configs import check_configs
+    from vosr.cli.configs import check_configs, named_configs
     from vosr.cli.guide import EVERYTHING, show_module_keys
 
+    arguments = named_configs(arguments)
     check_configs(arguments)
     if EVERYTHING in arguments:
         show_module_keys()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
+from vosr.core.shard import JobShard
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_gallery
@@ -21,7 +22,7 @@ from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError, Skipped
 from vosr.jobs.manifest import MANIFEST, Manifest
-from vosr.jobs.plan import COMPARISONS, JobPlan, JobShard
+from vosr.jobs.plan import COMPARISONS, JobPlan
 from vosr.jobs.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
@@ -68,7 +69,11 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
     folders.add_argument(
         "--workers", type=int | None, help="Processes that read and write for each device; 0 for none."
     )
-    folders.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts, for n machines.")
+    folders.add_argument(
+        "--shard",
+        type=str | None,
+        help="i/n: the i-th of n parts, for n machines; if not given, what SLURM or torchrun have launched.",
+    )
     folders.add_argument(
         "--manifest",
         type=Path | None,
@@ -169,8 +174,9 @@ def _plan(options: Namespace) -> JobPlan:
         options.format or "png",
         options.skip_existing,
         options.compare,
-        shard=JobShard.parse(options.shard),
     )
+    if options.shard is not None or not plan.single:  # each task of an array may have an image of its own
+        plan = replace(plan, shard=JobShard.given(options.shard))
     if options.manifest is not None and format_of(options.manifest) is not None:
         raise ValueError(
             f"--manifest {options.manifest} is named as an image, and lines would be added to it."

@@ -1,13 +1,13 @@
 """From the files and folders that a user names to jobs, one at a time."""
 
 import os
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from vosr.core.files.listing import Complain
+from vosr.core.shard import WHOLE, JobShard
 from vosr.imaging.formats import FORMATS, SUFFIXES, by_suffix, format_of
 from vosr.imaging.gallery import MARKS
 from vosr.imaging.names import fitting
@@ -18,38 +18,6 @@ from vosr.jobs.names import SAME, output_names, suffix_for
 
 COMPARISONS = "comparison"
 """Folder of the before-and-after images within the output."""
-
-
-@dataclass(frozen=True)
-class JobShard:
-    """One of ``count`` parts of all images, ``index`` from 0.
-
-    Which part an image belongs to hangs on its name alone: machines that list a growing folder at different times
-    still never do the same image.
-    """
-
-    index: int = 0
-    count: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> "JobShard":
-        """From ``i/n``, i from 1 to n.
-
-        Raises:
-            ValueError: another form, or i out of range.
-        """
-        index, _, count = text.partition("/")
-        if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-            raise ValueError(f"shard must be i/n with i from 1 to n, such as 1/8, not {text!r}.")
-        return cls(int(index) - 1, int(count))
-
-    def part(self, index: int, count: int) -> "JobShard":
-        """Part ``index`` of ``count`` of this shard."""
-        return JobShard(self.index + self.count * index, self.count * count)
-
-    def holds(self, name: str) -> bool:
-        """Whether the image of this name belongs to the shard."""
-        return zlib.crc32(os.fsencode(name)) % self.count == self.index
 
 
 @dataclass(frozen=True)
@@ -70,7 +38,7 @@ class JobPlan:
     form: str = "png"
     skip_existing: bool = True
     compare: bool = False
-    shard: JobShard = JobShard()
+    shard: JobShard = WHOLE
 
     @property
     def single(self) -> bool:

@@ -76,10 +76,10 @@ def nearest(name: str, names: list[str]) -> str:
 
 
 def _of_client(error: Exception) -> bool:
-    """Whether an error is about the network or the hub, not about a file here or a mistake of ours."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return False  # such as a disk that is full
-    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in CLIENTS
+    """Whether an error is about the network or the hub, not about a file here (a full disk) or a mistake of ours."""
+    if isinstance(error, OSError):
+        return error.errno is None or isinstance(error, ConnectionError | TimeoutError)
+    return type(error).__module__.partition(".")[0] in CLIENTS
 
 
 def _of_hub(error: Exception, endpoint: str, repo: str) -> HubError | None:
