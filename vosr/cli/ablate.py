@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, help="Folder; runs/ablation/<config's name> if not given."
     )
-    parser.add_argument("--dry_run", action="store_true", help="Tell the commands and run nothing.")
+    parser.add_argument("--dry_run", action="store_true", help="Print the commands and run nothing.")
 
 
 def run(options: Namespace) -> int:
