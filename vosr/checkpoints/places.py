@@ -15,7 +15,7 @@ from vosr.core.files.shown import shown
 log = logging.getLogger(__name__)
 
 KEYS = ("weights", "light_decoder")
-"""Arguments of components that name a file, a folder or a hub id."""
+"""Arguments of components that name a file, a folder or a hub id; "auto" names none."""
 PARTS = "parts"
 """Folder in a model folder for the files that it holds."""
 
@@ -87,7 +87,7 @@ def gather(record: dict[str, Any], folder: Path) -> None:
 def _places(value: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
     if isinstance(value, dict):
         for key, one in list(value.items()):
-            if key in KEYS and isinstance(one, str):
+            if key in KEYS and isinstance(one, str) and one != "auto":
                 yield value, key, one
             else:
                 yield from _places(one)
