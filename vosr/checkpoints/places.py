@@ -5,6 +5,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -80,7 +81,7 @@ def gather(record: dict[str, Any], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = source.with_name("config.json")  # diffusers' sizes of an autoencoder
             for one in (source, beside) if beside.is_file() else (source,):
-                write_atomically(target.with_name(one.name), lambda path, one=one: shutil.copyfile(one, path))
+                write_atomically(target.with_name(one.name), partial(shutil.copyfile, one))
             args[key] = target.relative_to(folder).as_posix()
 
 
