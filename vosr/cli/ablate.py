@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from vosr.core.packaged import packaged_config
+
 COMMAND = [sys.executable, "-c", "import sys; from vosr.cli import main; sys.exit(main())"]
 
 
@@ -33,16 +35,21 @@ class Grid:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--config", type=Path, required=True, help="A grid, as in configs/ablation.")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        help="A grid as in configs/ablation, by file or name.",
+    )
     parser.add_argument(
         "-o", "--output", type=Path, help="Folder; runs/ablation/<config's name> if not given."
     )
-    parser.add_argument("--dry_run", action="store_true", help="Tell the commands and run nothing.")
+    parser.add_argument("--dry_run", action="store_true", help="Print the commands and run nothing.")
 
 
 def run(options: Namespace) -> int:
     """Train what is not trained yet, then evaluate; the same command goes on after an interruption."""
-    grid = read_grid(options.config)
+    grid = read_grid(packaged_config(str(options.config)) or options.config)
     output = options.output or Path("runs/ablation") / options.config.stem
     folders: dict[str, str] = {}
     for name, arguments in grid.variants.items():
