@@ -84,7 +84,7 @@ class TrainLoader:
         return {"position": position, "seed": self.plan.seed, "sources": sources}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position; says in the log which sources have changed and begin anew."""
+        """Continue from a position; logs which sources have changed and begin anew."""
         self._live = None
         if "position" not in state:
             self._say(

@@ -1,4 +1,4 @@
-"""Config files by path or packaged name; those that cannot be read are told, which the parser of all does not do."""
+"""Config files by path or packaged name, checked one by one, so that an error names the file."""
 
 import difflib
 import os

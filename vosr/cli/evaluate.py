@@ -134,7 +134,7 @@ def _write(comparison: Comparison, report: Report) -> None:
 
 
 def _conclude(report: Report, output: Path) -> None:
-    """Say on standard output what came out."""
+    """Print the results."""
     console = PlainConsole()
     for table in report.summary.tables:
         shown = Table(title=heading(table), title_justify="left", box=None, pad_edge=False)

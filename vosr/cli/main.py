@@ -34,7 +34,7 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*is not supported by the model summary.*",
     "The dirpath has changed from.*",  # a run of its own for each command
 )
-PLAN = {"plan": "Tell what a training run costs: operations, memory, communication, days."}
+PLAN = {"plan": "Predict what a training run costs: operations, memory, communication, days."}
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
     "video": ("vosr.cli.video", "Restore a film, image by image; its sound is kept."),
@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         fail("Interrupted.", 130)
     except (ValueError, OSError) as error:
-        fail(explain(" ".join(_said(error).split()), set()))
+        fail(explain(" ".join(_message(error).split()), set()))
     fail(_unknown(command))
 
 
@@ -103,8 +103,8 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-def _said(error: Exception) -> str:
-    """What an error says, without the number that the operating system has for it."""
+def _message(error: Exception) -> str:
+    """Message of an error, without the number that the operating system has for it."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}."
     return str(error)
@@ -112,7 +112,7 @@ def _said(error: Exception) -> str:
 
 def _helped(command: str, arguments: list[str]) -> bool:
     """Whether the first page of help or ``--model.KIND.help=NAME`` was asked for, which is then printed."""
-    from vosr.cli.components import tell
+    from vosr.cli.components import print_component
     from vosr.cli.guide import asked_component, show_guide
 
     if {"-h", "--help"} & set(arguments):
@@ -120,7 +120,7 @@ def _helped(command: str, arguments: list[str]) -> bool:
         return True
     asked = asked_component(arguments)
     if asked is not None:
-        tell(*asked)
+        print_component(*asked)
     return asked is not None
 
 
@@ -216,5 +216,5 @@ def _overview(arguments: list[str]) -> None:
     for name, (_, description) in OTHERS.items():
         table.add_row(f"  [bold]{name}[/]", description)
     console.print(table)
-    console.print("\npython main.py COMMAND --help tells the options of a command.")
+    console.print("\npython main.py COMMAND --help lists the options of a command.")
     console.print("Start here: python main.py fit --config configs/distill.yaml")

@@ -85,14 +85,16 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
         help="Write before-and-after images, and pages with a slider, to comparison/ in the output.",
     )
     folders.add_argument("--quiet", action="store_true", help="Show errors only.")
-    folders.add_argument("--timings", action="store_true", help="Tell the seconds of each stage at the end.")
+    folders.add_argument(
+        "--timings", action="store_true", help="Report the seconds of each stage at the end."
+    )
 
 
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     plan, devices = _plan(options), options.device.split(",")
     if options.timings and len(devices) > 1:
-        raise ValueError("--timings tells the stages of one device; give --device one name.")
+        raise ValueError("--timings reports the stages of one device; give --device one name.")
     encoding = Encoding(options.profile, options.quality)
     workers = _workers(plan, len(devices)) if options.workers is None else options.workers
     work = Work(recipe_of(options), plan, Writing(encoding, options.frames), options.batch_size, workers)
@@ -107,7 +109,7 @@ def run(options: Namespace) -> int:
                 f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
                 130,
             )
-        except OutputError:  # its image was told like any that failed
+        except OutputError:  # its image was reported like any that failed
             display.complain("Stopped, as nothing more can be written; run the same command again to go on.")
         except ValueError as error:
             if not display.tally.restored:
@@ -139,7 +141,7 @@ def _run(
     def opened(settings: dict[str, object]) -> None:
         manifest.begin(settings | written)
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         display.add(event)
         if isinstance(event, Done):
             manifest.add(event)
@@ -147,14 +149,14 @@ def _run(
             manifest.found(event.jobs)
 
     if len(devices) > 1:
-        run_on_devices(work, devices, tell, opened)
+        run_on_devices(work, devices, report, opened)
         return
     start = time.monotonic()
     restorer = work.recipe.open(devices[0])
     loading = time.monotonic() - start
     opened(work.recipe.record(restorer))
     restorer.watch(display.stage, timed)
-    work.run(restorer, tell)
+    work.run(restorer, report)
     if timed:
         display.timings = {"load": loading, **restorer.timings()}
 

@@ -179,7 +179,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
-        with torch.device("meta"):  # sizes that do not fit are told before anything is written
+        with torch.device("meta"):  # sizes that do not fit are reported before anything is written
             backbone = self.model.build_backbone()
         if isinstance(self.datamodule, ShardDataModule):
             self.datamodule.crop_size = self.datamodule.crop_size or self.model.training_size

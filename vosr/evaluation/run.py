@@ -23,7 +23,7 @@ from vosr.evaluation.records import Record, Records
 
 log = logging.getLogger(__name__)
 Advance = Callable[[str, int], None]
-"""Told the method and how many samples were finished."""
+"""Called with the method and how many samples were finished."""
 
 
 @dataclass(frozen=True, eq=False)

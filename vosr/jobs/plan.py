@@ -12,7 +12,7 @@ from vosr.imaging.formats import FORMATS, SUFFIXES, by_suffix, format_of
 from vosr.imaging.gallery import MARKS
 from vosr.imaging.names import fitting
 from vosr.jobs.find import images_below
-from vosr.jobs.job import Done, Job, PassedOver, Skipped, Tell
+from vosr.jobs.job import Done, Job, PassedOver, Reporter, Skipped
 from vosr.jobs.leftovers import clean_listing
 from vosr.jobs.names import SAME, output_names, suffix_for
 
@@ -119,8 +119,8 @@ class JobPlan:
         if not os.access(above, os.W_OK | os.X_OK):
             raise ValueError(f"No permission to write in {above}; choose another output.")
 
-    def jobs(self, tell: Tell) -> Iterator[Job]:
-        """Jobs in a fixed order; what is left out or cannot be listed is told."""
+    def jobs(self, report: Reporter) -> Iterator[Job]:
+        """Jobs in a fixed order; what is left out or cannot be listed is reported."""
         if self.single:
             target = self._target_of_single()
             comparison = (
@@ -131,11 +131,11 @@ class JobPlan:
             return
 
         def complain(folder: Path, reason: str) -> None:
-            tell(Done(Job(folder, self.output), error=f"Cannot list {folder}: {reason}."))
+            report(Done(Job(folder, self.output), error=f"Cannot list {folder}: {reason}."))
 
         def pass_over(source: Path) -> None:
             if self.shard.holds(source.name):
-                tell(PassedOver(source))
+                report(PassedOver(source))
 
         for below, sources in self._groups(complain, pass_over):
             jobs = [
@@ -146,23 +146,23 @@ class JobPlan:
             left = self._unfinished(jobs, below) if self.skip_existing else jobs
             if len(left) < len(jobs):
                 kept = set(left)
-                tell(Skipped(len(jobs) - len(left), tuple(job for job in jobs if job not in kept)))
-            yield from self._apart(left, below, tell)
+                report(Skipped(len(jobs) - len(left), tuple(job for job in jobs if job not in kept)))
+            yield from self._apart(left, below, report)
 
-    def _apart(self, jobs: list[Job], below: Path, tell: Tell) -> Iterator[Job]:
-        """Jobs whose results do not stand where a source stands; the others are told."""
+    def _apart(self, jobs: list[Job], below: Path, report: Reporter) -> Iterator[Job]:
+        """Jobs whose results do not stand where a source stands; the others are reported."""
         folder = self.output / below
         led_into = next((root for root, _ in self._roots() if self._leads_into(folder, root)), None)
         for job in jobs:
             if led_into is not None:
-                tell(
+                report(
                     Done(
                         job,
                         error=f"{folder} leads into {led_into}, where the images are; {job.source} was left.",
                     )
                 )
             elif job.target.exists() and job.target.samefile(job.source):
-                tell(
+                report(
                     Done(
                         job, error=f"{job.source} would be overwritten by its result; choose another output."
                     )

@@ -1,4 +1,4 @@
-"""Ending a run when a scheduler or a person says so, with a checkpoint that continues it exactly."""
+"""Preemption: ending a run on a signal, with a checkpoint that continues it exactly."""
 
 import logging
 import os

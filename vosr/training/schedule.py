@@ -64,7 +64,7 @@ def attach(schedule: LRScheduler, rate: float, trainer: L.Trainer, done: int = 0
     Args:
         schedule: of any kind.
         rate: the optimizer's, before the schedule changed it.
-        trainer: says how long the run is.
+        trainer: its limits are the length of the run.
         done: steps that the schedule counts as done before.
 
     Raises:

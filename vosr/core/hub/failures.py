@@ -63,10 +63,10 @@ def told_apart(endpoint: str, repo: str, remember: bool = True) -> Iterator[None
     except Exception as error:  # kinds of the HTTP client changed between versions of the hub's
         if not _of_client(error):
             raise
-        told = _of_hub(error, endpoint, repo)
-        if told is None and remember:
+        known = _of_hub(error, endpoint, repo)
+        if known is None and remember:
             _unreachable[endpoint] = time.monotonic()
-        raise told or OfflineError(f"{endpoint} cannot be reached ({type(error).__name__})") from error
+        raise known or OfflineError(f"{endpoint} cannot be reached ({type(error).__name__})") from error
 
 
 def nearest(name: str, names: list[str]) -> str:
