@@ -220,14 +220,14 @@ class _Writer:
         """Write by ``call``, which returns notes; waits where too much waits already."""
         self._waiting.append((done, self._pool.submit(call, done.job, *arguments)))
         while self._waiting and (self._waiting[0][1].over or len(self._waiting) > self._most):
-            self._report(*self._waiting.popleft())
+            self._settle(*self._waiting.popleft())
 
     def finish(self) -> None:
         """Wait for everything."""
         while self._waiting:
-            self._report(*self._waiting.popleft())
+            self._settle(*self._waiting.popleft())
 
-    def _report(self, done: Done, task: Task[tuple[str, ...]]) -> None:
+    def _settle(self, done: Done, task: Task[tuple[str, ...]]) -> None:
         try:
             notes = self._pool.result(task)
         except OutputError as error:
