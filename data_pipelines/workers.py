@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch.utils.data._utils.signal_handling import _error_if_any_worker_fails
+from torch._C import _error_if_any_worker_fails
 
 SHARED_MEMORY = "/dev/shm"
 _OUT_OF_SHARED_MEMORY = ("(shm)", "shared memory", "Bus error")

@@ -34,6 +34,7 @@ def _is_due(trainer: L.Trainer) -> bool:
     loop = trainer.fit_loop.epoch_loop
     if trainer.validating:
         return loop.val_loop.batch_progress.current.completed < sum(loop.val_loop.max_batches)
-    count, fetcher = loop.batch_progress.total, trainer.fit_loop._data_fetcher
+    count: Any = loop.batch_progress.total
+    fetcher = trainer.fit_loop._data_fetcher
     step_ends = count.completed < count.processed == count.ready
     return step_ends and fetcher is not None and loop._should_check_val_fx(fetcher)
