@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -46,18 +46,22 @@ def listed():
 
 
 def modules(packages):
-    """Top-level modules of distributions and of all that they require, extras left out."""
-    todo, found = list(packages), set()
+    """Top-level modules of distributions and of all that they require, with the extras that are named."""
+    todo, found = [each.strip("'") for each in packages], set()
     while todo:
-        name = re.sub(r"[-_.]+", "-", todo.pop()).lower()
+        name, _, extras = todo.pop().partition("[")
+        name = re.sub(r"[-_.]+", "-", name).lower()
         if name in found:
             continue
         try:
             requires = distribution(name).requires or []
-        except Exception:  # for another platform
+        except PackageNotFoundError:  # for another platform
             continue
         found.add(name)
-        todo += [re.match(r"[\w.-]+", each).group() for each in requires if "extra ==" not in each]
+        for each in requires:
+            extra = re.search(r"extra == ['\"](.*?)['\"]", each)
+            if extra is None or extra.group(1) in extras.rstrip("]").split(","):
+                todo.append(re.match(r"[\w.-]+", each).group())
     return {
         module
         for module, owners in packages_distributions().items()
