@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import lightning as L
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
@@ -39,7 +40,7 @@ class CosineWithWarmup(LRScheduler):
         self.total_steps = total_steps
         super().__init__(optimizer)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | Tensor]:
         """Rates of the groups at the current step."""
         return [rate * self._factor(self.last_epoch) for rate in self.base_lrs]
 
