@@ -13,15 +13,19 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import importlib.abc, json, sys
+import json, sys
 
-class Hidden(importlib.abc.MetaPathFinder):
+class Without:
+    # finds nothing that is hidden
     names = set(json.loads(sys.argv[1]))
+    def __init__(self, finder):
+        self.finder = finder
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in self.names:
-            raise ModuleNotFoundError(f"{name} is hidden", name=name)
+        return None if name.partition(".")[0] in self.names else self.finder.find_spec(name, path, target)
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
 
-sys.meta_path.insert(0, Hidden())
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 """
 RESTORER = """
 import numpy

@@ -22,6 +22,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 NOT_HERE = {
     "my_package": "stands for the reader's own package",
     "vosr-plugin-example": "the example is installed and tested on its own",
+    "=mine": "stands for the reader's own component",
     " mine": "stands for the reader's own component",
     " NAME": "stands for any name",
     " FILE": "stands for the reader's own file",
