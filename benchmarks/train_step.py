@@ -34,11 +34,12 @@ from vosr.objectives import OBJECTIVES  # noqa: E402
 from vosr.planning.throughput import peak_memory  # noqa: E402
 from vosr.planning.trace import trace_step  # noqa: E402
 from vosr.training import DistillationModule, TeacherModule  # noqa: E402
-from vosr.training.base import RestorationModule, paper_optimizer  # noqa: E402
+from vosr.training.base import paper_optimizer  # noqa: E402
 from vosr.training.ema import update_average  # noqa: E402
 from vosr.training.guarded_step import gradient_norm, guard_step  # noqa: E402
 from vosr.training.parallel import Parallelism  # noqa: E402
 from vosr.training.randomness import StepRandom  # noqa: E402
+from vosr.training.restoration import RestorationModule  # noqa: E402
 
 PHASES = ("data", "degradation", "encode", "forward", "backward", "optimizer", "average")
 

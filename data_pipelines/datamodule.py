@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from data_pipelines.agreed import as_first_rank
 from data_pipelines.cache import LocalCache
 from data_pipelines.crop import Augmentation
-from data_pipelines.epochs import batch_layout, epoch_length, said_of
+from data_pipelines.epochs import batch_layout, epoch_length, source_remarks
 from data_pipelines.failures import Tally
 from data_pipelines.folders import ImageFolder
 from data_pipelines.images import ImageSet, collate
@@ -145,8 +145,8 @@ class ShardDataModule(LightningDataModule):
         plan = DataPlan(
             sources, self.crop_size or 256, batch_size, self.shuffle, self.shuffle_block, self.augmentation, self.seed,
         )  # fmt: skip
-        batches, said = epoch_length(plan, ranks, accumulated, self.batches_per_epoch)
-        for line in said + said_of(plan) if rank == 0 else []:
+        batches, remarks = epoch_length(plan, ranks, accumulated, self.batches_per_epoch)
+        for line in remarks + source_remarks(plan) if rank == 0 else []:
             log.info(line)
         self.teardown("fit")
         overfit = getattr(self._trainer, "overfit_batches", 0)

@@ -12,7 +12,7 @@ UNKNOWN_EPOCH = 1000
 def batch_layout(
     batch_size: int | None, global_batch_size: int | None, ranks: int, trainer: Any
 ) -> tuple[int, int]:
-    """Images per device and batch, and accumulated batches per step, which the trainer is told.
+    """Images per device and batch, and accumulated batches per step, which the trainer is given.
 
     Args:
         batch_size: as the user gave it.
@@ -50,7 +50,7 @@ def batch_layout(
 
 
 def epoch_length(plan: DataPlan, ranks: int, accumulated: int, wanted: int | None) -> tuple[int, list[str]]:
-    """Batches per rank and epoch, and what there is to say about them.
+    """Batches per rank and epoch, and remarks for the log.
 
     Args:
         plan: the training data.
@@ -67,31 +67,31 @@ def epoch_length(plan: DataPlan, ranks: int, accumulated: int, wanted: int | Non
     else:
         whole = (total or 0) // (step * accumulated) * accumulated
         batches, why = wanted or max(1, whole), "given" if wanted else "one pass"
-    said = [
+    remarks = [
         f"An epoch is {batches} batches of {plan.batch_size} on {ranks} ranks: {batches * step} of "
         f"{total if total is not None else 'unknown'} images ({why})."
     ]
     if total is not None and batches * step > total:
-        said.append(f"Images repeat within an epoch, {batches * step / total:.1f} times on average.")
+        remarks.append(f"Images repeat within an epoch, {batches * step / total:.1f} times on average.")
     elif total is not None and batches * step < total:
-        said.append(f"The other {total - batches * step} come in the next epoch: nothing is dropped.")
-    return batches, said
+        remarks.append(f"The other {total - batches * step} come in the next epoch: nothing is dropped.")
+    return batches, remarks
 
 
-def said_of(plan: DataPlan) -> list[str]:
+def source_remarks(plan: DataPlan) -> list[str]:
     """What is special about the order of each source."""
-    said = []
+    remarks = []
     for source in plan.sources:
         if source.samples is None:
-            said.append(
+            remarks.append(
                 f"{source.name} cannot be indexed ({source.streams[0]}): its samples are drawn by webdataset, "
                 f"{plan.shuffle} in the shuffle buffer of each reader, and a resumed run does not see exactly "
                 "those that the undisturbed one would have seen."
             )
         elif plan.shuffle and 0 < plan.block < source.samples:
             shards = max(1, round(len(source.shards) * plan.block / source.samples))
-            said.append(
+            remarks.append(
                 f"{source.name} is shuffled in blocks of {plan.block} of {source.samples} samples: a batch mixes about "
                 f"{shards} of {len(source.shards)} shards."
             )
-    return said
+    return remarks

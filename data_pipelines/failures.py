@@ -45,7 +45,7 @@ class Fault:
     Attributes:
         reason: why.
         where: file, shard or sample.
-        detail: what the reader said.
+        detail: the reader's message.
         samples: how many samples are lost by it.
     """
 

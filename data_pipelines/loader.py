@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Sampler
 from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.sources import Source
 from data_pipelines.training_data import DataPlan, Delivery, TrainingData
+from data_pipelines.workers import deaths_raise, failure, outlive_the_job, silent_deaths
 from vosr.core.types import Batch
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class TrainLoader:
         return {"position": position, "seed": self.plan.seed, "sources": sources}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position; says in the log which sources have changed and begin anew."""
+        """Continue from a position; logs which sources have changed and begin anew."""
         self._live = None
         if "position" not in state:
             self._say(
@@ -120,16 +121,14 @@ class TrainLoader:
 
     def _delivered(self, stream: Iterator[Delivery]) -> Delivery:
         try:
-            return next(stream)
+            with deaths_raise():
+                return next(stream)
         except RuntimeError as error:  # torch's DataLoader has no kinds of its own
-            if "timed out" in str(error):
-                what = f"gave nothing for {self.timeout:g} s (data.worker_timeout)"
-            elif "exited unexpectedly" in str(error):
-                what = "ended unexpectedly; was it killed, for memory perhaps?"
-            else:
+            what = failure(str(error), self.timeout)
+            if what is None:
                 raise
             names = ", ".join(source.name for source in self.plan.sources)
-            raise StalledError(f"A data worker of rank {self.rank} {what}. It reads {names}.") from error
+            raise StalledError(f"A data worker of rank {self.rank} {what} It reads {names}.") from error
 
     def _opened(self) -> Iterator[Delivery]:
         loader = DataLoader(
@@ -139,8 +138,10 @@ class TrainLoader:
             num_workers=self.num_workers,
             pin_memory=torch.cuda.is_available(),
             timeout=self.timeout if self.num_workers else 0,
+            worker_init_fn=outlive_the_job,
         )
-        return iter(loader)
+        with silent_deaths():
+            return iter(loader)
 
     def _account(self, delivery: Delivery) -> None:
         self.tally.add(len(delivery.batch.key) if delivery.batch else 0, delivery.faults)

@@ -112,7 +112,7 @@ class TrainingData(Dataset[Delivery]):
         return {**self.__dict__, "_streams": {}, "_check": None}
 
     def _compare_whole(self) -> None:
-        """Start comparing archives with their index, in one process of the reader; say which differ."""
+        """Start comparing archives with their index, in one process of the reader; log which differ."""
         worker = get_worker_info()
         if self._compare and (worker is None or worker.id == 0):
             self._compare = False

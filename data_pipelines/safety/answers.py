@@ -1,4 +1,4 @@
-"""What a web server says of the bytes that it sends."""
+"""Range headers of a web server's answer."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(?:\d+|\*)")
 
 
 def body_length(status: int, headers: Mapping[str, str], first: int) -> int | None:
-    """Bytes that follow byte ``first`` of a file in the answer to a request for them; None where it is not said.
+    """Bytes that follow byte ``first`` of a file in the answer to a request for them; None where it is not given.
 
     Args:
         status: 200 (the whole file, whose first bytes are to be passed over) or 206 (a part).

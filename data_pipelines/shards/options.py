@@ -10,7 +10,7 @@ ImageEncoding = Literal["png", "webp", "jpeg"]
 
 @dataclass(frozen=True)
 class Options:
-    """Settings that decide the content of the shards; :func:`write_shards` says what they mean."""
+    """Settings that decide the content of the shards, documented at :func:`write_shards`."""
 
     max_samples: int
     max_megabytes: float

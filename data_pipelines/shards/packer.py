@@ -87,7 +87,7 @@ class Packer:
 
 
 class Journal:
-    """Append-only record in the output folder; tells what an earlier run has finished.
+    """Append-only record in the output folder of what is finished; resumes an earlier run.
 
     Args:
         out: output folder.

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from data_pipelines.failures import Reason
 from data_pipelines.shards.duplicates import Duplicates
@@ -18,12 +17,15 @@ from data_pipelines.shards.examine import Product, examine
 from data_pipelines.shards.inputs import Input, Item, find_items, inputs_of, known_total
 from data_pipelines.shards.options import ImageEncoding, Options
 from data_pipelines.shards.packer import JOURNAL_NAME, Chapter, Journal, Packer
+from data_pipelines.shards.parts import DROPPED, merge_parts, part_folder
+from data_pipelines.shards.report import tell_shards
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.sources.index import INDEX_NAME, read_index, write_index
 from vosr.core.console import PlainConsole
 from vosr.core.files.lock import locked
 from vosr.core.files.shown import reason, shown
 from vosr.core.pool import Pool, Task, cores
+from vosr.core.shard import JobShard
 
 KEY_BYTES = 60
 """Longest part of a file name that is taken into a key: tar allows 100 bytes in all."""
@@ -49,6 +51,7 @@ def write_shards(
     hq: str | None = None,
     key: KeyRule = "sample",
     processes: int | None = None,
+    shard: str | None = None,
 ) -> int:
     """Pack images into WebDataset shards with an index, leaving out what is not fit for training.
 
@@ -75,6 +78,8 @@ def write_shards(
         hq: member of a sample that is judged, as in data.hq; all members are packed.
         key: what forms a sample in an archive: "sample", the files whose names agree up to the first dot, or "file".
         processes: processes that decode; all cores by default.
+        shard: "i/n" packs the i-th of n parts, for machines that share the work; if not given, what SLURM or torchrun
+            have launched. The last one to end makes one index. Duplicates are looked for within each part.
 
     Returns:
         Exit status, 0.
@@ -86,26 +91,54 @@ def write_shards(
         max_samples, max_megabytes, tile, encode, min_side, min_gradient, min_entropy, keep_duplicates,
         near_duplicates, shuffle_seed, hq, key,
     )  # fmt: skip
-    folder = Path(out)
+    folder, part = Path(out), JobShard.given(shard)
     settings: dict[str, object] = {"sources": sources, "options": asdict(options)}
     if (folder / INDEX_NAME).exists():
         _check_finished(folder, settings)
+        tell_shards(folder)
         return 0
     if processes is not None and processes < 1:
         raise ValueError(f"processes must be at least 1, not {processes}.")
     # before the folder is made: a source may be wrong
     items = find_items(sources, options.shuffle_seed, Fields(hq), key)
+    if part.count > 1:
+        own = part_folder(folder, part)
+        _write(
+            items[part.index :: part.count], own, options, settings | {"shard": str(part)}, processes, part
+        )
+        if merge_parts(folder, part.count, settings):
+            tell_shards(folder)
+        else:
+            PlainConsole().print(f"Part {part} is packed; the last one to end makes the index of {folder}.")
+    else:
+        _write(items, folder, options, settings, processes, part)
+        tell_shards(folder)
+    return 0
+
+
+def _write(
+    items: list[Item],
+    folder: Path,
+    options: Options,
+    settings: dict[str, object],
+    processes: int | None,
+    part: JobShard,
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        if (folder / INDEX_NAME).exists():  # another run was faster
-            _check_finished(folder, settings)
-            return 0
+        if (
+            folder / INDEX_NAME
+        ).exists():  # another run was faster; an interrupted merge has moved shards of a part
+            _check_finished(folder, settings, files=part.count == 1)
+            return
         journal = Journal(folder, settings)
-        _pack(items, folder, options, journal, processes or cores())
-        return _conclude(folder, journal, settings)
+        _pack(items, folder, options, journal, processes or cores(), part)
+        _conclude(folder, journal, settings, part.count == 1)
 
 
-def _pack(items: list[Item], out: Path, options: Options, journal: Journal, processes: int) -> None:
+def _pack(
+    items: list[Item], out: Path, options: Options, journal: Journal, processes: int, part: JobShard
+) -> None:
     memory = Duplicates(not options.keep_duplicates, options.near_duplicates)
     for chapter in journal.chapters:
         for checksum, fingerprint in chapter.marks:
@@ -121,7 +154,7 @@ def _pack(items: list[Item], out: Path, options: Options, journal: Journal, proc
         ):
             chapter.inputs += 1
             for product in products:
-                _place(one, product, chapter, memory, packer)
+                _place(one, product, chapter, memory, packer, part)
             progress.update(task, advance=1, shards=packer.number)
             if packer.full:
                 chapter.shard = packer.finish()
@@ -158,7 +191,9 @@ def _result(pool: Pool, one: Input, task: Task[list[Product]]) -> tuple[Input, l
         return one, [Product(dropped=Reason.DAMAGED.value, detail=reason(error))]
 
 
-def _place(one: Input, product: Product, chapter: Chapter, memory: Duplicates, packer: Packer) -> None:
+def _place(
+    one: Input, product: Product, chapter: Chapter, memory: Duplicates, packer: Packer, part: JobShard
+) -> None:
     name = one.name + product.suffix
     why, detail = product.dropped or memory.reason(product.checksum, product.fingerprint), product.detail
     members: dict[str, bytes] = {}
@@ -176,7 +211,8 @@ def _place(one: Input, product: Product, chapter: Chapter, memory: Duplicates, p
     memory.remember(product.checksum, product.fingerprint)
     chapter.marks.append((product.checksum, product.fingerprint))
     stem = shown(one.key + product.suffix).replace(".", "_").encode()[:KEY_BYTES].decode(errors="ignore")
-    packer.add(f"{chapter.inputs:09d}-{stem}", members, product.pixels)
+    number = chapter.inputs * part.count + part.index  # no two parts have the same
+    packer.add(f"{number:09d}-{stem}", members, product.pixels)
 
 
 def _can_be_kept(kind: str) -> bool:
@@ -189,55 +225,39 @@ def _can_be_kept(kind: str) -> bool:
     )
 
 
-def _conclude(folder: Path, journal: Journal, settings: dict[str, object]) -> int:
+def _conclude(folder: Path, journal: Journal, settings: dict[str, object], whole: bool) -> None:
     entries, dropped = journal.shards, journal.dropped()
-    with (folder / "dropped.tsv").open("w", encoding="utf-8") as file:
+    with (folder / DROPPED).open("w", encoding="utf-8") as file:
         file.write("name\treason\tdetail\n")
         for chapter in journal.chapters:
             for row in chapter.dropped:
                 file.write("\t".join(" ".join(shown(cell).split()) for cell in row) + "\n")
-    if not entries:
+    if whole and not entries:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
         (folder / JOURNAL_NAME).unlink()
-        raise ValueError(f"No image is left to pack ({reasons}); {folder / 'dropped.tsv'} lists them.")
+        raise ValueError(f"No image is left to pack ({reasons}); {folder / DROPPED} lists them.")
     write_index(
         folder, entries, **json.loads(json.dumps(settings)), inputs=journal.inputs, dropped=dict(dropped)
     )
     (folder / JOURNAL_NAME).unlink()
-    _report(folder)
-    return 0
 
 
-def _check_finished(folder: Path, settings: dict[str, object]) -> None:
+def _check_finished(folder: Path, settings: dict[str, object], files: bool = True) -> None:
     index = folder / INDEX_NAME
     entries, content = read_index(index.read_text(), str(index)), json.loads(index.read_text())
     if any(content.get(key) != json.loads(json.dumps(settings))[key] for key in settings):
         raise ValueError(
             f"{folder} holds shards of other sources or options; choose another folder, or delete it."
         )
-    lost = [entry.name for entry in entries if not _is_there(folder / entry.name, entry.bytes)]
+    lost = [entry.name for entry in entries if files and not _is_there(folder / entry.name, entry.bytes)]
     if lost:
         raise ValueError(
             f"{', '.join(lost[:3])} in {folder} is missing or changed; delete the folder and write it again."
         )
-    _report(folder)
 
 
 def _is_there(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
-
-
-def _report(folder: Path) -> None:
-    content = json.loads((folder / INDEX_NAME).read_text())
-    table = Table("", "images", title=f"{len(content['shards'])} shards in {folder}", title_justify="left")
-    table.add_row(f"packed ({content['bytes'] / 1e6:.1f} MB)", str(content["samples"]))
-    for why, count in sorted(content["dropped"].items(), key=lambda item: -item[1]):
-        table.add_row(f"left out: {why.replace('_', ' ')}", str(count))
-    console = PlainConsole()
-    console.print(table)
-    if content["dropped"]:
-        console.print(f"What was left out, one by one: {folder / 'dropped.tsv'}")
-    console.print(f"Next: python main.py fit --config configs/teacher.yaml --data.train={folder}")
 
 
 def _progress() -> Progress:

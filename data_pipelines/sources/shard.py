@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -206,6 +207,7 @@ def scan(path: Path, rule: KeyRule) -> TarShard:
     return TarShard(local_place(path), table, kinds.found, rule, tuple(damage)[:_KINDS_AT_MOST])
 
 
+@lru_cache(maxsize=4096)
 def shard_name(url: str) -> str:
     """Short name for keys: the archive's, up to the first dot."""
     return PurePosixPath(url.split("?")[0].rstrip(" '\"")).name.split(".")[0]

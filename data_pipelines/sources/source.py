@@ -124,7 +124,7 @@ def _as_stream(title: str, weight: float, found: Located, fields: Fields, rule: 
 
 
 def look_at_members(title: str, shards: Sequence[Shard], fields: Fields) -> None:
-    """Refuse samples whose images no rule tells apart, and say which images are not read."""
+    """Refuse samples whose images no rule tells apart, and log which images are not read."""
     unread: Counter[str] = Counter()
     usable, problem = 0, ""
     for shard in shards:

@@ -40,7 +40,7 @@ def endless(urls: tuple[str, ...], rule: KeyRule, shuffle: int, report: Report) 
         urls: paths, URLs or pipes of tar archives, compressed or not.
         rule: what forms a sample.
         shuffle: samples in the shuffle buffer, kept compressed; 0 reads the archives in their order.
-        report: told of archives that cannot be read, or not to their end.
+        report: called for archives that cannot be read, or not to their end.
 
     Raises:
         BadDataError: shard after shard gives nothing.
@@ -64,7 +64,7 @@ def endless(urls: tuple[str, ...], rule: KeyRule, shuffle: int, report: Report) 
 
 
 def stream_samples(url: str, rule: KeyRule, report: Report) -> Iterator[RawSample]:
-    """Samples of one archive, from first to last; ``report`` is told what is wrong with it."""
+    """Samples of one archive, from first to last; damage goes to ``report``."""
     problems: list[str] = []
     try:
         with open_stream(url) as stream:

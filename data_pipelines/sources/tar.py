@@ -65,7 +65,7 @@ def members(source: Bytes, report: Report, length: int | None = None, part: bool
 
     Args:
         source: the archive, or a piece that begins at a header.
-        report: told of damage, once for each damaged place.
+        report: called once for each damaged place.
         length: bytes in all, where that is known.
         part: the piece may end without an end mark.
     """

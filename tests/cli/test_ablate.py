@@ -59,11 +59,24 @@ def test_goes_on_after_an_interruption(tmp_path, calls):
     assert calls.made[-1][-2:] == ["-o", str(tmp_path / "out" / "report")]
 
 
+def test_a_changed_grid_is_not_taken_for_the_trained_one(tmp_path, calls):
+    assert ablate.run(options(tmp_path)) == 0
+    with pytest.raises(
+        ValueError, match=r"out/runs/b was trained with other arguments than .*grid\.yaml has now"
+    ):
+        ablate.run(options(tmp_path, GRID.replace("--model.teacher", "--model.init_from")))
+    more = options(tmp_path, GRID.replace("metrics: [psnr_y]", "metrics: [psnr_y, niqe]"))
+    assert ablate.run(more) == 0  # what is compared may change
+    assert [call[0] for call in calls.made] == ["fit", "fit", "evaluate", "evaluate"]
+
+
 def test_bad_grids_are_told(tmp_path):
     with pytest.raises(ValueError, match="uses the variant 'c' before it is defined"):
         ablate.run(options(tmp_path, GRID.replace("{a}", "{c}", 1)))
     with pytest.raises(ValueError, match="is no grid of an ablation"):
         ablate.run(options(tmp_path, "fit: 1"))
+    with pytest.raises(ValueError, match=r"is no grid of an ablation.*positional"):
+        ablate.run(options(tmp_path, GRID.replace("{a}", "{}", 1)))
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

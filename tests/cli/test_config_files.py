@@ -2,7 +2,8 @@
 
 import pytest
 
-from vosr.cli.configs import check_configs
+from vosr.cli.configs import check_configs, named_configs
+from vosr.core.packaged import CONFIGS
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,26 @@ def test_the_file_is_named(tmp_path, content, message, form):
 
 def test_a_config_on_the_command_line_is_left_to_the_parser():
     check_configs(["fit", "--config", "{name: run}", "--trainer.max_steps=3"])
+
+
+@pytest.mark.parametrize("form", ["--config={}", "-c {}", "--config {}", "--teacher_config={}"])
+def test_packaged_configs_go_by_name_and_files_before_them(tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    given = ["fit", *form.format("cluster/fsdp").split(), "--name", "teacher"]
+    expected = form.format(CONFIGS / "cluster/fsdp.yaml").split()
+    assert named_configs(given) == ["fit", *expected, "--name", "teacher"]
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "cluster/fsdp").write_text("name: own")
+    assert named_configs(given) == given
+
+
+def test_a_name_that_is_none_is_told_with_the_nearest(tmp_path, monkeypatch):
+    with pytest.raises(
+        ValueError, match=r"^No config teachr\. Did you mean teacher\? Give a file, or one of: "
+    ):
+        named_configs(["--config", "teachr"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"^No config configs/teacher\.yaml\. --config teacher is the packaged"
+    ):
+        check_configs(["--config", "configs/teacher.yaml"])

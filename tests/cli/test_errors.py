@@ -37,7 +37,7 @@ TEACHER_KEYS = ["encoder", "guidance", "sampling.steps", "sampling.solver"]
         ),
         (
             "the following arguments are required: fit.data, fit.model",
-            "No model and data: give a config, such as --config configs/distill.yaml or configs/teacher.yaml.",
+            "No model and data: give a config, such as --config distill or --config teacher.",
         ),
         ("Something else.", "Something else."),
     ],

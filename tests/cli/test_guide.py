@@ -30,7 +30,7 @@ def test_help_all_lists_the_keys_of_the_first_page(capfd):
     assert stopped.value.code == 0
     out = capfd.readouterr().out
     for key in (option.partition("=")[0] for row in OFTEN | OF_PLAN for option in row.split()):
-        assert key in out, key
+        assert key.replace(".lr", "") in out, key  # what a class takes is listed by --model.optimizer.help
     assert "--model.encoder=" in out  # of the classes that the config names
     assert "--model.image_loss=null" in out
 
@@ -40,4 +40,5 @@ def test_the_first_page_has_keys_that_exist():
     for row in OFTEN:
         group, dot, key = row.partition("=")[0].removeprefix("--").partition(".")
         if dot:
-            assert any(key in inspect.signature(cls).parameters for cls in parts[group]), row
+            first = key.partition(".")[0]  # optimizer.lr: an argument of the optimizer, see test_configs
+            assert any(first in inspect.signature(cls).parameters for cls in parts[group]), row

@@ -250,7 +250,10 @@ def test_one_image_shows_its_stages(here, capfd, monkeypatch):
 def test_timings_need_one_device(here, capfd):
     save_noise(here / "a.png")
     status, _, err = restore("a.png", "--timings", "--device=cpu,cpu", capfd=capfd)
-    assert (status, err) == (2, "error: --timings tells the stages of one device; give --device one name.\n")
+    assert (status, err) == (
+        2,
+        "error: --timings reports the stages of one device; give --device one name.\n",
+    )
 
 
 def test_names_are_shown_as_text(here, capfd):

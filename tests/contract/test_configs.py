@@ -65,6 +65,15 @@ def in_force(given, value):
     return value == given or value in map(class_path, named)
 
 
+def test_rate_and_length_are_one_key_each():
+    arguments = ["--model.optimizer.lr=0.5", "--trainer.max_steps=7"]
+    config = parse("--config", str(CONFIGS / "teacher.yaml"), *arguments).config.fit
+    schedule = config.model.init_args.lr_scheduler
+    assert config.model.init_args.optimizer.init_args.lr == 0.5
+    assert schedule.class_path == "vosr.training.CosineWithWarmup"
+    assert schedule.init_args.total_steps is None  # the trainer's
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=identifier)
 def test_all_of_an_overlay_is_in_force_on_both_stages(overlay):
     if identifier(overlay) == "shipped/degradation.yaml":  # what both configs have as they stand

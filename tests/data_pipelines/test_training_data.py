@@ -8,7 +8,7 @@ import torch
 from shard_files import all_keys, deliveries, encoded_image, keys_of, make_plan, write_shards_of, write_tar
 
 from data_pipelines import ShardDataModule
-from data_pipelines.epochs import batch_layout, epoch_length, said_of
+from data_pipelines.epochs import batch_layout, epoch_length, source_remarks
 
 COUNTS = [5, 9, 1, 7]
 
@@ -187,7 +187,7 @@ def test_an_epoch_ends_with_a_whole_step(tmp_path):
 
 def test_the_log_says_what_a_block_costs(tmp_path):
     plan = make_plan(write_shards_of(tmp_path, [10] * 6), block=20)
-    assert "blocks of 20 of 60 samples: a batch mixes about 2 of 6 shards" in " ".join(said_of(plan))
+    assert "blocks of 20 of 60 samples: a batch mixes about 2 of 6 shards" in " ".join(source_remarks(plan))
     assert {key[:4] for key in keys_of(deliveries(plan, 20))} < {f"s00{i}" for i in range(6)}
 
 

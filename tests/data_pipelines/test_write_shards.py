@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from shard_files import encoded_image, write_tar
 
-from data_pipelines.shards import write, write_shards
+from data_pipelines.shards import parts, write, write_shards
 from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import examine
 from data_pipelines.shards.measure import entropy, gradient_energy, grey_values, perceptual_hash
@@ -44,7 +44,7 @@ def photographs(tmp_path):
 
 def packed(out):
     return {
-        sample.key.split("-", 2)[-1]: sample
+        sample.key.rpartition("/")[2].partition("-")[2]: sample
         for shard in locate(str(out)).shards
         for sample in (shard.read(i) for i in range(len(shard)))
     }
@@ -327,3 +327,54 @@ def test_members_that_webdataset_would_lose_are_told(tmp_path):
     (sample,) = packed(tmp_path / "out").values()
     assert sample.members == {"png": members["1.png"], "txt": b"kept"}
     assert [row[1] for row in dropped(tmp_path / "out")] == ["member_left_out"] * 2
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_parts_together_are_one_folder(photographs, tmp_path, last, capsys):
+    save(photographs / "tiny.png", smooth(50, 20))
+    out, whole, order = (
+        tmp_path / "out",
+        tmp_path / "whole",
+        [part for part in range(3) if part != last] + [last],
+    )
+    options = {"max_samples": 3, "min_side": 32, "processes": 1}
+    write_shards([str(photographs)], str(whole), **options)
+    for part in order[:-1]:
+        write_shards([str(photographs)], str(out), shard=f"{part + 1}/3", **options)
+        assert not (out / "index.json").exists()
+    assert "the last one to end makes the index" in capsys.readouterr().out
+    write_shards([str(photographs)], str(out), shard=f"{last + 1}/3", **options)
+    assert not list(out.glob("part-*"))
+    assert {name: sample.members for name, sample in packed(out).items()} == {
+        name: sample.members for name, sample in packed(whole).items()
+    }
+    for key in ("samples", "inputs", "dropped", "sources", "options"):
+        assert index(out)[key] == index(whole)[key]
+    assert dropped(out) == dropped(whole)
+    keys = [shard.read(i).key for shard in locate(str(out)).shards for i in range(len(shard))]
+    assert len(set(keys)) == 10
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in out.iterdir())
+    assert write_shards([str(photographs)], str(out), shard="2/3", **options) == 0  # only reports
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in out.iterdir()) == before
+
+
+def test_a_merge_that_was_interrupted_is_finished(photographs, tmp_path, monkeypatch):
+    out, options = tmp_path / "out", {"max_samples": 2, "processes": 1}
+    write_shards([str(photographs)], str(out), shard="1/2", **options)
+
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parts, "write_index", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_shards([str(photographs)], str(out), shard="2/2", **options)
+    monkeypatch.undo()
+    assert write_shards([str(photographs)], str(out), shard="1/2", **options) == 0
+    assert sorted(packed(out)) == [str(i) for i in range(10)]
+
+
+def test_a_part_may_hold_nothing(tmp_path):
+    save(tmp_path / "in/one.png", smooth(1))
+    for part in ("1/2", "2/2"):
+        write_shards([str(tmp_path / "in")], str(tmp_path / "out"), shard=part, processes=1)
+    assert sorted(packed(tmp_path / "out")) == ["one"]

@@ -14,14 +14,14 @@ class Parsed(Exception):
     """Ends the command line before anything is built."""
 
 
-def parse(*arguments):
-    """The parsed configuration of a fit, without building anything."""
-    cli = TrainingCLI.__new__(TrainingCLI)
+def parse(*arguments, cli_class=TrainingCLI, command="fit"):
+    """The command line interface with the parsed configuration of a command, without building anything."""
+    cli = cli_class.__new__(cli_class)
 
     def stop():
         raise Parsed
 
     cli.before_instantiate_classes = stop
     with pytest.raises(Parsed):
-        TrainingCLI.__init__(cli, expand_arguments(["fit", *arguments]))
+        cli_class.__init__(cli, expand_arguments([command, *arguments]))
     return cli

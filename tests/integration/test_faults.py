@@ -99,7 +99,7 @@ class KillInWrite:
             from vosr.training import checkpoint_io
 
             checkpoint_io.write_file = patched(checkpoint_io.write_file, after=False)
-            sharded.write_shards = patched(sharded.write_shards, after=rank == 0)
+            sharded.write_sharded = patched(sharded.write_sharded, after=rank == 0)
         else:
             training_state.write_file = patched(training_state.write_file, after=False)
 

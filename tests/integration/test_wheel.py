@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,20 @@ def test_restore_outside_a_checkout(vosr, tmp_path):
     Image.new("RGB", (10, 8), "teal").save(tmp_path / "small.png")
     vosr("vosr", "restore", "small.png", "-o", "out.png", "--device", "cpu")
     assert Image.open(tmp_path / "out.png").size == (40, 32)
+
+
+def test_fit_takes_the_name_of_a_packaged_config(vosr, tmp_path):
+    config = yaml.safe_load(vosr("vosr", "fit", "--config", "teacher", "--print_config"))
+    assert config["model"]["class_path"] == "vosr.training.TeacherModule"
+    assert config["trainer"]["max_steps"] > 0
+
+
+@pytest.mark.slow
+def test_one_step_by_a_packaged_config(vosr, tmp_path):
+    options = ("--data.train=photos", "--data.validation=null", "--data.batch_size=1", "--data.num_workers=0",
+               "--trainer.fast_dev_run=1", "--trainer.accelerator=cpu", "--trainer.precision=32-true",
+               "--trainer.callbacks=null")  # fmt: skip
+    vosr("vosr", "fit", "--config", "teacher", *options)
 
 
 def test_evaluate_outside_a_checkout(vosr, tmp_path):

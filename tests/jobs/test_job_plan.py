@@ -10,9 +10,10 @@ from engines import save_noise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vosr.core.shard import JobShard
 from vosr.jobs.job import Done, Skipped
 from vosr.jobs.names import output_names
-from vosr.jobs.plan import JobPlan, JobShard
+from vosr.jobs.plan import JobPlan
 
 
 def touch(folder, *names):

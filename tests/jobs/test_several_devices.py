@@ -52,13 +52,13 @@ def test_an_interrupt_ends_all_processes_and_loses_no_result(work, tmp_path):
     slow = Work(DoublerRecipe(seconds=0.2), work.plan, work.writing, batch_size=1)
     events = []
 
-    def tell(event):
+    def report(event):
         events.append(event)
         if len(events) == 2:
             threading.Thread(target=lambda: (time.sleep(0.05), os.kill(os.getpid(), signal.SIGINT))).start()
 
     with pytest.raises(KeyboardInterrupt):
-        run_on_devices(slow, ["one", "two"], tell, lambda _: None)
+        run_on_devices(slow, ["one", "two"], report, lambda _: None)
     assert 2 <= len(events) < 12
     assert outputs(tmp_path) == sorted(event.job.target.name for event in events if isinstance(event, Done))
     assert not multiprocessing.active_children()

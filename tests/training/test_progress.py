@@ -60,17 +60,17 @@ def lines(monkeypatch, caplog):
 def test_time_left_and_speed():
     pace = Pace()
     pace.mark(1000.0, 20, 0)  # a continued run
-    assert pace.tell(100) == ""
+    assert pace.text(100) == ""
     pace.mark(1030.0, 40, 640)
-    assert pace.tell(100) == "0:01:30 left  21.3 images/s"  # 60 steps at two thirds of a step per second
-    assert pace.tell(None) == "21.3 images/s"
+    assert pace.text(100) == "0:01:30 left  21.3 images/s"  # 60 steps at two thirds of a step per second
+    assert pace.text(None) == "21.3 images/s"
 
 
 def test_speed_is_that_of_the_recent_past():
     pace = Pace()
     for step in range(5000):  # one step per second, later two
         pace.mark(step if step < 3000 else 3000 + (step - 3000) / 2, step, step)
-    assert pace.tell(6001) == "0:08:21 left  2 images/s"
+    assert pace.text(6001) == "0:08:21 left  2 images/s"
     assert len(pace._ends) <= 2 * WINDOW + 2
 
 

@@ -178,7 +178,7 @@ def load_light_decoder(path: Path) -> nn.Module:
 
 
 def save_light_decoder(decoder: nn.Module, path: Path, dtype: torch.dtype | None = None) -> None:
-    """Write a light decoder as safetensors; what its weights do not tell is in the file's metadata."""
+    """Write a light decoder as safetensors; what its weights do not show is in the file's metadata."""
     state = {name: v.detach().to("cpu", dtype).contiguous() for name, v in decoder.state_dict().items()}
     groups = decoder.get_submodule("conv_norm_out").num_groups
     save_file(state, path, metadata={"format": "pt", "norm_num_groups": str(groups)})

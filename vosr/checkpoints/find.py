@@ -113,7 +113,7 @@ def is_model(folder: Path) -> bool:
 
 
 def _released(release: Release, companions: Path | None) -> Path:
-    """Folder of a released model with all it needs on this machine; missing parts are told of together."""
+    """Folder of a released model with all it needs on this machine; missing parts are reported together."""
     found = locate_all(release.parts(), release.name, [companions] if companions else [])
     return Path(str(found["settings"])).parent
 
@@ -122,7 +122,7 @@ def files_on_hub(name: str) -> tuple[str, str, list[str]]:
     """A model that somebody published, in our layout or in the released one: repository, folder in it, files in that.
 
     Raises:
-        HubError: there is none, or the hub does not tell.
+        HubError: there is none, or the hub does not answer.
     """
     from vosr.core.hub import files_of  # an HTTP client
     from vosr.core.hub.failures import NotOnHubError, nearest

@@ -135,7 +135,7 @@ def load_folder(
 
 
 def _compare_frozen(model: RestorationModel, path: Path) -> None:
-    """Say which frozen parts are not those that the model was trained with."""
+    """Log which frozen parts are not those that the model was trained with."""
     expected = model.card.frozen
     found = model.conditioner.fingerprints() if expected and not on_meta() else expected
     for part in sorted(part for part in expected if found.get(part) != expected[part]):

@@ -5,6 +5,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -15,7 +16,7 @@ from vosr.core.files.shown import shown
 log = logging.getLogger(__name__)
 
 KEYS = ("weights", "light_decoder")
-"""Arguments of components that name a file, a folder or a hub id."""
+"""Arguments of components that name a file, a folder or a hub id; "auto" names none."""
 PARTS = "parts"
 """Folder in a model folder for the files that it holds."""
 
@@ -80,14 +81,14 @@ def gather(record: dict[str, Any], folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = source.with_name("config.json")  # diffusers' sizes of an autoencoder
             for one in (source, beside) if beside.is_file() else (source,):
-                write_atomically(target.with_name(one.name), lambda path, one=one: shutil.copyfile(one, path))
+                write_atomically(target.with_name(one.name), partial(shutil.copyfile, one))
             args[key] = target.relative_to(folder).as_posix()
 
 
 def _places(value: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
     if isinstance(value, dict):
         for key, one in list(value.items()):
-            if key in KEYS and isinstance(one, str):
+            if key in KEYS and isinstance(one, str) and one != "auto":
                 yield value, key, one
             else:
                 yield from _places(one)

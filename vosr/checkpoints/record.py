@@ -49,7 +49,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def built(path: Path, key: str, cls: type[T], given: Any) -> T:
-    """A dataclass of plain values, each of the type that the class says.
+    """A dataclass of plain values, each of the type that the class declares.
 
     Args:
         path: of the record, for the message.

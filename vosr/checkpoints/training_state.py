@@ -47,7 +47,7 @@ class CheckpointError(OSError):
 
 
 def _reason(error: BaseException | None) -> str:
-    """What the operating system said, under what torch made of it."""
+    """Message of the operating system, under what torch made of it."""
     if error is None:
         return "another rank failed"
     if isinstance(error, CheckpointException):
@@ -57,12 +57,12 @@ def _reason(error: BaseException | None) -> str:
         if isinstance(link, OSError) and link.strerror:
             return link.strerror
         link = link.__cause__ or link.__context__
-    said = str(error).strip() or type(error).__name__
-    return said.splitlines()[-1].rstrip(".")
+    message = str(error).strip() or type(error).__name__
+    return message.splitlines()[-1].rstrip(".")
 
 
 class _Writer(FileSystemWriter):
-    """Says what the disk said: an exception leaves its causes behind when it travels to another rank."""
+    """Carries the disk's message: an exception leaves its causes behind when it travels to another rank."""
 
     def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
         try:

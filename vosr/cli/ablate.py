@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
+
+from vosr.core.files.atomic import write_atomically
+from vosr.core.packaged import packaged_config
 
 COMMAND = [sys.executable, "-c", "import sys; from vosr.cli import main; sys.exit(main())"]
 
@@ -33,28 +37,43 @@ class Grid:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--config", type=Path, required=True, help="A grid, as in configs/ablation.")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        help="A grid as in configs/ablation, by file or name.",
+    )
     parser.add_argument(
         "-o", "--output", type=Path, help="Folder; runs/ablation/<config's name> if not given."
     )
-    parser.add_argument("--dry_run", action="store_true", help="Tell the commands and run nothing.")
+    parser.add_argument("--dry_run", action="store_true", help="Print the commands and run nothing.")
 
 
 def run(options: Namespace) -> int:
-    """Train what is not trained yet, then evaluate; the same command goes on after an interruption."""
-    grid = read_grid(options.config)
+    """Train what is not trained yet, then evaluate; the same command goes on after an interruption.
+
+    Raises:
+        ValueError: a command failed, or a variant was trained with other arguments than the grid has now.
+    """
+    grid = read_grid(packaged_config(str(options.config)) or options.config)
     output = options.output or Path("runs/ablation") / options.config.stem
     folders: dict[str, str] = {}
     for name, arguments in grid.variants.items():
         done = output / "runs" / name / "complete"
         own = [argument.format_map(folders) for argument in arguments]
+        record = "\n".join([*grid.fit, *own, ""])
         if done.is_file():
+            if done.read_text(encoding="utf-8") != record:
+                raise ValueError(
+                    f"{done.parent} was trained with other arguments than {options.config} has now (they are in "
+                    f"{done}); remove that folder to train {name} again, or give another one by -o."
+                )
             folders[name] = _newest(done.parent)
             continue
         where = ["--runs", str(output / "runs"), "--name", name, "--ckpt_path", "auto"]
         _call(["fit", *grid.fit, *own, *where], options.dry_run)
         if not options.dry_run:
-            done.touch()
+            write_atomically(done, partial(Path.write_text, data=record, encoding="utf-8"))
         folders[name] = _newest(done.parent)
     models = [model.format_map(folders) for model in grid.compare]
     evaluate = ["evaluate", "--model", *models, "--data", *grid.data, "--metrics", *grid.metrics]
@@ -80,7 +99,7 @@ def read_grid(path: Path) -> Grid:
             model.format_map(seen)
     except KeyError as error:
         raise ValueError(f"{path} uses the variant {error} before it is defined.") from error
-    except (TypeError, AttributeError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(
             f"{path} is no grid of an ablation, as configs/ablation/guidance.yaml: {error}"
         ) from error

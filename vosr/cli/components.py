@@ -16,12 +16,12 @@ NESTED = {"discriminator": "--model.adversary.discriminator"}
 def add_arguments(parser: ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
-        "names", nargs="*", help="Components or kinds to tell more of; all by one line each if none."
+        "names", nargs="*", help="Components or kinds to describe in full; all by one line each if none."
     )
 
 
 def run(options: Namespace) -> int:
-    """List every registered component by kind, or tell everything about some."""
+    """List every registered component by kind, or describe some in full."""
     console = PlainConsole()
     if not options.names:
         for kind in REGISTRIES:
@@ -31,11 +31,11 @@ def run(options: Namespace) -> int:
             _list(console, name)
             continue
         for kind in _kinds_of(name):
-            tell(kind, name)
+            print_component(kind, name)
     return 0
 
 
-def tell(kind: str, name: str) -> None:
+def print_component(kind: str, name: str) -> None:
     """Print what a component is, and its arguments as they are typed; without a name, all of the kind."""
     console = PlainConsole()
     if not name:

@@ -31,7 +31,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--columns", type=int, default=4, help="Columns of tiles; the first tile is clean.")
     parser.add_argument("--size", type=int, default=256, help="Side of the central crop in pixels.")
     parser.add_argument(
-        "--check", action="store_true", help="Tell what the degradation does wrong, and write nothing."
+        "--check",
+        action="store_true",
+        help="Check the degradation against the contract; write nothing.",
     )
     parser.add_argument("--seed", type=int, default=0, help="Of the drawn parameters.")
 
@@ -65,7 +67,7 @@ def run(options: Namespace) -> int:
 
 
 def check(degradation: Degradation, seed: int) -> int:
-    """Say what is wrong with a degradation.
+    """Report how a degradation violates the contract.
 
     Raises:
         ValueError: something is.

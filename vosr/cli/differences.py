@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _DIFFERS = ("model", "data")
-_MOST_TOLD = 8
+_MOST_SHOWN = 8
 
 
 def differences(begun: Any, given: Any) -> list[str]:
@@ -13,8 +13,8 @@ def differences(begun: Any, given: Any) -> list[str]:
         dict(pair for part in _DIFFERS for pair in _flat(part, each.get(part))) for each in (begun, given)
     )
     keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    told = [f"{key} {old.get(key)} -> {new.get(key)}" for key in keys[:_MOST_TOLD]]
-    return told + ([f"{len(keys) - _MOST_TOLD} more"] if len(keys) > _MOST_TOLD else [])
+    differing = [f"{key} {old.get(key)} -> {new.get(key)}" for key in keys[:_MOST_SHOWN]]
+    return differing + ([f"{len(keys) - _MOST_SHOWN} more"] if len(keys) > _MOST_SHOWN else [])
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:

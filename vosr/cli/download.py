@@ -63,8 +63,8 @@ def _get(part: HubFile, display: Downloads) -> str:
         if not is_same(part.place, look_up(part.repo, part.file)):
             raise HubError(f"{part.place} is not what the hub holds; remove it to download it again")
         return f"verified, {part.place}"
-    with display.file(part.file) as tell:
-        return f"fetched, {fetch(part.repo, part.file, part.place, tell)}"
+    with display.file(part.file) as progress:
+        return f"fetched, {fetch(part.repo, part.file, part.place, progress)}"
 
 
 def _parts(names: list[str]) -> Iterator[HubFile]:

@@ -72,9 +72,7 @@ def explain(message: str, keys: set[str], own: Sequence[str] = (), every_key: st
     if found := re.search(WRONG_BASE, message):
         return _wrong_base(*found.groups())
     if re.search(NO_MODEL, message):
-        return (
-            "No model and data: give a config, such as --config configs/distill.yaml or configs/teacher.yaml."
-        )
+        return "No model and data: give a config, such as --config distill or --config teacher."
     if found := re.search(NOT_INSTALLED, message):
         return f"{found.group(1)} needs a package that is not installed: pip install '{found.group(2)}'."
     if found := re.search(NO_CLASS, message):

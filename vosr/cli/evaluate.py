@@ -16,6 +16,7 @@ from vosr.cli.errors import fail
 from vosr.core.console import PlainConsole
 from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
+from vosr.core.shard import JobShard
 from vosr.evaluation import words
 from vosr.evaluation.markdown import heading, markdown
 from vosr.evaluation.measure import Measures, choose_metrics
@@ -27,7 +28,6 @@ from vosr.evaluation.records import Records
 from vosr.evaluation.report import Report, make_report, write_csv, write_json
 from vosr.evaluation.run import Comparison
 from vosr.inference import DTypeName
-from vosr.jobs.plan import JobShard
 
 _EVERY = 30.0
 """Seconds between lines where there is no terminal for a bar."""
@@ -78,7 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--shard",
         type=str | None,
-        help="i/n: the i-th of n parts of the samples; torchrun's rank and world size if not given.",
+        help="i/n: the i-th of n parts of the samples; if not given, what SLURM or torchrun have launched.",
     )
 
 
@@ -90,7 +90,7 @@ def run(options: Namespace) -> int:
         return compare_autoencoders(options)
     if not options.model:
         raise ValueError("evaluate needs --model or --autoencoder.")
-    shard = _shard(options.shard)
+    shard = JobShard.given(options.shard)
     device = pick_device(_of_rank(options.device))
     runtime = Runtime(str(device), options.dtype, options.companions, options.seed, options.trust_remote_code)
     methods, benchmarks = open_methods(options.model, runtime), open_benchmarks(options.data)
@@ -114,16 +114,6 @@ def run(options: Namespace) -> int:
     return 1 if report.summary.failed else 0
 
 
-def _shard(text: str | None) -> JobShard:
-    """From ``i/n``, or this process's rank under torchrun."""
-    if text is not None:
-        return JobShard.parse(text)
-    rank, count = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
-    return (
-        JobShard.parse(f"{int(rank) + 1}/{count}") if rank.isdecimal() and count.isdecimal() else JobShard()
-    )
-
-
 def _of_rank(device: str) -> str:
     """Under torchrun each process takes the CUDA device of its local rank."""
     local = os.environ.get("LOCAL_RANK", "")
@@ -144,7 +134,7 @@ def _write(comparison: Comparison, report: Report) -> None:
 
 
 def _conclude(report: Report, output: Path) -> None:
-    """Say on standard output what came out."""
+    """Print the results."""
     console = PlainConsole()
     for table in report.summary.tables:
         shown = Table(title=heading(table), title_justify="left", box=None, pad_edge=False)

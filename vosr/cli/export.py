@@ -1,4 +1,4 @@
-"""``export``: averaged weights of a run as a folder to publish."""
+"""``export``: averaged weights of a run as a folder to publish, or as graphs for other runtimes."""
 
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ from vosr.core.console import PlainConsole
 from vosr.core.files.lock import locked
 
 DTYPES = {"stored": None, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-Layout = Literal["native", "vosr"]
+Layout = Literal["native", "vosr", "onnx", "torch_export"]
 DType = Literal["stored", "float32", "bfloat16", "float16"]
 
 
@@ -34,7 +34,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_light_decoder_argument(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, help="Folder to write.")
     parser.add_argument(
-        "--layout", type=Layout, default="native", help="native, or vosr: the released checkpoints' layout."
+        "--layout",
+        type=Layout,
+        default="native",
+        help="native; vosr: the released checkpoints' layout; onnx or torch_export: graphs of a one-step student.",
     )
     parser.add_argument("--dtype", type=DType, default="stored", help="Of the written weights.")
     parser.add_argument(
@@ -53,6 +56,8 @@ def run(options: Namespace) -> int:
     output, dtype = options.output, DTYPES[options.dtype]
     if output.is_file():
         raise ValueError(f"{output} is a file; give a folder.")
+    if options.layout in ("onnx", "torch_export"):
+        return _export_graphs(options)
     folder = autoencoder_folder(options.model)
     if folder is not None:
         use = export_autoencoder(folder, output, options.layout, dtype)
@@ -85,4 +90,19 @@ def run(options: Namespace) -> int:
 
         PlainConsole().print(f"Published: {push_folder(output, options.push)}")
     PlainConsole().print(f"Next: python main.py restore PHOTO -o restored --model {spelled(output)}")
+    return 0
+
+
+def _export_graphs(options: Namespace) -> int:
+    from vosr.inference.exported import save_graphs
+
+    if options.dtype not in ("stored", "float32"):
+        raise ValueError(f"Graphs are written in float32; --dtype {options.dtype} has no effect on them.")
+    model = load_model(
+        options.model, torch.float32, options.companions, options.trust_remote_code, checkpoints=True
+    )
+    options.output.mkdir(parents=True, exist_ok=True)
+    with locked(options.output):
+        save_graphs(model, options.output, options.layout)
+    PlainConsole().print(f"Exported the graphs of {options.model} to {options.output}")
     return 0

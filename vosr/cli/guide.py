@@ -37,7 +37,7 @@ def show_guide(command: str, description: str) -> None:
     console.print(
         f"usage: python main.py {command} --config CONFIG [--config OVERLAY …] [--KEY=VALUE …]\n\n"
         f"{description} Later configs win over earlier ones, keys of the command line over both.\n"
-        "configs/ holds teacher.yaml and distill.yaml; overlays in configs/task and configs/cluster.\n"
+        "CONFIG is a file, or a name of configs/: teacher, distill; overlays such as task/jpeg and cluster/fsdp.\n"
     )
     _list(console, "Components, by name; their arguments by --model.KIND.ARGUMENT=VALUE", _components())
     if command == "plan":

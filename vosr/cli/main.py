@@ -34,7 +34,7 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*is not supported by the model summary.*",
     "The dirpath has changed from.*",  # a run of its own for each command
 )
-PLAN = {"plan": "Tell what a training run costs: operations, memory, communication, days."}
+PLAN = {"plan": "Predict what a training run costs: operations, memory, communication, days."}
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
     "video": ("vosr.cli.video", "Restore a film, image by image; its sound is kept."),
@@ -43,6 +43,7 @@ OTHERS = {
         "Measure models, baselines and other tools' results on benchmarks; write a report.",
     ),
     "ablate": ("vosr.cli.ablate", "Train the variants of a grid and compare them on benchmarks."),
+    "demo": ("vosr.cli.demo", "Serve a page that restores photographs, for browsers and scripts."),
     "models": ("vosr.cli.models", "List the models there are, what they need and where it lies."),
     "download": ("vosr.cli.download", "Fetch a released or published model with all it needs."),
     "export": (
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         fail("Interrupted.", 130)
     except (ValueError, OSError) as error:
-        fail(explain(" ".join(_said(error).split()), set()))
+        fail(explain(" ".join(_message(error).split()), set()))
     fail(_unknown(command))
 
 
@@ -102,8 +103,8 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-def _said(error: Exception) -> str:
-    """What an error says, without the number that the operating system has for it."""
+def _message(error: Exception) -> str:
+    """Message of an error, without the number that the operating system has for it."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}."
     return str(error)
@@ -111,7 +112,7 @@ def _said(error: Exception) -> str:
 
 def _helped(command: str, arguments: list[str]) -> bool:
     """Whether the first page of help or ``--model.KIND.help=NAME`` was asked for, which is then printed."""
-    from vosr.cli.components import tell
+    from vosr.cli.components import print_component
     from vosr.cli.guide import asked_component, show_guide
 
     if {"-h", "--help"} & set(arguments):
@@ -119,15 +120,16 @@ def _helped(command: str, arguments: list[str]) -> bool:
         return True
     asked = asked_component(arguments)
     if asked is not None:
-        tell(*asked)
+        print_component(*asked)
     return asked is not None
 
 
 def _checked(arguments: list[str]) -> list[str]:
     """Arguments whose config files can be read, with the parser's own word for the list of all keys."""
-    from vosr.cli.configs import check_configs
+    from vosr.cli.configs import check_configs, named_configs
     from vosr.cli.guide import EVERYTHING, show_module_keys
 
+    arguments = named_configs(arguments)
     check_configs(arguments)
     if EVERYTHING in arguments:
         show_module_keys()
@@ -214,5 +216,5 @@ def _overview(arguments: list[str]) -> None:
     for name, (_, description) in OTHERS.items():
         table.add_row(f"  [bold]{name}[/]", description)
     console.print(table)
-    console.print("\npython main.py COMMAND --help tells the options of a command.")
+    console.print("\npython main.py COMMAND --help lists the options of a command.")
     console.print("Start here: python main.py fit --config configs/distill.yaml")

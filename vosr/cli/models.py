@@ -65,7 +65,7 @@ def _size(folder: Path) -> str:
 
 
 def _licence(folder: Path) -> str:
-    """What the card of a model folder says."""
+    """The card of a model folder."""
     card = folder / "README.md"
     found = re.search(r"^license: *(\S+)", card.read_text(errors="replace"), re.M) if card.is_file() else None
     return f", {found[1]}" if found else ""

@@ -15,10 +15,10 @@ def job_of(config: Any, training_size: int) -> TrainingJob:
 
     Args:
         config: the configuration.
-        training_size: side of the crops where ``data.crop_size`` does not say it.
+        training_size: side of the crops where ``data.crop_size`` is not given.
 
     Raises:
-        ValueError: something that a plan needs is not said, or cannot be planned.
+        ValueError: something that a plan needs is not given, or cannot be planned.
     """
     trainer, data = config.trainer, config.data.init_args
     crop_size = data.get("crop_size", 0) or (training_size if "crop_size" in data else None)
@@ -63,7 +63,7 @@ def _devices(given: Any) -> int:
     if isinstance(given, list):
         return len(given)
     if not str(given).isdigit() or int(given) < 1:
-        raise ValueError(f"trainer.devices is {given}; say by --devices how many each host has.")
+        raise ValueError(f"trainer.devices is {given}; give by --devices how many each host has.")
     return int(given)
 
 

@@ -17,7 +17,7 @@ def report(console: Console, planner: Planner, plan: Plan, device: str, advice: 
     Args:
         console: where to.
         planner: that made it.
-        plan: to be told.
+        plan: to be reported.
         device: its name.
         advice: sentences on what to change.
     """

@@ -138,7 +138,7 @@ class Display:
             return  # a folder that went away; the total stays unknown
 
     def conclude(self, manifest: Manifest) -> None:
-        """Say on standard output what was done."""
+        """Print what was done."""
         tally = self.tally
         if tally.failed > MOST_ERRORS:
             more = f"error: {tally.failed - MOST_ERRORS} more images failed"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
+from vosr.core.shard import JobShard
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_gallery
@@ -21,7 +22,7 @@ from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError, Skipped
 from vosr.jobs.manifest import MANIFEST, Manifest
-from vosr.jobs.plan import COMPARISONS, JobPlan, JobShard
+from vosr.jobs.plan import COMPARISONS, JobPlan
 from vosr.jobs.video import SUFFIXES
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "bmp", "avif", "same"]
@@ -68,7 +69,11 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
     folders.add_argument(
         "--workers", type=int | None, help="Processes that read and write for each device; 0 for none."
     )
-    folders.add_argument("--shard", default="1/1", help="i/n: the i-th of n parts, for n machines.")
+    folders.add_argument(
+        "--shard",
+        type=str | None,
+        help="i/n: the i-th of n parts, for n machines; if not given, what SLURM or torchrun have launched.",
+    )
     folders.add_argument(
         "--manifest",
         type=Path | None,
@@ -80,14 +85,16 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
         help="Write before-and-after images, and pages with a slider, to comparison/ in the output.",
     )
     folders.add_argument("--quiet", action="store_true", help="Show errors only.")
-    folders.add_argument("--timings", action="store_true", help="Tell the seconds of each stage at the end.")
+    folders.add_argument(
+        "--timings", action="store_true", help="Report the seconds of each stage at the end."
+    )
 
 
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     plan, devices = _plan(options), options.device.split(",")
     if options.timings and len(devices) > 1:
-        raise ValueError("--timings tells the stages of one device; give --device one name.")
+        raise ValueError("--timings reports the stages of one device; give --device one name.")
     encoding = Encoding(options.profile, options.quality)
     workers = _workers(plan, len(devices)) if options.workers is None else options.workers
     work = Work(recipe_of(options), plan, Writing(encoding, options.frames), options.batch_size, workers)
@@ -102,7 +109,7 @@ def run(options: Namespace) -> int:
                 f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
                 130,
             )
-        except OutputError:  # its image was told like any that failed
+        except OutputError:  # its image was reported like any that failed
             display.complain("Stopped, as nothing more can be written; run the same command again to go on.")
         except ValueError as error:
             if not display.tally.restored:
@@ -134,7 +141,7 @@ def _run(
     def opened(settings: dict[str, object]) -> None:
         manifest.begin(settings | written)
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         display.add(event)
         if isinstance(event, Done):
             manifest.add(event)
@@ -142,14 +149,14 @@ def _run(
             manifest.found(event.jobs)
 
     if len(devices) > 1:
-        run_on_devices(work, devices, tell, opened)
+        run_on_devices(work, devices, report, opened)
         return
     start = time.monotonic()
     restorer = work.recipe.open(devices[0])
     loading = time.monotonic() - start
     opened(work.recipe.record(restorer))
     restorer.watch(display.stage, timed)
-    work.run(restorer, tell)
+    work.run(restorer, report)
     if timed:
         display.timings = {"load": loading, **restorer.timings()}
 
@@ -169,8 +176,9 @@ def _plan(options: Namespace) -> JobPlan:
         options.format or "png",
         options.skip_existing,
         options.compare,
-        shard=JobShard.parse(options.shard),
     )
+    if options.shard is not None or not plan.single:  # each task of an array may have an image of its own
+        plan = replace(plan, shard=JobShard.given(options.shard))
     if options.manifest is not None and format_of(options.manifest) is not None:
         raise ValueError(
             f"--manifest {options.manifest} is named as an image, and lines would be added to it."

@@ -35,6 +35,9 @@ from vosr.training.callbacks import ImageGrid, ModelWriter, RunCheckpoint
 from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.claim import claim_run, give_up
 from vosr.training.cpu_precision import slow_bfloat16
+from vosr.training.due_validation import DueValidation
+from vosr.training.launched import check_launch, check_tasks
+from vosr.training.loss_spike import LossSpike
 from vosr.training.non_finite import NonFinite
 from vosr.training.preemption import Preemption
 from vosr.training.progress import RunProgress
@@ -98,6 +101,7 @@ class TrainingCLI(LightningCLI):
         )
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.add_lightning_class_args(NonFinite, "non_finite")
+        parser.add_lightning_class_args(LossSpike, "loss_spike")
         parser.add_lightning_class_args(ValidationMetrics, "validation")
         parser.add_lightning_class_args(BestCheckpoint, "best")
         parser.set_defaults(
@@ -119,6 +123,7 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         _check_devices(config.trainer.devices)
+        check_tasks()
         _check_folder("trainer.default_root_dir", config.trainer.default_root_dir)
         _check_folder("checkpoint.dirpath", config.checkpoint.dirpath)
         _check_folder("non_finite.folder", config.non_finite.folder)
@@ -174,7 +179,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
-        with torch.device("meta"):  # sizes that do not fit are told before anything is written
+        with torch.device("meta"):  # sizes that do not fit are reported before anything is written
             backbone = self.model.build_backbone()
         if isinstance(self.datamodule, ShardDataModule):
             self.datamodule.crop_size = self.datamodule.crop_size or self.model.training_size
@@ -197,6 +202,7 @@ class TrainingCLI(LightningCLI):
             ImageGrid(self.run / "images"),
             ModelWriter(self.run / "model"),
             DataHealth(),
+            DueValidation(),
             Preemption(self.run / "checkpoints"),
             Throughput(),
         ]
@@ -205,7 +211,9 @@ class TrainingCLI(LightningCLI):
         if config.get("enable_progress_bar") is not False and not own_bar:
             self.trainer_defaults["callbacks"].append(RunProgress())
         self.save_config_kwargs = {"run": self.run}
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        check_launch(trainer.num_devices, trainer.num_nodes)
+        return trainer
 
     def _loggers(self) -> list[Logger]:
         loggers: list[Logger] = [CSVLogger(self.run, name="metrics")]

@@ -39,7 +39,7 @@ def arguments_of(cls: type) -> list[Argument]:
     texts = {p.arg_name: " ".join((p.description or "").split()) for p in parse(cls.__doc__ or "").params}
     return [
         Argument(p.name, _type(p.annotation), p.default, _plain_text(texts.get(p.name, "")))
-        for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
+        for p in list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
         if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
 

@@ -1,4 +1,4 @@
-"""Tells weights apart without storing them."""
+"""Fingerprints of weights."""
 
 import hashlib
 

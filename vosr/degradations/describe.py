@@ -13,16 +13,16 @@ INSIDE = {"first": "1:", "second": "2:", "inside": "there:"}
 
 
 def describe_params(params: DegradationParams, index: int) -> list[str]:
-    """Lines that tell what is drawn for the image ``index`` of a batch.
+    """Lines that describe what is drawn for the image ``index`` of a batch.
 
-    Steps of a composite appear in the order in which they happen; those that do not are left out. A kernel is told
+    Steps of a composite appear in the order in which they happen; those that do not are left out. A kernel is given
     by the standard deviations along its two axes, in pixels.
     """
     if "plan" in params:
         names = list(params)
         steps = [names[1 + i] for i in params["plan"][index].tolist() if i >= 0]
-        told = [_step(name.partition("_")[2], params[name], index) for name in steps]
-        return [line for step in told for line in step] or ["unchanged"]
+        described = [_step(name.partition("_")[2], params[name], index) for name in steps]
+        return [line for step in described for line in step] or ["unchanged"]
     lines: list[str] = []
     words: list[str] = []
     for name, value in params.items():

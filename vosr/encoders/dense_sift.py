@@ -94,7 +94,7 @@ def direction_histograms(grey: Tensor) -> Tensor:
     padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
     dx = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     dy = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
-    magnitude = torch.hypot(dx, dy)
+    magnitude = (dx.square() + dy.square()).sqrt()  # ONNX has no hypot
     angle = torch.atan2(dy, dx) * (_ANGLES / (2 * math.pi))  # (-4, 4]
     lower = angle.floor()
     upper_share = angle - lower

@@ -7,14 +7,15 @@ from typing import Any
 
 import yaml
 
+from vosr.core.packaged import CONFIGS, packaged_config
 from vosr.evaluation.benchmark import Benchmark
 from vosr.evaluation.builtin import Builtin
 from vosr.evaluation.checks import SyntheticChecks
 from vosr.evaluation.folders import FolderBenchmark, FolderProtocol, folder_protocol
 
 BUILT_IN: dict[str, type[Benchmark]] = {"builtin": Builtin, "synthetic_checks": SyntheticChecks}
-CONFIGS = Path("configs/benchmark")
-"""Protocol files of the repository; found by their names from its root."""
+PROTOCOLS = "benchmark"
+"""Folder of the packaged configs that protocol files are in."""
 
 
 def open_benchmarks(texts: list[str]) -> list[Benchmark]:
@@ -96,14 +97,11 @@ def _checked(path: Path, values: dict[str, Any]) -> FolderProtocol:
 def _file(name: str) -> Path | None:
     if Path(name).suffix in (".yaml", ".yml"):
         return Path(name) if Path(name).is_file() else None
-    here = CONFIGS / f"{name}.yaml"
-    beside = Path(__file__).parents[2] / here
-    return next((path for path in (here, beside) if path.is_file()), None)
+    return packaged_config(f"{PROTOCOLS}/{name}")
 
 
 def _unknown(name: str) -> str:
-    folder = CONFIGS if CONFIGS.is_dir() else Path(__file__).parents[2] / CONFIGS
-    names = [*BUILT_IN, *sorted(path.stem for path in folder.glob("*.yaml"))]
+    names = [*BUILT_IN, *sorted(path.stem for path in (CONFIGS / PROTOCOLS).glob("*.yaml"))]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"No benchmark {name!r}.{hint} Give a folder, a protocol file, or one of: {', '.join(names)}."

@@ -1,4 +1,4 @@
-"""What a report says, whatever form it is written in; JSON and CSV."""
+"""The content of a report, whatever form it is written in; JSON and CSV."""
 
 import csv
 import io

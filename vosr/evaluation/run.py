@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from vosr.core.files.atomic import write_atomically
+from vosr.core.shard import JobShard
 from vosr.evaluation.benchmark import Benchmark, BenchmarkImage, Pixels
 from vosr.evaluation.checks import SyntheticChecks
 from vosr.evaluation.image_files import read_image
@@ -19,11 +20,10 @@ from vosr.evaluation.measure import Measures
 from vosr.evaluation.memory import PeakMemory, resident
 from vosr.evaluation.methods import Method
 from vosr.evaluation.records import Record, Records
-from vosr.jobs.plan import JobShard
 
 log = logging.getLogger(__name__)
 Advance = Callable[[str, int], None]
-"""Told the method and how many samples were finished."""
+"""Called with the method and how many samples were finished."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,9 +70,9 @@ def gathered(
         if _exif_resolution(exif) is None:
             notes.append("EXIF resolution left out: it is no number")
         kept = kept.without(_RESOLUTIONS)
-    said = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
+    note = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
     metadata = Metadata(
-        None if kept.empty else kept.tobytes(), xmp or None, iptc or None, text, said or None, usable
+        None if kept.empty else kept.tobytes(), xmp or None, iptc or None, text, note or None, usable
     )
     return metadata, orientation if orientation in range(1, 9) else 1, tuple(notes)
 

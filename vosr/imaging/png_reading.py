@@ -177,7 +177,7 @@ class _Reader:
             body = self._chunks[b"cICP"][0]
             if len(body) == 4:
                 self._parts.profile = profile_of_codes(body[0], body[1], bool(body[3]), body[2])
-                return self._told("cICP")
+                return self._note("cICP")
             self._broken.append("cICP")
         for body in self._chunks.get(b"iCCP", [])[:1]:
             refuse_hdr(body)
@@ -197,8 +197,8 @@ class _Reader:
         gamma = struct.unpack(">I", gammas[0])[0] / 100_000 if gammas else None
         xy = [value / 100_000 for value in struct.unpack(">8I", points[0])] if points else None
         self._parts.profile = profile_of_gamma(gamma, xy, self._parts.grey)
-        self._told("gAMA and cHRM" if gammas and points else "gAMA" if gammas else "cHRM")
+        self._note("gAMA and cHRM" if gammas and points else "gAMA" if gammas else "cHRM")
 
-    def _told(self, what: str) -> None:
+    def _note(self, what: str) -> None:
         if self._parts.profile is not None:
             self._parts.notes += (f"its {what} became a colour profile",)

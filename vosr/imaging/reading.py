@@ -57,19 +57,19 @@ def read_header(path: Path) -> Header:
 def reason_of(
     error: BaseException, otherwise: str = "its data is damaged or of a kind that is not supported"
 ) -> str:
-    """What an exception says, in words, without a full stop.
+    """Message of an exception, in words, without a full stop.
 
     Args:
         error: decoders often say nothing but a number or a key.
-        otherwise: what is said where the exception says nothing.
+        otherwise: the message where the exception has none.
     """
-    said = " ".join(str(error).split()).rstrip(".")
+    message = " ".join(str(error).split()).rstrip(".")
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
-    told = isinstance(error, ValueError | OSError | SyntaxError | RuntimeError)
-    if told and _WORDS.search(said):
-        return said
-    detail = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    readable = isinstance(error, ValueError | OSError | SyntaxError | RuntimeError)
+    if readable and _WORDS.search(message):
+        return message
+    detail = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return f"{otherwise} ({detail})"
 
 
@@ -102,7 +102,7 @@ def _open(path: Path) -> Iterator[Opened]:
 
 
 def _named(photo: Photo, path: Path) -> Photo:
-    """Tell where a file's name says another format than its content."""
+    """Note where a file's name gives another format than its content."""
     named, real = format_of(path), format_called(photo.format)
     if named is None or named == real or photo.format not in (real.pillow, "MPO"):
         return photo

@@ -47,7 +47,7 @@ def whole_range(samples: NDArray, bits: int) -> tuple[NDArray, tuple[str, ...]]:
 
 
 def _signed_range(samples: NDArray, bits: int) -> tuple[int, int, tuple[str, ...]]:
-    """Black and white of signed samples, which TIFF leaves open: nothing is clipped, and it is told."""
+    """Black and white of signed samples, which TIFF leaves open: nothing is clipped, and a note says so."""
     least, most = int(samples.min()), int(samples.max())
     low, high = -(2 ** (bits - 1)) if least < 0 else 0, 2 ** (bits - 1) - 1
     if bits == 32 and least >= 0 and most <= 65535:

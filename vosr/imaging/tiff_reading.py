@@ -32,7 +32,7 @@ _END_OF_JPEG = b"\xff\xd9"
 
 logging.getLogger("tifffile").setLevel(
     logging.CRITICAL
-)  # it prints about damaged files, which are told anyway
+)  # it prints about damaged files, which are reported anyway
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,11 +182,11 @@ def _samples(page: tifffile.TiffPage, channels: int) -> tuple[NDArray, NDArray |
         opacity, _ = whole_range(samples, page.bitspersample)
         _, alpha, notes = _split(opacity, 1, extra)
         return colours, alpha, ("palette converted to full colour", *notes)
-    scaled, told = (
+    scaled, scale_notes = (
         unit_range(samples) if samples.dtype.kind == "f" else whole_range(samples, page.bitspersample)
     )
     colours, alpha, notes = _split(scaled, channels, extra)
-    return colours, alpha, (*told, *notes)
+    return colours, alpha, (*scale_notes, *notes)
 
 
 def _ordered(samples: NDArray, order: str) -> NDArray:

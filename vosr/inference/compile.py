@@ -10,7 +10,7 @@ log = logging.getLogger("vosr")
 
 
 def compile_forward(module: nn.Module, backend: str = "inductor") -> None:
-    """Compile ``module.forward`` in place; where that fails at the first call, say so and run eagerly from then on.
+    """Compile ``module.forward`` in place; where that fails at the first call, log it and run eagerly from then on.
 
     Args:
         module: its parameters and names stay as they are.

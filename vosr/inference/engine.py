@@ -28,8 +28,8 @@ from vosr.inference.velocities import TiledField
 from vosr.model import RestorationModel
 
 log = logging.getLogger("vosr")
-Tell = Callable[[str, int, int], None]
-"""(stage, pieces done, pieces in all): where the work is."""
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, the pieces of it that are done, and their number."""
 OVERLAP = 4
 """Neighbouring tiles share a quarter of their side."""
 OVERVIEW = 1024
@@ -48,7 +48,7 @@ class Engine:
         compile: run the backbone through torch.compile; falls back to eager with a message.
 
     Attributes:
-        tell: told where the work is; may be replaced.
+        progress: called with a stage, what of it is done and how much it is; may be replaced.
         phases: seconds by stage, once started.
     """
 
@@ -67,8 +67,8 @@ class Engine:
         self.autoencoder = Part("autoencoder", model.conditioner.autoencoder, autoencoder)
         self.compiled = compile
         self.phases = Phases()
-        self.tell: Tell = lambda stage, done, total: None
-        self._said_small = False
+        self.progress: Progress = lambda stage, done, total: None
+        self._warned_small = False
         if compile:
             compile_forward(model.backbone)
 
@@ -99,8 +99,8 @@ class Engine:
         if self.compiled:
             multiple *= max(1, BUCKET // multiple)
         padded = padded_side(width, multiple, least), padded_side(height, multiple, least)
-        if min(size) < least and not self._said_small:
-            self._said_small = True  # once, not for every image of a folder
+        if min(size) < least and not self._warned_small:
+            self._warned_small = True  # once, not for every image of a folder
             log.warning("Output below the model's training size, %d px: padded to it by reflection.", least)
         enlarged = Enlarged(images, size, padded)
         noise_seeds = [image_seed(p) if seed is None else seed for p, seed in zip(images, seeds)]
@@ -135,7 +135,7 @@ class Engine:
             decode_rows(self.model.conditioner.autoencoder, self.autoencoder.run, one, plan.block)
             for one in latent.split(1)
         ]
-        self.tell("decode", 0, 1)
+        self.progress("decode", 0, 1)
         strips = self._together(images)
         return strips, next(strips)
 
@@ -179,9 +179,9 @@ class Engine:
         def counted(more: int) -> None:
             nonlocal done
             done += more
-            self.tell("backbone", done, evaluations)
+            self.progress("backbone", done, evaluations)
 
-        self.tell("backbone", 0, evaluations)
+        self.progress("backbone", 0, evaluations)
         field = TiledField(
             self.model,
             self.backbone,
@@ -203,7 +203,7 @@ class Engine:
         height, width = (side // autoencoder.factor for side in enlarged.padded)
         latents = []
         for i in range(len(enlarged.planes)):
-            self.tell("encode", i, len(enlarged.planes))
+            self.progress("encode", i, len(enlarged.planes))
             cut = partial(self._cut, enlarged, slice(i, i + 1))
             latents.append(encode(autoencoder, self.autoencoder.run, cut, height, width, plan.block))
         return _joined(latents)

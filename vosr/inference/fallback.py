@@ -44,7 +44,7 @@ def once_more_smaller(
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out; the CPU's allocator raises a plain RuntimeError."""
-    said = str(error).lower()
+    message = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "alloc" in said and ("memory" in said or "cublas" in said)
+        "alloc" in message and ("memory" in message or "cublas" in message)
     )

@@ -1,6 +1,6 @@
 """High-level inference API."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,7 @@ from vosr.core.options import ColorFix, DTypeName, Semantics
 from vosr.core.phases import clock_of
 from vosr.imaging.convert import Single, as_array, open_image
 from vosr.imaging.neutral import is_neutral, neutralized
-from vosr.inference.engine import Engine
+from vosr.inference.engine import Engine, Progress
 from vosr.inference.precision import Precision
 from vosr.inference.settings import Settings
 from vosr.model import RestorationModel
@@ -26,8 +26,6 @@ from vosr.model import RestorationModel
 ImageLike = TypeVar("ImageLike", Image.Image, NDArray, Tensor, list[Image.Image], list[NDArray], list[Tensor])
 Size = tuple[int, int]
 """Width and height in pixels."""
-Progress = Callable[[str, int, int], None]
-"""Called with a stage, the pieces of it that are done, and their number."""
 STAGES = ("encode", "semantics", "backbone", "decode", "colour")
 BATCH = 8
 """Images of a list that run together at most."""
@@ -100,7 +98,7 @@ class Restorer:
         """
         precision = Precision(backbone=dtype) if isinstance(dtype, str) else dtype
         place = pick_device(device)
-        precision.resolve(place)  # a wrong name is told before the model is loaded
+        precision.resolve(place)  # a wrong name is refused before the model is loaded
         model = load_model(
             name_or_path,
             companions=companions,
@@ -222,18 +220,18 @@ class Restorer:
 
     @contextmanager
     def _watched(self, progress: Progress | None) -> Iterator[None]:
-        """One call: told of to ``progress``, timed into :attr:`seconds`."""
-        before = self.engine.tell
+        """One call: reported to ``progress``, timed into :attr:`seconds`."""
+        before = self.engine.progress
         self.watch(progress or before, timed=True)
         try:
             yield
         finally:
-            self.engine.tell = before
+            self.engine.progress = before
             self.seconds = self.timings()
 
     def watch(self, report: Progress, timed: bool = False) -> None:
         """Call ``report`` with each stage, what of it is done and how much it is; ``timed`` keeps :meth:`timings`."""
-        self.engine.tell = report
+        self.engine.progress = report
         if timed:
             self.engine.phases.start(clock_of(self.engine.device))
 

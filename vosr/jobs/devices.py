@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vosr.core.pool import begin_worker, share_cores
 from vosr.jobs.files import Writing
-from vosr.jobs.job import Event, OutputError, Tell
+from vosr.jobs.job import Event, OutputError, Reporter
 from vosr.jobs.pipeline import restore_all
 from vosr.jobs.plan import JobPlan
 from vosr.jobs.recipe import Recipe
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # help does without torch
 
 _INTERRUPTED = 130
 _WAITING = 1024
-"""Results that wait to be told; beyond that the processes wait."""
+"""Results that wait to be reported; beyond that the processes wait."""
 _PATIENCE = 1.0
 """Seconds between looks whether a silent process is still alive."""
 
@@ -55,14 +55,14 @@ class Work:
         if self.workers < 0:
             raise ValueError(f"workers must be at least 0, not {self.workers}.")
 
-    def run(self, restorer: "Restorer", tell: Tell) -> None:
+    def run(self, restorer: "Restorer", report: Reporter) -> None:
         """Restore everything; raises what :func:`restore_all` does."""
         restore_all(
-            self.plan.jobs(tell),
+            self.plan.jobs(report),
             restorer,
             self.recipe.settings,
             self.writing,
-            tell,
+            report,
             self.batch_size,
             self.workers,
         )
@@ -85,15 +85,15 @@ class _Over:
 
 
 def run_on_devices(
-    work: Work, devices: Sequence[str], tell: Tell, opened: Callable[[dict[str, object]], None]
+    work: Work, devices: Sequence[str], report: Reporter, opened: Callable[[dict[str, object]], None]
 ) -> None:
     """Restore on all devices at once.
 
     Args:
         work: what to do.
         devices: their names; one process each.
-        tell: called with every result, in this process.
-        opened: called with the settings when a model is ready, before any of its results is told.
+        report: called with every result, in this process.
+        opened: called with the settings when a model is ready, before any of its results is reported.
 
     Raises:
         ValueError: a device or model that cannot be used, or a process that died; the others finish first.
@@ -105,20 +105,20 @@ def run_on_devices(
             if isinstance(event, _Opened):
                 opened(event.settings)
             elif not isinstance(event, _Over):
-                tell(event)
+                report(event)
             elif event.fatal:
                 raise OutputError(event.error or "")
     finally:
         team.stop()
         for event in team.events():
             if not isinstance(event, _Opened | _Over):
-                tell(event)
+                report(event)
     if team.failures:
         raise ValueError(" ".join(dict.fromkeys(team.failures)))
 
 
 class _Team:
-    """The processes and what they say."""
+    """The processes and their messages."""
 
     def __init__(self, work: Work, devices: Sequence[str]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -133,7 +133,7 @@ class _Team:
             process.start()
 
     def events(self) -> Iterator[Event | _Opened | _Over]:
-        """What the processes say until all have ended."""
+        """Messages of the processes until all have ended."""
         while True:
             alive = any(process.is_alive() for process in self._processes)
             try:
@@ -160,7 +160,7 @@ class _Team:
 
 def _serve(work: Work, index: int, devices: list[str], events: Any) -> None:
     """Body of a process."""
-    begin_worker()  # the first process tells when to stop
+    begin_worker()  # the first process decides when to stop
     share_cores(len(devices))
     signal.signal(signal.SIGTERM, _interrupt)
     over = _Over(devices[index])

@@ -26,8 +26,8 @@ def images_below(
         root: a folder.
         leave_out: a folder that is not entered, nor what lies in it (the output, where it can be reached from
             ``root``, also by a link).
-        complain: told of what cannot be listed.
-        unread: told of images whose format is not read.
+        complain: called for what cannot be listed.
+        unread: called for images whose format is not read.
     """
     outside = None if leave_out is None or _within(root, leave_out) else leave_out
 

@@ -64,7 +64,7 @@ class PassedOver:
 
 
 Event = Done | Skipped | PassedOver
-Tell = Callable[[Event], None]
+Reporter = Callable[[Event], None]
 
 
 class OutputError(ValueError):

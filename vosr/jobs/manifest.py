@@ -12,7 +12,7 @@ from vosr.jobs.job import Done, Job
 MANIFEST = "manifest.jsonl"
 """Usual name; a folder that has it holds results."""
 _TAIL = 65_536
-_FOUND = "there already; its run ended before it could tell of it"
+_FOUND = "there already; its run ended before it could record it"
 
 
 class Manifest:
@@ -53,7 +53,7 @@ class Manifest:
         self._append(done, self._settings)
 
     def found(self, jobs: Iterable[Job]) -> None:
-        """Note results that are there and that no line tells of: written just before a run was killed."""
+        """Record results that are there without a line: written just before a run was killed."""
         if self.path is None or not self._earlier:
             return
         if self._known is None:
@@ -96,7 +96,7 @@ class Manifest:
 
 
 def _told_of(path: Path) -> tuple[set[int], dict[str, object]]:
-    """Hashes of the outputs that the lines tell of, and the settings of the last line."""
+    """Hashes of the recorded outputs, and the settings of the last line."""
     known, settings = set[int](), dict[str, object]()
     with path.open("rb") as file:
         for line in file:

@@ -15,7 +15,7 @@ from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import reason_of
 from vosr.jobs.batches import Batches
 from vosr.jobs.files import Read, Writing, check_target, read, write, write_frames
-from vosr.jobs.job import Done, Job, OutputError, Tell
+from vosr.jobs.job import Done, Job, OutputError, Reporter
 
 if TYPE_CHECKING:  # help does without torch
     from vosr.inference import Restorer, Settings
@@ -42,13 +42,13 @@ def restore_all(
     restorer: "Restorer",
     settings: "Settings",
     writing: Writing,
-    tell: Tell,
+    report: Reporter,
     batch_size: int = 1,
     workers: int = 0,
 ) -> None:
-    """Restore images; what became of each is told, in no fixed order.
+    """Restore images; the outcome of each is reported, in no fixed order.
 
-    An image that cannot be read, restored or written is told and passed over. When the caller interrupts, what has
+    An image that cannot be read, restored or written is reported and skipped. When the caller interrupts, what has
     been restored is still written.
 
     Args:
@@ -56,7 +56,7 @@ def restore_all(
         restorer: the model.
         settings: of every image.
         writing: how results are written.
-        tell: called with every result, in this process.
+        report: called with every result, in this process.
         batch_size: images of one size that are restored together.
         workers: processes that read and write; 0 does both here.
 
@@ -64,11 +64,11 @@ def restore_all(
         OutputError: nothing more can be written.
     """
     pool = Pool(workers)
-    writer = _Writer(pool, tell, _AHEAD * max(1, workers))
+    writer = _Writer(pool, report, _AHEAD * max(1, workers))
     try:
-        model = _Model(restorer, settings, writing, writer, tell)
+        model = _Model(restorer, settings, writing, writer, report)
         batches: Batches[_Loaded] = Batches(batch_size)
-        for job, content in _read_ahead(jobs, pool, writing, tell, _AHEAD * max(1, workers)):
+        for job, content in _read_ahead(jobs, pool, writing, report, _AHEAD * max(1, workers)):
             if isinstance(content, Photo):
                 loaded = model.prepare(job, content)
                 if loaded is not None:
@@ -88,7 +88,7 @@ def restore_all(
 
 
 def _read_ahead(
-    jobs: Iterable[Job], pool: Pool, writing: Writing, tell: Tell, ahead: int
+    jobs: Iterable[Job], pool: Pool, writing: Writing, report: Reporter, ahead: int
 ) -> Iterator[tuple[Job, Photo | Animation | None]]:
     """Jobs with what was read, in order; None where the image is too large to be read by a worker."""
     waiting: deque[tuple[Job, Task[Read]]] = deque()
@@ -100,7 +100,7 @@ def _read_ahead(
         except Exception as error:  # one file's fault must not end the others
             result = Read(error=f"Cannot read {job.source}: {reason_of(error)}.")
         if result.error is not None:
-            tell(Done(job, error=result.error))
+            report(Done(job, error=result.error))
         else:
             yield job, result.content
 
@@ -116,10 +116,15 @@ class _Model:
     """Runs the model and hands results on."""
 
     def __init__(
-        self, restorer: "Restorer", settings: "Settings", writing: Writing, writer: "_Writer", tell: Tell
+        self,
+        restorer: "Restorer",
+        settings: "Settings",
+        writing: Writing,
+        writer: "_Writer",
+        report: Reporter,
     ) -> None:
         self._restorer, self._settings = restorer, settings
-        self._writing, self._writer, self._tell = writing, writer, tell
+        self._writing, self._writer, self._report = writing, writer, report
 
     def prepare(self, job: Job, photo: Photo) -> _Loaded | None:
         """A photo that goes into a batch; None where it was refused, or restored in strips."""
@@ -127,7 +132,7 @@ class _Model:
             size = self._restorer.output_size(*photo.size, self._settings)
             check_target(job, [size])
         except Exception as error:
-            self._tell(Done(job, error=_cannot_restore(job, error)))
+            self._report(Done(job, error=_cannot_restore(job, error)))
             return None
         if size[0] * size[1] <= HELD:
             return _Loaded(job, photo, size)
@@ -141,7 +146,7 @@ class _Model:
             results = self._restorer.restore_batch([loaded.photo.pixels for loaded in batch], self._settings)
         except Exception as error:
             if len(batch) == 1:
-                self._tell(Done(batch[0].job, error=_cannot_restore(batch[0].job, error)))
+                self._report(Done(batch[0].job, error=_cannot_restore(batch[0].job, error)))
                 return
             for loaded in batch:
                 self.restore([loaded])
@@ -159,7 +164,7 @@ class _Model:
         if content is None:
             result = read(job.source, self._writing.frames, largest=2**63)
             if result.error is not None:
-                self._tell(Done(job, error=result.error))
+                self._report(Done(job, error=result.error))
                 return
             if isinstance(result.content, Photo):
                 loaded = self.prepare(job, result.content)
@@ -182,12 +187,12 @@ class _Model:
                 self._writing.encoding,
             )
         except OutputError as error:
-            self._tell(Done(job, error=str(error)))
+            self._report(Done(job, error=str(error)))
             raise
         except Exception as error:
-            self._tell(Done(job, error=_cannot_restore(job, error)))
+            self._report(Done(job, error=_cannot_restore(job, error)))
         else:
-            self._tell(Done(job, time.monotonic() - start, size=size, notes=notes))
+            self._report(Done(job, time.monotonic() - start, size=size, notes=notes))
 
     def _restore_frames(self, job: Job, animation: Animation) -> None:
         start = time.monotonic()
@@ -198,42 +203,42 @@ class _Model:
                 self._restorer.restore_batch([frame.pixels], self._settings)[0] for frame in animation.frames
             ]
         except Exception as error:
-            self._tell(Done(job, error=_cannot_restore(job, error)))
+            self._report(Done(job, error=_cannot_restore(job, error)))
             return
         done = Done(job, time.monotonic() - start, size=sizes[0])
         self._writer.add(done, write_frames, animation, restored, self._writing.encoding)
 
 
 class _Writer:
-    """Writes in the pool; tells of images once their files are there."""
+    """Writes in the pool; reports images once their files are there."""
 
-    def __init__(self, pool: Pool, tell: Tell, most: int) -> None:
-        self._pool, self._tell, self._most = pool, tell, most
+    def __init__(self, pool: Pool, report: Reporter, most: int) -> None:
+        self._pool, self._report, self._most = pool, report, most
         self._waiting: deque[tuple[Done, Task[tuple[str, ...]]]] = deque()
 
     def add(self, done: Done, call: Callable[..., tuple[str, ...]], *arguments: object) -> None:
         """Write by ``call``, which returns notes; waits where too much waits already."""
         self._waiting.append((done, self._pool.submit(call, done.job, *arguments)))
         while self._waiting and (self._waiting[0][1].over or len(self._waiting) > self._most):
-            self._report(*self._waiting.popleft())
+            self._settle(*self._waiting.popleft())
 
     def finish(self) -> None:
         """Wait for everything."""
         while self._waiting:
-            self._report(*self._waiting.popleft())
+            self._settle(*self._waiting.popleft())
 
-    def _report(self, done: Done, task: Task[tuple[str, ...]]) -> None:
+    def _settle(self, done: Done, task: Task[tuple[str, ...]]) -> None:
         try:
             notes = self._pool.result(task)
         except OutputError as error:
-            self._tell(replace(done, error=str(error)))
+            self._report(replace(done, error=str(error)))
             raise
         except Exception as error:
-            self._tell(
+            self._report(
                 replace(done, error=f"Cannot write {done.job.target}: {_reason(error, done.job.target)}.")
             )
         else:
-            self._tell(replace(done, notes=notes))
+            self._report(replace(done, notes=notes))
 
 
 def _cannot_restore(job: Job, error: Exception) -> str:

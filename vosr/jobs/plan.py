@@ -1,55 +1,23 @@
 """From the files and folders that a user names to jobs, one at a time."""
 
 import os
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from vosr.core.files.listing import Complain
+from vosr.core.shard import WHOLE, JobShard
 from vosr.imaging.formats import FORMATS, SUFFIXES, by_suffix, format_of
 from vosr.imaging.gallery import MARKS
 from vosr.imaging.names import fitting
 from vosr.jobs.find import images_below
-from vosr.jobs.job import Done, Job, PassedOver, Skipped, Tell
+from vosr.jobs.job import Done, Job, PassedOver, Reporter, Skipped
 from vosr.jobs.leftovers import clean_listing
 from vosr.jobs.names import SAME, output_names, suffix_for
 
 COMPARISONS = "comparison"
 """Folder of the before-and-after images within the output."""
-
-
-@dataclass(frozen=True)
-class JobShard:
-    """One of ``count`` parts of all images, ``index`` from 0.
-
-    Which part an image belongs to hangs on its name alone: machines that list a growing folder at different times
-    still never do the same image.
-    """
-
-    index: int = 0
-    count: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> "JobShard":
-        """From ``i/n``, i from 1 to n.
-
-        Raises:
-            ValueError: another form, or i out of range.
-        """
-        index, _, count = text.partition("/")
-        if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-            raise ValueError(f"shard must be i/n with i from 1 to n, such as 1/8, not {text!r}.")
-        return cls(int(index) - 1, int(count))
-
-    def part(self, index: int, count: int) -> "JobShard":
-        """Part ``index`` of ``count`` of this shard."""
-        return JobShard(self.index + self.count * index, self.count * count)
-
-    def holds(self, name: str) -> bool:
-        """Whether the image of this name belongs to the shard."""
-        return zlib.crc32(os.fsencode(name)) % self.count == self.index
 
 
 @dataclass(frozen=True)
@@ -70,7 +38,7 @@ class JobPlan:
     form: str = "png"
     skip_existing: bool = True
     compare: bool = False
-    shard: JobShard = JobShard()
+    shard: JobShard = WHOLE
 
     @property
     def single(self) -> bool:
@@ -151,8 +119,8 @@ class JobPlan:
         if not os.access(above, os.W_OK | os.X_OK):
             raise ValueError(f"No permission to write in {above}; choose another output.")
 
-    def jobs(self, tell: Tell) -> Iterator[Job]:
-        """Jobs in a fixed order; what is left out or cannot be listed is told."""
+    def jobs(self, report: Reporter) -> Iterator[Job]:
+        """Jobs in a fixed order; what is left out or cannot be listed is reported."""
         if self.single:
             target = self._target_of_single()
             comparison = (
@@ -163,11 +131,11 @@ class JobPlan:
             return
 
         def complain(folder: Path, reason: str) -> None:
-            tell(Done(Job(folder, self.output), error=f"Cannot list {folder}: {reason}."))
+            report(Done(Job(folder, self.output), error=f"Cannot list {folder}: {reason}."))
 
         def pass_over(source: Path) -> None:
             if self.shard.holds(source.name):
-                tell(PassedOver(source))
+                report(PassedOver(source))
 
         for below, sources in self._groups(complain, pass_over):
             jobs = [
@@ -178,23 +146,23 @@ class JobPlan:
             left = self._unfinished(jobs, below) if self.skip_existing else jobs
             if len(left) < len(jobs):
                 kept = set(left)
-                tell(Skipped(len(jobs) - len(left), tuple(job for job in jobs if job not in kept)))
-            yield from self._apart(left, below, tell)
+                report(Skipped(len(jobs) - len(left), tuple(job for job in jobs if job not in kept)))
+            yield from self._apart(left, below, report)
 
-    def _apart(self, jobs: list[Job], below: Path, tell: Tell) -> Iterator[Job]:
-        """Jobs whose results do not stand where a source stands; the others are told."""
+    def _apart(self, jobs: list[Job], below: Path, report: Reporter) -> Iterator[Job]:
+        """Jobs whose results do not stand where a source stands; the others are reported."""
         folder = self.output / below
         led_into = next((root for root, _ in self._roots() if self._leads_into(folder, root)), None)
         for job in jobs:
             if led_into is not None:
-                tell(
+                report(
                     Done(
                         job,
                         error=f"{folder} leads into {led_into}, where the images are; {job.source} was left.",
                     )
                 )
             elif job.target.exists() and job.target.samefile(job.source):
-                tell(
+                report(
                     Done(
                         job, error=f"{job.source} would be overwritten by its result; choose another output."
                     )

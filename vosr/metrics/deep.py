@@ -1,4 +1,4 @@
-"""Networks inside metrics: frozen, from a file, or random where code is tested; a missing file is told, not raised."""
+"""Networks inside metrics: frozen, from a file, or random in tests; a missing file is reported, not raised."""
 
 import os
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def build_network(
     Args:
         factory: makes the module.
         pretrained: false gives fixed random weights.
-        load: reads the weights and tells their file.
+        load: reads the weights and returns their file.
 
     Raises:
         ValueError: there is a file, and it is not that of this network.

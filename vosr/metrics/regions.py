@@ -83,7 +83,7 @@ class Flatness(AgainstInput):
     In levels of 255, [0, 127.5], lower is better; 0: flat stays flat. Takes RGB, the three channels together. Flat is a
     pixel whose 9 x 9 neighbourhood varies by at most one level in each channel of the reference, or of the LQ image
     where there is no reference; images without flat areas have no value. A constant change of colour does not count
-    (``colour_shift`` tells it). Source: ours.
+    (``colour_shift`` measures it). Source: ours.
     """
 
     title = "flatness"

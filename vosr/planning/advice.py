@@ -33,17 +33,17 @@ def _faster(plan: Plan) -> list[str]:
 
 
 def _smaller(planner: Planner, plan: Plan) -> list[str]:
-    said = []
+    lines = []
     for flags, job in _changes(plan.job):
         changed = planner.plan(job, plan.device)
         verdict = "fits" if changed.fits else "not enough"
-        said.append(f"{flags}: {changed.total_memory / GIB:.1f} GiB, {verdict}")
+        lines.append(f"{flags}: {changed.total_memory / GIB:.1f} GiB, {verdict}")
         if changed.fits:
             break
     roomy = [name for name, other in DEVICES.items() if name != "cpu" and plan.total_memory <= usable(other)]
     if roomy:
-        said.append(f"as it is, it fits {', '.join(roomy)}")
-    return said
+        lines.append(f"as it is, it fits {', '.join(roomy)}")
+    return lines
 
 
 def _changes(job: TrainingJob) -> Iterator[tuple[str, TrainingJob]]:

@@ -128,5 +128,5 @@ class AutoencoderModule(ReconstructionModule):
         return {
             "Next": f"python main.py evaluate --autoencoder {run}",
             "a light one": f"python main.py fit --config configs/light_decoder.yaml {use}",
-            "a teacher": f"python main.py fit --config configs/compact/teacher.yaml {use}",
+            "a teacher": f"python main.py fit --config configs/teacher.yaml --model.backbone.pixel_factor=0 {use}",
         }

@@ -36,7 +36,7 @@ class TrainingModule(L.LightningModule):
     """Orchestration only; the mathematics is in the components.
 
     ``backbone`` is the network that trains, ``average`` its exponential moving average, which validates and is
-    released. Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` tells whether the optimizer
+    released. Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` is whether the optimizer
     changes the weights, perhaps as a tensor that only the device has read; ``gradient_norm`` is that of the step where
     a callback has measured it. ``schedule_step`` is the number of steps that the learning-rate schedule counts as
     done before this run: weights alone may come from another machine.

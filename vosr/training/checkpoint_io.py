@@ -29,7 +29,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 put_in_place(new, target)
             else:
                 write_atomically(target, lambda temporary: write_file(checkpoint, temporary))
-        except (OSError, RuntimeError) as error:  # torch wraps what the disk says
+        except (OSError, RuntimeError) as error:  # torch wraps errors of the disk
             raise CheckpointError(target, error) from error
 
     def load_checkpoint(

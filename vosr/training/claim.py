@@ -12,7 +12,7 @@ from vosr.core.files.lock import LOCK
 from vosr.training.run_folder import LAUNCH, next_run
 
 _VARIABLE = "VOSR_RUN"
-"""Tells processes that Lightning starts which folder the first one took."""
+"""Passes the folder that the first process took to those that Lightning starts."""
 
 
 def claim_run(group: Path) -> Path:

@@ -25,7 +25,7 @@ class NonFinite(Checkpoint):
     """Skips the optimizer step where the gradient's norm is not finite.
 
     Weights, their average and the optimizer stay as they were; step count and learning rate move on. The norm is that
-    of the whole gradient, so all ranks decide alike. A fused optimizer decides on the device: what it left out is told
+    of the whole gradient, so all ranks decide alike. A fused optimizer decides on the device: what it left out is known
     every few steps, when the host looks.
 
     Args:

@@ -1,4 +1,4 @@
-"""Ending a run when a scheduler or a person says so, with a checkpoint that continues it exactly."""
+"""Preemption: ending a run on a signal, with a checkpoint that continues it exactly."""
 
 import logging
 import os
@@ -36,6 +36,7 @@ class Preemption(Checkpoint):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._received = 0
+        self._ending = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         for (
@@ -58,8 +59,24 @@ class Preemption(Checkpoint):
             return
         checkpoint = self.folder / "last.ckpt"
         trainer.save_checkpoint(checkpoint)
+        if trainer.global_step == trainer.max_steps:
+            return  # what is left is the end of the run itself
         self._report(signal.Signals(received), trainer.global_step, checkpoint)
-        raise SystemExit(128 + received)
+        self._ending = received
+
+    def on_train_batch_start(self, trainer: L.Trainer, *_: Any) -> None:
+        self._end()
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._end()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        """Leave, once the saved step has its row in the log: whatever Lightning calls first after that."""
+        if self._ending:
+            raise SystemExit(128 + self._ending)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number == self._received == signal.SIGINT:

@@ -32,7 +32,7 @@ class Pace:
         while len(self._ends) > 2 and self._ends[1][0] <= now - WINDOW:
             self._ends.popleft()
 
-    def tell(self, total: int | None) -> str:
+    def text(self, total: int | None) -> str:
         """Time left of ``total`` steps and images per second, in words; nothing before there is a speed."""
         (start, first, before), (end, step, images) = self._ends[0], self._ends[-1]
         if step == first or end <= start:
@@ -45,7 +45,7 @@ class Pace:
 
 
 class RunProgress(ProgressBar):
-    """Tells steps, the time left of the whole run, speed and losses, however long an epoch is.
+    """Progress bar: steps, the time left of the whole run, speed and losses, however long an epoch is.
 
     Losses are read from the device after the first step and then once per logging interval.
     """
@@ -75,7 +75,7 @@ class RunProgress(ProgressBar):
         self._pace = Pace()
         self._pace.mark(time.monotonic(), trainer.global_step, self._images)
         bar = self._show()
-        self._run = bar.add_task("", total=self._total, completed=trainer.global_step, told="")
+        self._run = bar.add_task("", total=self._total, completed=trainer.global_step, status="")
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -88,11 +88,11 @@ class RunProgress(ProgressBar):
         if self._enabled and (interval or not self._metrics):
             values = trainer.progress_bar_metrics
             self._metrics = "  ".join(f"{name} {float(value):.4g}" for name, value in values.items())
-        told = "  ".join(filter(None, (self._pace.tell(self._total), self._metrics)))
+        status = "  ".join(filter(None, (self._pace.text(self._total), self._metrics)))
         if self._bar is not None and self._run is not None:
-            self._bar.update(self._run, completed=trainer.global_step, told=told)
+            self._bar.update(self._run, completed=trainer.global_step, status=status)
         if interval and self._enabled and not get_console().is_terminal:
-            log.info("step %d/%s  %s", trainer.global_step, self._total or "?", told)
+            log.info("step %d/%s  %s", trainer.global_step, self._total or "?", status)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.sanity_checking:
@@ -128,7 +128,7 @@ class RunProgress(ProgressBar):
 
     def _show(self) -> Progress:
         if self._bar is None:
-            columns = (MofNCompleteColumn(), BarColumn(16), TextColumn("{task.fields[told]}"))
+            columns = (MofNCompleteColumn(), BarColumn(16), TextColumn("{task.fields[status]}"))
             console = get_console()
             self._bar = Progress(
                 *columns, console=console, disable=not (self._enabled and console.is_terminal)
@@ -138,7 +138,7 @@ class RunProgress(ProgressBar):
 
     def _evaluate(self, name: str, batches: float) -> None:
         total = batches if math.isfinite(batches) else None
-        self._evaluation = self._show().add_task("", total=total, told=name)
+        self._evaluation = self._show().add_task("", total=total, status=name)
 
     def _advance(self) -> None:
         if self._bar is not None and self._evaluation is not None:

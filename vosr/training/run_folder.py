@@ -17,7 +17,7 @@ from vosr.checkpoints.training_state import newest
 from vosr.core.files.atomic import remove_leftovers
 
 LAUNCH = ".launch"
-"""Says which start of ``fit`` made a run folder, until all ranks know."""
+"""Identifies the start of ``fit`` that made a run folder, until all ranks know."""
 PACKAGES = (
     "vosr", "torch", "lightning", "timm", "torchmetrics", "kornia", "webdataset", "jsonargparse", "diffusers",
     "safetensors", "numpy", "pillow",

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import lightning as L
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
@@ -39,7 +40,7 @@ class CosineWithWarmup(LRScheduler):
         self.total_steps = total_steps
         super().__init__(optimizer)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | Tensor]:
         """Rates of the groups at the current step."""
         return [rate * self._factor(self.last_epoch) for rate in self.base_lrs]
 
@@ -63,7 +64,7 @@ def attach(schedule: LRScheduler, rate: float, trainer: L.Trainer, done: int = 0
     Args:
         schedule: of any kind.
         rate: the optimizer's, before the schedule changed it.
-        trainer: says how long the run is.
+        trainer: its limits are the length of the run.
         done: steps that the schedule counts as done before.
 
     Raises:

@@ -106,3 +106,14 @@ def test_the_token_stays_with_the_hub(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert "secret" in _headers(f"{hub.url}/me/thing/resolve/main/x")["authorization"]
     assert "authorization" not in _headers("https://cdn.example/signed")
+
+
+def test_a_full_disk_is_no_matter_of_the_hub(hub, target, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.file_download.http_get", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        fetch("me/thing", "sub/big.bin", target)
+    assert not isinstance(error.value, HubError)
+    assert not target.exists()

@@ -19,11 +19,11 @@ def walk(
     """Folders from ``root`` down, each with the names of its regular files, in the order of names.
 
     Hidden files and folders and those of tools are passed over, links to folders are followed once. What vanishes
-    while it is listed, or cannot be asked for (a link that points to itself), is told and does not end the rest.
+    while it is listed, or cannot be asked for (a link that points to itself), is reported and does not end the rest.
 
     Args:
         root: a folder.
-        complain: told of folders and entries that cannot be listed, with the reason.
+        complain: called for folders and entries that cannot be listed, with the reason.
         enter: whether a folder is entered; what lies below it is left out with it.
         passed: counts what is passed over, by kind.
     """

@@ -28,13 +28,17 @@ def _escaped(found: re.Match[str]) -> str:
 
 def reason(error: BaseException) -> str:
     """What an exception says, in words: one line without a full stop, and its kind where it says too little."""
-    said = " ".join(shown(error).split()).rstrip(".")
+    message = " ".join(shown(error).split()).rstrip(".")
     if isinstance(error, OSError) and error.strerror:
-        said = error.strerror
+        message = error.strerror
     if isinstance(error, MemoryError):
         return "not enough memory"
-    if isinstance(error, ValueError) and len(said) > 3:
-        return said
-    if len(said) > 3 and isinstance(error, OSError | RuntimeError) and not isinstance(error, RecursionError):
-        return said
-    return f"it is damaged or of an unknown kind ({type(error).__name__}{f': {said}' if said else ''})"
+    if isinstance(error, ValueError) and len(message) > 3:
+        return message
+    if (
+        len(message) > 3
+        and isinstance(error, OSError | RuntimeError)
+        and not isinstance(error, RecursionError)
+    ):
+        return message
+    return f"it is damaged or of an unknown kind ({type(error).__name__}{f': {message}' if message else ''})"

@@ -36,16 +36,16 @@ class Downloads:
     def file(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """One more file; to be called with the bytes that are there and those in all."""
         task = self._progress.add_task(name, total=None)
-        said = time.monotonic()
+        printed = time.monotonic()
 
-        def tell(done: int, total: int) -> None:
-            nonlocal said
+        def progress(done: int, total: int) -> None:
+            nonlocal printed
             self._progress.update(task, completed=done, total=total)
-            if not self._console.is_terminal and time.monotonic() - said > EVERY:
-                said = time.monotonic()
+            if not self._console.is_terminal and time.monotonic() - printed > EVERY:
+                printed = time.monotonic()
                 self._console.print(f"{name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
-        yield tell
+        yield progress
 
     def print(self, line: str) -> None:
         """Write a line above the bars."""

@@ -63,10 +63,10 @@ def told_apart(endpoint: str, repo: str, remember: bool = True) -> Iterator[None
     except Exception as error:  # kinds of the HTTP client changed between versions of the hub's
         if not _of_client(error):
             raise
-        told = _of_hub(error, endpoint, repo)
-        if told is None and remember:
+        known = _of_hub(error, endpoint, repo)
+        if known is None and remember:
             _unreachable[endpoint] = time.monotonic()
-        raise told or OfflineError(f"{endpoint} cannot be reached ({type(error).__name__})") from error
+        raise known or OfflineError(f"{endpoint} cannot be reached ({type(error).__name__})") from error
 
 
 def nearest(name: str, names: list[str]) -> str:
@@ -76,10 +76,10 @@ def nearest(name: str, names: list[str]) -> str:
 
 
 def _of_client(error: Exception) -> bool:
-    """Whether an error is about the network or the hub, not about a file here or a mistake of ours."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return False  # such as a disk that is full
-    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in CLIENTS
+    """Whether an error is about the network or the hub, not about a file here (a full disk) or a mistake of ours."""
+    if isinstance(error, OSError):
+        return error.errno is None or isinstance(error, ConnectionError | TimeoutError)
+    return type(error).__module__.partition(".")[0] in CLIENTS
 
 
 def _of_hub(error: Exception, endpoint: str, repo: str) -> HubError | None:

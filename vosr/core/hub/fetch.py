@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from vosr.core.hub.failures import BrokenDownloadError, HubError, NotOnHubError, nearest, told_apart
 
-Tell = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 """Bytes that are there, and bytes in all."""
 TRIES = 3
 """Times that a broken connection is taken up again."""
@@ -61,7 +61,7 @@ def files_of(repo: str) -> list[str]:
         return list(HfApi(endpoint=endpoint()).list_repo_files(repo))
 
 
-def fetch(repo: str, file: str, target: Path, tell: Tell | None = None) -> Path:
+def fetch(repo: str, file: str, target: Path, progress: Progress | None = None) -> Path:
     """Download a file to ``target``, which appears complete and verified or not at all.
 
     What is there of a broken download stays beside ``target`` and is continued.
@@ -70,7 +70,7 @@ def fetch(repo: str, file: str, target: Path, tell: Tell | None = None) -> Path:
         repo: "owner/name".
         file: path in it.
         target: where it is put; folders are made.
-        tell: called as bytes come in; by default a display on standard error.
+        progress: called as bytes come in; by default a display on standard error.
 
     Raises:
         HubError: why it is not to be had.
@@ -86,9 +86,9 @@ def fetch(repo: str, file: str, target: Path, tell: Tell | None = None) -> Path:
         if target.is_file():
             return target
         with ExitStack() as shown:
-            if tell is None:
-                tell = shown.enter_context(shown.enter_context(Downloads()).file(target.name))
-            _receive(repo, remote, part, tell)
+            if progress is None:
+                progress = shown.enter_context(shown.enter_context(Downloads()).file(target.name))
+            _receive(repo, remote, part, progress)
         if not is_same(part, remote):
             part.unlink()
             raise BrokenDownloadError(f"what came of {file} is not what {repo} holds (checksum); try again")
@@ -131,19 +131,19 @@ def is_same(path: Path, remote: Remote) -> bool:
     return True  # a mirror with tags of its own
 
 
-def _receive(repo: str, remote: Remote, part: Path, tell: Tell) -> None:
+def _receive(repo: str, remote: Remote, part: Path, progress: Progress) -> None:
     from huggingface_hub.file_download import http_get
 
     for left in reversed(range(TRIES)):
         have = part.stat().st_size if part.is_file() else 0
         if have >= remote.size:
-            tell(have, remote.size)
+            progress(have, remote.size)
             return
         try:
             with part.open("ab") as file, _quiet(), told_apart(endpoint(), repo, remember=False):
                 http_get(
                     remote.url,
-                    _Counted(file, have, remote.size, tell),  # type: ignore[arg-type]
+                    _Counted(file, have, remote.size, progress),  # type: ignore[arg-type]
                     resume_size=have,
                     headers=_headers(remote.url),
                     expected_size=remote.size,
@@ -164,13 +164,13 @@ def _receive(repo: str, remote: Remote, part: Path, tell: Tell) -> None:
 class _Counted:
     """A file that counts what is written; all that the hub's client does with one."""
 
-    def __init__(self, file: BinaryIO, have: int, total: int, tell: Tell) -> None:
-        self._file, self._have, self._total, self._tell = file, have, total, tell
+    def __init__(self, file: BinaryIO, have: int, total: int, progress: Progress) -> None:
+        self._file, self._have, self._total, self._progress = file, have, total, progress
 
     def write(self, data: bytes) -> int:
         count = self._file.write(data)
         self._have += count
-        self._tell(self._have, self._total)
+        self._progress(self._have, self._total)
         return count
 
     def tell(self) -> int:

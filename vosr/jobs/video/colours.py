@@ -28,13 +28,13 @@ def video_frame(av: Any, image: NDArray, pix_fmt: str, like: Any) -> Any:
 
 
 def tag(encoder: Any, decoder: Any) -> None:
-    """Say in the new film which colours it has: those of the old one."""
+    """Tag the new film with the colours of the old one."""
     encoder.colorspace = _matrix(decoder)
     encoder.color_primaries, encoder.color_trc = decoder.color_primaries, decoder.color_trc
 
 
 def losses(frame: Any) -> list[str]:
-    """What a film loses on the way, in words, as its first image tells."""
+    """What a film loses on the way, in words, judged by its first image."""
     lost = {
         "transparency is left out": any(component.is_alpha for component in frame.format.components),
         "its two fields per image (interlaced) were taken for one": frame.interlaced_frame,

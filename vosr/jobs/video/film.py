@@ -24,7 +24,7 @@ FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 SUFFIXES = (*FORMATS, ".avi", ".mpeg", ".mpg", ".webm", ".wmv")
 """By which a file is taken for a film."""
 WHOLE = 0.95
-"""Share of the time that a film announces, below which it is said to be torn."""
+"""Share of the time that a film announces, below which it is reported as torn."""
 
 CodecName = Literal["libx264", "libx265", "libsvtav1"]
 Advance = Callable[[int, float | None], None]
@@ -62,7 +62,7 @@ def restore_film(
         restorer: the model.
         settings: of every image.
         encoding: codec and quality.
-        advance: told the number of images so far and, where the film's length is known, the share of it.
+        advance: called with the number of images so far and, where the film's length is known, the share of it.
 
     Returns:
         What was changed or lost, in words.
@@ -135,7 +135,7 @@ class _Rewriting:
         self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
 
     def _lasting(self, packets: list[Any]) -> list[Any]:
-        """Packets with the durations of their images: of the last one, nothing else tells how long it is shown."""
+        """Packets with the durations of their images: of the last one, nothing else gives how long it is shown."""
         for packet in packets:
             duration = self._durations.pop(packet.pts, 0)
             if duration:
