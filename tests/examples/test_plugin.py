@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from integration.jobs import CONFIG
+from jobs import CONFIG
 
 from vosr.core.registry.groups import strange_groups
 

@@ -11,7 +11,7 @@ from jobs import CONFIG
 from PIL import Image
 
 from vosr.cli import ablate, main
-from vosr.evaluation.degrading import reduced
+from vosr.evaluation.degrading import bicubic_reduced
 from vosr.training import TeacherModule
 
 TRAINING = {
@@ -59,7 +59,7 @@ def project(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         hq = np.asarray(Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize((64, 64)))
-        for side, image in (("HR", hq), ("LR", reduced(hq, 4))):
+        for side, image in (("HR", hq), ("LR", bicubic_reduced(hq, 4))):
             (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(tmp_path / "pairs" / side / f"{name}.png")
 
