@@ -193,7 +193,7 @@ def save_released_light_decoder(decoder: nn.Module, path: Path, dtype: torch.dty
         "out_channels": sizes["out_channels"],
         "block_out_channels": list(sizes["widths"]),
         "layers_per_block": sizes["layers"],
-        "norm_num_groups": int(decoder.get_submodule("conv_norm_out").num_groups),
+        "norm_num_groups": decoder.get_submodule("conv_norm_out").num_groups,
     }
     torch.save({"config": config, "model_state_dict": state}, path)
 

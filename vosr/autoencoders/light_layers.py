@@ -20,5 +20,6 @@ class LightDecoderNetwork(Decoder):
 def reset_layers(network: nn.Module) -> None:
     """Draw the initial weights of every convolution, linear layer and norm inside a network."""
     for module in network.modules():
-        if module is not network and hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+        reset = getattr(module, "reset_parameters", None)
+        if module is not network and callable(reset):
+            reset()

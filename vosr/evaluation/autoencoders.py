@@ -162,9 +162,11 @@ def measure_autoencoder(
         z.std((0, 2, 3)).tolist() if known else [],
         ring_shares(z) if known else [],
         float(torch.stack(halved).mean() / z.var((0, 2, 3)).mean()) if known else None,
-        *(_mean([seconds for seconds, _ in costs[way]]) for way in ("encode", "decode")),
-        *(_most([mib for _, mib in costs[way]], weights, device) for way in ("encode", "decode")),
-        missing,
+        encode_seconds=_mean([seconds for seconds, _ in costs["encode"]]),
+        decode_seconds=_mean([seconds for seconds, _ in costs["decode"]]),
+        encode_mib=_most([mib for _, mib in costs["encode"]], weights, device),
+        decode_mib=_most([mib for _, mib in costs["decode"]], weights, device),
+        missing=missing,
     )
 
 

@@ -75,8 +75,8 @@ def samples_of(image: Image.Image) -> tuple[NDArray, NDArray | None, tuple[str, 
     if image.mode.startswith("I"):
         return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)[..., None], None, ()
     if image.mode == "F":
-        whole, notes = unit_range(np.asarray(image))
-        return whole[..., None], None, notes
+        whole, clipped = unit_range(np.asarray(image))
+        return whole[..., None], None, clipped
     notes: tuple[str, ...] = ()
     if image.mode not in _PLAIN:
         palette = image.mode in ("P", "PA")

@@ -12,6 +12,7 @@ colour correction after them.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,10 +119,8 @@ def save_graphs(model: RestorationModel, folder: Path, kind: Kind) -> None:
     graphs = programs(model)
     for name, program in graphs.items():
         target = folder / f"{name}{SUFFIXES[kind]}"
-        if kind == "onnx":
-            write_atomically(target, lambda path, name=name, program=program: _save_onnx(name, program, path))
-        else:
-            write_atomically(target, lambda path, program=program: _save_program(program, path))
+        save = partial(_save_onnx, name, program) if kind == "onnx" else partial(_save_program, program)
+        write_atomically(target, save)
     text = json.dumps(graph_record(model), indent=2) + "\n"
     write_atomically(folder / RECORD, lambda path: path.write_text(text))
 

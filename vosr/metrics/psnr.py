@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vosr.metrics.base import InsideMetric
+from vosr.metrics.base import ImageMetric, InsideMetric
 from vosr.metrics.protocol import studio_luma
 
 SMALLEST_ERROR = 1e-10
@@ -18,7 +18,7 @@ def psnr(image: Tensor, reference: Tensor) -> Tensor:
     return -10 * torch.log10(error.clamp_min(SMALLEST_ERROR))
 
 
-class Decibels:
+class Decibels(ImageMetric):
     """What all figures of :func:`psnr` share."""
 
     unit: ClassVar[str] = "dB"

@@ -71,7 +71,7 @@ def gathered_bytes(backbone: nn.Module, job: TrainingJob) -> int:
     gradients and the buffer that they are summed in. All weights, where they are not resharded.
     """
     width = torch.bfloat16.itemsize if job.half_gather else 4
-    sizes = [sum(p.numel() for p in block.parameters()) for block in backbone.blocks]  # type: ignore[union-attr, operator]
+    sizes = [sum(p.numel() for p in block.parameters()) for block in backbone.blocks]  # type: ignore[union-attr]
     block, inside = max(sizes, default=0), sum(sizes)
     everything = sum(p.numel() for p in backbone.parameters())
     weights = everything - inside + 2 * block if job.reshard else everything

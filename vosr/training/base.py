@@ -157,7 +157,7 @@ class TrainingModule(L.LightningModule):
             backbone.requires_grad_(trained)
             parallelise(backbone, self.parallel, None)
             return backbone
-        backbone: Any = empty_module(self.build_backbone)
+        backbone = empty_module(self.build_backbone)
         backbone.requires_grad_(trained)
         parallelise(backbone, self.parallel, self.shards)
         backbone.to_empty(device=self.device)

@@ -187,22 +187,22 @@ class _Counted:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the client's own bars."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub import utils
 
     name = "huggingface_hub.http_get"
-    enabled = not are_progress_bars_disabled(name)
+    enabled = not utils.are_progress_bars_disabled(name)  # type: ignore[attr-defined]
     if enabled:
-        disable_progress_bars(name)
+        utils.disable_progress_bars(name)  # type: ignore[attr-defined]
     try:
         yield
     finally:
         if enabled:
-            enable_progress_bars(name)
+            utils.enable_progress_bars(name)  # type: ignore[attr-defined]
 
 
 def _headers(url: str) -> dict[str, str]:
     """With the user's token for the hub alone: signed addresses on other hosts must not see it."""
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     headers = dict(build_hf_headers())
     if urlsplit(url).netloc != urlsplit(endpoint()).netloc:
