@@ -72,7 +72,7 @@ def test_reasons_stand_with_their_parts(release):
     with pytest.raises(MissingWeightsError) as error:
         load_model("VOSR_0.5B_os")
     message = str(error.value)
-    assert "light SD2.1 decoder" in message
+    assert "light decoder: sd21_lwdecoder.pth" in message
     assert "refuses access to CSWRY/VOSR (403)" in message
     assert "no repository 'timm/vit_base_patch14_dinov2.lvd142m'" in message
     assert "Stable Diffusion" not in message  # it was to be had
