@@ -90,7 +90,7 @@ def test_a_browser_shows_before_and_after(served, photo):
         page.set_default_timeout(300_000)
         page.goto(served)
         page.set_input_files("input[type=file]", photo)
-        page.wait_for_selector("img[src*='photo.png']")
+        page.get_by_text("photo").first.wait_for()
         page.get_by_role("button", name="Restore").click()
         page.wait_for_function("[...document.images].filter(i => i.naturalWidth == 96).length == 2")
         browser.close()

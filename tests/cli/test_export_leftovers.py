@@ -12,7 +12,7 @@ def test_leftovers_of_a_killed_export_are_removed(tmp_path, capfd):
     for name in (".model.safetensors.0a1b2c3d.tmp", ".config.json.0a1b2c3d.tmp", ".mine.tmp"):
         (out / name).write_bytes(b"half")
     assert main(["export", "--model", "vosr_small_student", "-o", str(out)]) == 0
-    names = [".mine.tmp", "README.md", "config.json", "model.safetensors"]
+    names = [".mine.tmp", "README.md", "config.json", "faithful.safetensors", "model.safetensors"]
     assert sorted(path.name for path in out.iterdir()) == names
     assert f"--model {out}" in capfd.readouterr().out
     assert "--model ./out" in (out / "README.md").read_text()

@@ -40,7 +40,7 @@ def installed(tmp_path_factory):
 
 
 def run(installed, *arguments, folder):
-    path = f"{installed}:{ROOT}:{ROOT / "tests" / "helpers"}"
+    path = f"{installed}:{ROOT}:{ROOT / 'tests' / 'helpers'}"
     return subprocess.run(
         [sys.executable, ROOT / "main.py", *arguments],
         cwd=folder, env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},

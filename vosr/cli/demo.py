@@ -8,6 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 from PIL import Image, ImageOps
 
 from vosr.cli.engine import DEFAULT_MODEL, add_trust_argument
+from vosr.imaging.formats import PILLOW_READS
 
 if TYPE_CHECKING:
     from vosr.inference import Restorer
@@ -75,7 +76,7 @@ def build(options: Namespace) -> Any:
         gradio.Markdown("# Restore a photograph")
         with gradio.Row():
             with gradio.Column():
-                photo = gradio.Image(type="filepath", image_mode=None, label="Photograph")
+                photo = gradio.File(file_types=["image"], label="Photograph")  # gradio.Image opens any format
                 model = gradio.Dropdown(list(restorers), value=options.model[0], label="Model")
                 scale = gradio.Slider(1.0, LARGEST_SCALE, 4.0, step=0.5, label="Enlargement")
                 button = gradio.Button("Restore", variant="primary")
@@ -98,7 +99,7 @@ def restoring(restorers: "dict[str, Restorer]", most_pixels: float) -> Restore:
                 f"The model is one of {', '.join(restorers)}, the enlargement 1 to {LARGEST_SCALE:g}."
             )
         try:
-            with Image.open(photo) as opened:
+            with Image.open(photo, formats=PILLOW_READS) as opened:
                 width, height = opened.size
                 if width * height * scale**2 > most_pixels:
                     raise ValueError(
