@@ -192,6 +192,6 @@ def test_the_command_checks(capsys):
     assert main(["degrade", "--check", "--degradation", "gaussian_noise"]) == 0
     assert "GaussianNoise: draws from its generator alone" in capsys.readouterr().out
     with pytest.raises(SystemExit) as status:
-        main(["degrade", "--check", "--degradation", "degradations.test_kornia.MeanOfBatch"])
+        main(["degrade", "--check", "--degradation", f"{MeanOfBatch.__module__}.MeanOfBatch"])
     assert status.value.code == 2
     assert "MeanOfBatch depends on the batch" in capsys.readouterr().err

@@ -72,7 +72,7 @@ def test_real_esrgan_at_its_own_size_is_the_same_degradation():
     assert np.abs(bicubic_reduced(large, 4).astype(int) - small).mean() < 25
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((CONFIGS / "benchmark").glob("*.yaml")), ids=lambda path: path.stem)
 def test_protocol_files_are_read_and_say_where_images_are_missing(path, tmp_path):
     protocol = read_protocol(path)
     assert protocol.name == path.stem

@@ -46,7 +46,7 @@ def test_pairs_with_keys():
         ({"x": IMAGES}, "not dict with x"),
         (5, "not int"),
         ([IMAGES, IMAGES], "not list"),
-        (IMAGES[0], r"tensor \(B, 3, H, W\), not \(3, 4, 5\)"),
+        (IMAGES[0], r"tensor \(B, C, H, W\), not \(3, 4, 5\)"),
         ({"hq": [1, 2]}, "not list"),
         (IMAGES.int(), "not torch.int32"),
         ({"hq": IMAGES, "lq": IMAGES[..., :2]}, "both need the same size"),

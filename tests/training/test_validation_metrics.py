@@ -22,7 +22,7 @@ class Module(SimpleNamespace):
 
 @pytest.fixture
 def module():
-    return Module(card=SimpleNamespace(kind="student"), logged={})
+    return Module(kind="student", logged={})
 
 
 @pytest.fixture
