@@ -26,6 +26,8 @@ NOT_HERE = {
     " mine": "stands for the reader's own component",
     " NAME": "stands for any name",
     " FILE": "stands for the reader's own file",
+    "fit \u2026": "stands for the reader's own command",
+    "gradio_client": "needs the page of `python main.py demo`, which tests/cli/test_demo.py serves",
     "colour_layout": "the example is installed and tested on its own",
     "runs/distill/001": "needs a run; tests/checkpoints/test_published.py saves and pushes one",
     "torch.rand(64, 3, 32, 32)": "tests/contract/test_contributing.py trains on it",
@@ -129,7 +131,7 @@ def test_yaml_is_an_overlay(place, tmp_path):
     overlay = given if {"model", "data", "trainer"} & given.keys() else {"model": {"init_args": given}}
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))
     config = parse("--config", str(CONFIGS / "teacher.yaml"), "--config", str(tmp_path / "overlay.yaml"))
-    assert overlay.keys() <= config.config.fit.keys()
+    assert overlay.keys() <= set(config.config.fit.keys())
 
 
 @pytest.mark.parametrize("path", DOCTESTS, ids=lambda path: path.stem)
