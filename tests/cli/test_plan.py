@@ -106,7 +106,7 @@ def test_jobs():
         (["--device=h10"], "Unknown device 'h10'. Known: a100-40"),
         (["--utilisation=2"], "utilisation must be in (0, 1], not 2.0"),
         (["--trainer.max_steps=-1"], "give trainer.max_steps"),
-        (["--trainer.devices=-1"], "say by --devices"),
+        (["--trainer.devices=-1"], "give by --devices"),
         (["--trainer.strategy=deepspeed"], "Cannot plan trainer.strategy deepspeed"),
         (["--trainer.precision=64-true"], "Cannot plan trainer.precision"),
         (["--data=doubles.ImageData"], "A plan needs data.crop_size"),
