@@ -1,4 +1,4 @@
-"""The evaluation protocol, in one place: 8-bit rounding, luma of BT.601 studio range, border, centre crop.
+"""The evaluation protocol, in one place: 8-bit rounding, luma of BT.601 studio range, border.
 
 These are the conventions of the field's super-resolution scripts (docs/method.md#protocol). PSNR on full-range luma
 is 20 log10(255 / 219) = 1.32 dB lower than on this one, so figures say which luma they are of.
@@ -9,9 +9,6 @@ from torch import Tensor
 
 BORDER = 4
 """Pixels that PSNR and SSIM leave out at each side."""
-
-CROP = 512
-"""Side in pixels of the centre crop of the ground truth."""
 
 SCALE = 4
 """Enlargement of the published benchmarks."""
@@ -46,10 +43,3 @@ def without_border(image: Tensor, border: int = BORDER) -> Tensor:
     if min(height, width) <= 2 * border:
         raise ValueError(f"An image of {width}x{height} px has nothing inside a border of {border} px.")
     return image[..., border : height - border, border : width - border]
-
-
-def centre_crop(image: Tensor, size: int = CROP) -> Tensor:
-    """The central ``size`` x ``size`` pixels of ``image`` (..., H, W); a shorter side is kept whole."""
-    height, width = image.shape[-2:]
-    top, left = max(height - size, 0) // 2, max(width - size, 0) // 2
-    return image[..., top : top + size, left : left + size]
