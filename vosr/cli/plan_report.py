@@ -9,6 +9,7 @@ from vosr.planning import Plan, Planner, TrainingJob
 from vosr.planning.devices import GIB, TERA
 from vosr.planning.parts import parameter_count
 from vosr.planning.plan import RESERVE
+from vosr.training.recomputation import Checkpointing
 
 
 def report(console: Console, planner: Planner, plan: Plan, device: str, advice: list[str]) -> None:
@@ -36,8 +37,16 @@ def report(console: Console, planner: Planner, plan: Plan, device: str, advice: 
 def _layout(job: TrainingJob) -> str:
     names = {"single": "One process", "ddp": "DDP", "fsdp": "FSDP2"}
     where = f" over {job.nodes} x {job.devices} ranks" if job.ranks > 1 else ""
-    more = ", activation checkpointing" if job.checkpointing else ""
-    return names[job.strategy] + where + more
+    return names[job.strategy] + where + _recomputed(job.checkpointing)
+
+
+def _recomputed(policy: Checkpointing) -> str:
+    if not policy:
+        return ""
+    if policy == "attention":
+        return ", activation checkpointing but for attention"
+    share = "" if policy == 1 else f" of {100 * float(policy):g} % of the blocks"
+    return f", activation checkpointing{share}"
 
 
 def _batch(job: TrainingJob) -> str:

@@ -5,6 +5,8 @@ from typing import Literal
 
 import torch
 
+from vosr.training.recomputation import Checkpointing
+
 Strategy = Literal["single", "ddp", "fsdp"]
 
 
@@ -21,7 +23,7 @@ class TrainingJob:
         accumulate: backward passes per optimizer step.
         max_steps: optimizer steps of the run.
         precision: one of Lightning's.
-        checkpointing: activation checkpointing of every block.
+        checkpointing: activation checkpointing: of all blocks, a share of them, or of all but for attention.
         half_gather: under "fsdp", weights travel and compute in bfloat16 instead of float32.
         reshard: under "fsdp", a block's gathered weights are freed between forward and backward.
     """
@@ -34,7 +36,7 @@ class TrainingJob:
     accumulate: int = 1
     max_steps: int = 1
     precision: str = "bf16-mixed"
-    checkpointing: bool = False
+    checkpointing: Checkpointing = False
     half_gather: bool = False
     reshard: bool = True
 
