@@ -37,6 +37,7 @@ def report(console: Console, planner: Planner, plan: Plan, device: str, advice: 
 def _layout(job: TrainingJob) -> str:
     names = {"single": "One process", "ddp": "DDP", "fsdp": "FSDP2"}
     where = f" over {job.nodes} x {job.devices} ranks" if job.ranks > 1 else ""
+    where += f" in {job.copies} copies" if job.copies > 1 else ""
     return names[job.strategy] + where + _recomputed(job.checkpointing)
 
 
@@ -98,8 +99,8 @@ def _time(plan: Plan, utilisation: float) -> Table:
         sent = f"{collective.payload / GIB:,.3f} GiB, {collective.sent / GIB:,.3f} GiB sent per rank"
         table.add_row(collective.name, sent)
     if plan.collectives:
-        hop = "network" if plan.job.nodes > 1 else "link"
-        table.add_row("communication", f"{plan.wire:.3g} s at the full speed of the {hop}")
+        hops = sorted({"network" if collective.far else "link" for collective in plan.collectives})
+        table.add_row("communication", f"{plan.wire:.3g} s at the full speed of {' and '.join(hops)}")
     if plan.compute is None or plan.step is None or plan.days is None:
         table.add_row("computation", "unknown: no public figure of this device's speed")
         return table

@@ -101,7 +101,7 @@ class Planner:
             memory(self.parts, trace, job),
             collectives,
             None if peak is None else sum(flops.values()) / (peak * self.utilisation),
-            wire_seconds(collectives, job, device),
+            wire_seconds(collectives, device),
         )
 
 

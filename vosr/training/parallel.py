@@ -31,7 +31,8 @@ class Parallelism:
         compile: torch.compile each block.
         gather: type in which shards travel, under FSDP; "bfloat16" halves the traffic and rounds norms and tables
             too, gradients are summed in float32. Needs the precision "bf16-mixed".
-        reshard_after_forward: under FSDP, free a block's gathered weights until the backward pass needs them.
+        reshard_after_forward: under FSDP, free a trained block's gathered weights until the backward pass needs them;
+            what it begins with, the last block and what is in none, stays gathered. Frozen weights are always freed.
     """
 
     activation_checkpointing: Checkpointing = False
@@ -50,7 +51,8 @@ def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | No
         backbone: trained or frozen; activations of a frozen one are not kept anyway. On the meta device it is sharded
             without memory; else one block at a time is moved to the mesh's device.
         options: what to apply.
-        mesh: one dimension, over which every parameter is split along its first axis; None does not shard.
+        mesh: the last dimension is the one over which every parameter is split along its first axis; over one before
+            it there are copies of the shards (HSDP). None does not shard.
 
     Raises:
         ValueError: the backbone does not say which of its submodules are the blocks.
@@ -72,18 +74,23 @@ def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | No
         for block in blocks:
             block.forward = torch.compile(block.forward)
     if mesh is not None:
-        shard([*blocks, backbone], options, mesh)
+        shard([*blocks, backbone], options, mesh, trained)
 
 
-def shard(units: list[nn.Module], options: Parallelism, mesh: DeviceMesh) -> None:
-    """FSDP2 on each unit, the last of which contains the others and takes what they leave."""
+def shard(units: list[nn.Module], options: Parallelism, mesh: DeviceMesh, trained: bool) -> None:
+    """FSDP2 on each unit, the last of which contains the others and takes what they leave.
+
+    What has no backward pass is resharded after its forward pass: nothing else would free it.
+    """
     gather = torch.bfloat16 if options.gather == "bfloat16" else None
     policy = MixedPrecisionPolicy(
         param_dtype=gather, reduce_dtype=torch.float32 if gather else None, cast_forward_inputs=False
     )
-    for unit in units:
+    for i, unit in enumerate(units):
         unit.to(torch.get_default_dtype())  # what a file holds in another type is cast unit by unit
-        fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=options.reshard_after_forward)
+        needed_next = i >= len(units) - 2  # the backward pass begins with these
+        reshard = not trained or (options.reshard_after_forward and not needed_next)
+        fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=reshard)
         if mesh.device_type == "cpu":  # gloo takes a mean for a sum without a word, in torch 2.8
             cast(FSDPModule, unit).set_force_sum_reduction_for_comms(True)
 
