@@ -1,9 +1,9 @@
 """What an average of the weights loses in bfloat16: against one in float64, over a simulated training.
 
-Run as ``python benchmarks/average_dtype.py``. Weights begin as those of a linear layer and move by a rate of 1e-4 a step
-in drifting directions, as AdamW moves them; the decay is the paper's. "stored" rounds the average after each update to
-the nearest bfloat16, "stochastic" up or down at random, so that its expectation is exact. The error is given as a share
-of the distance between the average and the last weights: averaging is worth something while it is well below 1.
+Run as ``python benchmarks/average_dtype.py``. Weights begin as those of a linear layer and move by a rate of 1e-4 a
+step in drifting directions, as AdamW moves them; the decay is the paper's. "stored" rounds the average after each
+update to the nearest bfloat16, "stochastic" up or down at random, so that its expectation is exact. The error is a
+share of the distance between the average and the last weights: averaging is worth something while it is well below 1.
 """
 
 import torch

@@ -172,11 +172,13 @@ class SlowWrite:
 def test_training_goes_on_while_a_checkpoint_is_written(project, undisturbed):
     """What is written is what was there when it was asked for, and the older one goes when the newer is whole."""
     folder = project(2)
-    job = start(folder, ASYNC, "--checkpoint.save_top_k=1", ranks=2, fault=SlowWrite())
+    recorded = "--flight_recorder=100"
+    job = start(folder, ASYNC, recorded, "--checkpoint.save_top_k=1", ranks=2, fault=SlowWrite())
     assert job.wait() == [0, 0], job.log()
     assert job.log().count("written after two steps") == 4  # two checkpoints, two ranks; the last one waits
     assert set(checkpoints(folder).values()) == {12}
     assert_continued(folder, undisturbed(2))
+    assert (folder / "runs/run/001/flight_recorder").is_dir()
 
 
 @pytest.mark.slow
