@@ -52,6 +52,7 @@ def write_shards(
     key: KeyRule = "sample",
     processes: int | None = None,
     shard: str | None = None,
+    merge: bool = True,
 ) -> int:
     """Pack images into WebDataset shards with an index, leaving out what is not fit for training.
 
@@ -80,6 +81,7 @@ def write_shards(
         processes: processes that decode; all cores by default.
         shard: "i/n" packs the i-th of n parts, for machines that share the work; if not given, what SLURM or torchrun
             have launched. The last one to end makes one index. Duplicates are looked for within each part.
+        merge: let the last one of several parts make the index; false leaves that to another call.
 
     Returns:
         Exit status, 0.
@@ -106,6 +108,8 @@ def write_shards(
         _write(
             items[part.index :: part.count], own, options, settings | {"shard": str(part)}, processes, part
         )
+        if not merge:
+            return 0
         if merge_parts(folder, part.count, settings):
             tell_shards(folder)
         else:

@@ -1,6 +1,7 @@
 """The smallest components that satisfy the interfaces; dotted paths into this file stand for plug-ins."""
 
 import os
+import time
 
 import lightning as L
 import torch
@@ -39,6 +40,14 @@ class MeanEncoder(Encoder):
 
     def forward(self, image):
         return self.dropout(image.mean(dim=(2, 3))[:, None])
+
+
+class SlowEncoder(MeanEncoder):
+    """Takes a third of a second."""
+
+    def forward(self, image):
+        time.sleep(0.3)
+        return super().forward(image)
 
 
 class Dim(Degradation):

@@ -9,10 +9,12 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
+from vosr.cli.cluster import add_cluster_arguments, cluster_of
 from vosr.cli.engine import add_engine_arguments, recipe_of
 from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
+from vosr.core.ray_cluster import RayCluster
 from vosr.core.shard import JobShard
 from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
@@ -22,6 +24,7 @@ from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
 from vosr.jobs.job import Done, Event, OutputError, Skipped
 from vosr.jobs.manifest import MANIFEST, Manifest
+from vosr.jobs.on_ray import restore_on_ray
 from vosr.jobs.plan import COMPARISONS, JobPlan
 from vosr.jobs.video import SUFFIXES
 
@@ -40,6 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     _add_file_arguments(parser)
     _add_folder_arguments(parser)
+    add_cluster_arguments(parser)
 
 
 def _add_file_arguments(parser: ArgumentParser) -> None:
@@ -93,17 +97,24 @@ def _add_folder_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     plan, devices = _plan(options), options.device.split(",")
-    if options.timings and len(devices) > 1:
-        raise ValueError("--timings reports the stages of one device; give --device one name.")
+    cluster = cluster_of(options)
+    if options.timings and (len(devices) > 1 or cluster is not None):
+        raise ValueError(
+            "--timings reports the stages of one device; give --device one name, and no --engine."
+        )
+    if cluster is not None and len(devices) > 1:
+        raise ValueError("--device names the device of each worker with --engine ray; give it one name.")
     encoding = Encoding(options.profile, options.quality)
-    workers = _workers(plan, len(devices)) if options.workers is None else options.workers
+    workers = (
+        _workers(plan, len(devices)) if options.workers is None and cluster is None else options.workers or 0
+    )
     work = Work(recipe_of(options), plan, Writing(encoding, options.frames), options.batch_size, workers)
     plan.check()
     work.check()
     display = Display(plan, options.quiet)
     with Manifest(options.manifest or _manifest(plan)) as manifest, display, _pages(plan, display):
         try:
-            _run(work, devices, display, manifest, asdict(encoding), options.timings)
+            _run(work, devices, cluster, display, manifest, asdict(encoding), options.timings)
         except KeyboardInterrupt:
             fail(
                 f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
@@ -133,6 +144,7 @@ def _pages(plan: JobPlan, display: Display) -> Iterator[None]:
 def _run(
     work: Work,
     devices: list[str],
+    cluster: RayCluster | None,
     display: Display,
     manifest: Manifest,
     written: dict[str, object],
@@ -148,6 +160,9 @@ def _run(
         elif isinstance(event, Skipped):
             manifest.found(event.jobs)
 
+    if cluster is not None:
+        restore_on_ray(work, cluster, devices[0], report, opened)
+        return
     if len(devices) > 1:
         run_on_devices(work, devices, report, opened)
         return

@@ -4,13 +4,13 @@ import multiprocessing
 import queue
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vosr.core.pool import begin_worker, share_cores
 from vosr.jobs.files import Writing
-from vosr.jobs.job import Event, OutputError, Reporter
+from vosr.jobs.job import Event, Job, OutputError, Reporter
 from vosr.jobs.pipeline import restore_all
 from vosr.jobs.plan import JobPlan
 from vosr.jobs.recipe import Recipe
@@ -57,8 +57,12 @@ class Work:
 
     def run(self, restorer: "Restorer", report: Reporter) -> None:
         """Restore everything; raises what :func:`restore_all` does."""
+        self.run_jobs(self.plan.jobs(report), restorer, report)
+
+    def run_jobs(self, jobs: Iterable[Job], restorer: "Restorer", report: Reporter) -> None:
+        """Restore some of it."""
         restore_all(
-            self.plan.jobs(report),
+            jobs,
             restorer,
             self.recipe.settings,
             self.writing,
