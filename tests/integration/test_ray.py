@@ -19,6 +19,7 @@ from vosr.checkpoints import save_model
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/helpers'}", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT |= {"RAY_raylet_start_wait_time_s": "600"}  # on a machine that others share
 RAY = ("--engine", "ray", "--ray_workers", "2")
 COUNT = 24
 STARTED = []

@@ -45,7 +45,8 @@ class RayCluster:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **own)
         except Exception as error:  # of many kinds
             first = str(error).strip().splitlines()[0].rstrip(".")
-            raise ValueError(f"No Ray cluster at {self.address}: {first}.") from error
+            what = "Ray does not start here" if self.address is None else f"No Ray cluster at {self.address}"
+            raise ValueError(f"{what}: {first}.") from error
         try:
             yield ray
         finally:

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vosr.core.ray_cluster import RayCluster
 from vosr.jobs.devices import Work
 from vosr.jobs.job import Done, Event, Job, OutputError, Reporter
@@ -56,9 +59,9 @@ def restore_on_ray(
             RestoringActor,
             fn_constructor_args=(work, cluster, device),
             batch_size=work.batch_size,
-            concurrency=workers,
-            max_restarts=-1,
-            max_task_retries=-1,
+            compute=ray.data.ActorPoolStrategy(
+                size=workers
+            ),  # which restarts what dies, and tries its tasks again
             **each,
         )
         known = False
@@ -73,6 +76,13 @@ def restore_on_ray(
             report(replace(event, job=jobs[row["number"]]))
             if fatal:
                 raise OutputError(event.error)
+
+
+def _objects(values: list[bytes]) -> NDArray[np.object_]:
+    """Bytes as they are: an array of strings would cut zeros off their ends."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
 
 
 def _tell(events: list[Event], report: Reporter) -> None:
@@ -99,11 +109,11 @@ class RestoringActor:
         except ValueError as error:  # told in a sentence by the process that asked
             self._problem = str(error)
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Results of a batch of jobs, by their numbers."""
         numbers = [int(number) for number in batch["number"]]
         if self._problem is not None:
-            return {"number": numbers[:1], "result": [pickle.dumps((None, self._problem, True))]}
+            return {"number": numbers[:1], "result": _objects([pickle.dumps((None, self._problem, True))])}
         jobs = [pickle.loads(job) for job in batch["job"]]
         numbered, results = dict(zip(jobs, numbers)), list[tuple[int, Event, bool]]()
 
@@ -122,7 +132,7 @@ class RestoringActor:
             results[-1] = (number, event, True)
         return {
             "number": [number for number, _, _ in results],
-            "result": [pickle.dumps((self._settings, event, fatal)) for _, event, fatal in results],
+            "result": _objects([pickle.dumps((self._settings, event, fatal)) for _, event, fatal in results]),
         }
 
     def _is_written(self, job: Job) -> bool:
