@@ -3,13 +3,13 @@
 import torch
 
 from vosr.degradations import DEGRADATIONS, Sequence
-from vosr.degradations.describe import describe_params, kernel_deviations
+from vosr.degradations.describe import describe_params, kernel_stds
 from vosr.degradations.kernels import gaussian_kernels
 
 
-def test_kernels_are_told_by_their_two_deviations():
+def test_kernels_are_described_by_their_two_stds():
     one = torch.ones(1, dtype=torch.float64)
-    long, short = kernel_deviations(gaussian_kernels(41, 4 * one, 2 * one, 0.7 * one)[0])
+    long, short = kernel_stds(gaussian_kernels(41, 4 * one, 2 * one, 0.7 * one)[0])
     assert abs(long - 4) < 0.05
     assert abs(short - 2) < 0.05
 

@@ -11,8 +11,8 @@ from vosr.core.types import RandomSource
 
 # Orthonormal opponent colours: grey, red - blue, red + blue - 2 green.
 _COLORS = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
-# Per colour, of images in [-1, 1]: mean and deviation of a block's average (times the block size: the
-# transform is orthonormal), then a and p of the deviation a / f^p at frequency f in cycles per pixel. Fitted
+# Per colour, of images in [-1, 1]: mean and std of a block's average (times the block size: the
+# transform is orthonormal), then a and p of the std a / f^p at frequency f in cycles per pixel. Fitted
 # for blocks of 4 and 8 on the half with more detail of 2500 tiles of 128 px of 31 photographs (Debian's
 # lomiri-wallpapers and mate-backgrounds; none is used for validation), then a raised by half, midway to the
 # crisper procedural images, and rounded.
@@ -28,7 +28,7 @@ class DCTAutoencoder(Autoencoder):
 
     Each block of ``factor`` x ``factor`` pixels is transformed by an orthonormal DCT in an orthonormal
     opponent colour space; the first coefficients in zig-zag order are kept, centred and divided by the
-    deviation that they have in photographs. ``decode(encode(x))`` is the orthogonal projection of ``x`` on
+    std that they have in photographs. ``decode(encode(x))`` is the orthogonal projection of ``x`` on
     the kept coefficients, exact for constant images. There is no posterior: ``sample`` changes nothing.
 
     The transform always runs in float32, under autocast too.
@@ -37,7 +37,7 @@ class DCTAutoencoder(Autoencoder):
         factor: block size in pixels, h = H / factor.
         luma: coefficients kept of the grey plane, 1 to factor squared.
         chroma: coefficients kept of each of the two colour planes, same range. C = luma + 2 * chroma.
-        whitening: 1 gives every coefficient unit variance, 0 divides all by the deviation of the block average, so
+        whitening: 1 gives every coefficient unit variance, 0 divides all by the std of the block average, so
             that errors in latents are errors in pixels; between them, a geometric mean.
 
     Raises:
@@ -94,7 +94,7 @@ def dct_matrix(size: int) -> Tensor:
 
 
 def _mean_std(plane: int, half_periods: float, size: int) -> tuple[float, float]:
-    mean, deviation, amplitude, power = _STATISTICS[plane]
+    mean, std, amplitude, power = _STATISTICS[plane]
     if half_periods == 0:
-        return mean * size, deviation * size
+        return mean * size, std * size
     return 0.0, amplitude / (half_periods / (2 * size)) ** power

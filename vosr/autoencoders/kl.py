@@ -27,7 +27,7 @@ KL_WEIGHTS = Weights(
         *DIFFUSERS_FILES,
         *(f"{folder}/{name}" for folder in ("model", "vae") for name in DIFFUSERS_FILES),
     ),
-    companions=("config.json",),
+    extra_files=("config.json",),
 )
 _MULTIPLES = (1, 2, 4)
 """Width of each level over that of the finest; coarser levels are as the last."""

@@ -35,7 +35,7 @@ class GaussianBlur(Blur):
 
     Args:
         sigma: range of the standard deviation in pixels.
-        anisotropic_probability: of two deviations and a random direction.
+        anisotropic_probability: of two stds and a random direction.
     """
 
     def __init__(self, sigma: tuple[float, float] = (0.5, 4.0), anisotropic_probability: float = 0.5) -> None:

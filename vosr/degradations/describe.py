@@ -49,7 +49,7 @@ def _step(title: str, params: DegradationParams, index: int) -> list[str]:
 
 def _word(name: str, value: Tensor) -> str:
     if value.ndim == 2:
-        long, short = kernel_deviations(value)
+        long, short = kernel_stds(value)
         return f"{name} {long:.2g} x {short:.2g} px" if long > 1e-3 else ""
     label = name.replace("_", " ")
     if value.dtype == torch.bool:
@@ -57,7 +57,7 @@ def _word(name: str, value: Tensor) -> str:
     return f"{label} {MODES[int(value)]}" if name.endswith("mode") else f"{label} {float(value):.3g}"
 
 
-def kernel_deviations(kernel: Tensor) -> tuple[float, float]:
+def kernel_stds(kernel: Tensor) -> tuple[float, float]:
     """Standard deviations in pixels along the long and the short axis of a kernel (k, k), of its magnitude."""
     weights = kernel.abs().double() / kernel.abs().double().sum()
     axis = torch.arange(len(kernel), dtype=torch.float64)

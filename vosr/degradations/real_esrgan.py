@@ -9,10 +9,10 @@ from torch import Tensor
 
 from vosr.core.types import RandomSource
 from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
+from vosr.degradations.buckets import apply_in_buckets
 from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
 from vosr.degradations.checks import check_probability, check_range, check_shares
 from vosr.degradations.draws import Draws
-from vosr.degradations.groups import in_groups
 from vosr.degradations.jpeg import jpeg
 from vosr.degradations.kernels import identity_kernels
 from vosr.degradations.noise import mixed_noise
@@ -155,7 +155,7 @@ class RealESRGAN(Degradation):
         if min(hq.shape[2:]) < 4 * self.scale:
             raise ValueError(f"Image size {tuple(hq.shape[2:])} is too small for scale {self.scale}.")
         hq = to_8_bits(hq)
-        return in_groups(hq, params, params["first"]["factor"], self._apply_group)
+        return apply_in_buckets(hq, params, params["first"]["factor"], self._apply_group)
 
     def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
         canvas = whole(hq)

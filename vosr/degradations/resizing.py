@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
+from vosr.degradations.buckets import apply_in_buckets
 from vosr.degradations.canvas import MODES, resize, whole
 from vosr.degradations.checks import check_range
 from vosr.degradations.draws import Draws
-from vosr.degradations.groups import in_groups
 
 
 class Resize(Degradation):
@@ -37,7 +37,7 @@ class Resize(Degradation):
 
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
-        return in_groups(to_8_bits(hq), params, -params["factor"], self._apply_group)
+        return apply_in_buckets(to_8_bits(hq), params, -params["factor"], self._apply_group)
 
     def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
         canvas = whole(hq)

@@ -12,7 +12,7 @@ GROUP = {False: 1, True: 8}
 up to what the rounding of JPEG and 8 bits makes of differences of 1e-7 between transforms of two sizes."""
 
 
-def in_groups(
+def apply_in_buckets(
     hq: Tensor,
     params: DegradationParams,
     size: Tensor,
