@@ -32,6 +32,7 @@ from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.parallel import Parallelism
 
 DEFAULT = Parallelism()
+STRATEGIES = {"fsdp": FullySharded, "hsdp": partial(FullySharded, copies=2)}
 OBJECTIVES = {"rcgm": RCGM, "shortcut": Shortcut}
 
 
@@ -130,7 +131,7 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
     for task, (make, arguments) in tasks.items():
         losses = Losses()
         trainer = L.Trainer(
-            accelerator="cpu", devices=ranks, strategy=FullySharded() if name == "fsdp" else name, logger=False,
+            accelerator="cpu", devices=ranks, strategy=STRATEGIES.get(name, lambda: name)(), logger=False,
             callbacks=[losses], enable_checkpointing=False, enable_progress_bar=False, num_sanity_val_steps=0,
             enable_model_summary=False, limit_val_batches=0, use_distributed_sampler=False,
             plugins=[AtomicCheckpointIO()], **options,

@@ -17,6 +17,7 @@ from vosr.objectives import RCGM, FlowMatching, Shortcut
 from vosr.planning.live_bytes import LiveBytes
 from vosr.planning.trace import FORWARD, TARGET, TEACHER, trace_step
 from vosr.training import DistillationModule, TeacherModule
+from vosr.training.parallel import Parallelism
 from vosr.training.randomness import StepRandom
 
 ATEN = torch.ops.aten
@@ -109,6 +110,31 @@ def test_block_operations_follow_the_closed_form():
     assert deep[FORWARD] - shallow[FORWARD] == 2 * BATCH * (dense + attention)
     norms = (3 * TOKENS + 1) * 48  # gradients of the weights of four norms of queries and keys, as products
     assert deep["backward"] - shallow["backward"] == 2 * BATCH * (2 * dense + 2.5 * attention + norms)
+
+
+@pytest.mark.parametrize("policy", [True, 0.4, "attention"])
+def test_operations_of_recomputation_are_those_of_a_real_step(policy):
+    module = teacher()
+    module.parallel = Parallelism(activation_checkpointing=policy)
+    assert trace_step(teacher(), BATCH, 16, "32-true", policy).flops.total() == counted(module)
+
+
+def test_selective_checkpointing_stands_between_all_and_nothing():
+    """Of three blocks a share of 0.4 is one; attention is what its policy does not compute again."""
+    plain, one, attention, every = (
+        trace_step(teacher(), BATCH, 16, "32-true", policy) for policy in (False, 0.4, "attention", True)
+    )
+    backward = [trace.flops["backward"] for trace in (plain, one, attention, every)]
+    again = backward[3] - backward[0]
+    # keys and values of all blocks are formed once more inside, and their projection is not
+    assert backward[1] - backward[0] == again // DEPTH
+    assert backward[3] - backward[2] == DEPTH * 2 * BATCH * (2 * TOKENS * TOKENS + 2 * TOKENS) * WIDTH
+    kept = [trace.forward[-1].total() for trace in (plain, one, attention, every)]
+    results = (
+        DEPTH * BATCH * TOKENS * 2 * (4 * WIDTH + 4 * 2)
+    )  # of two attentions, and a sum per head and query
+    assert kept[2] - kept[3] == results
+    assert kept[3] < kept[1] < kept[0]
 
 
 def test_checkpointing_recomputes_the_blocks_and_keeps_less():

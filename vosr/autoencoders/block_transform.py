@@ -14,7 +14,7 @@ class BlockTransform(nn.Module):
     """Linear transform of blocks of pixels to coefficients and back; begins as the block cosine transform.
 
     At first ``synthesis(analysis(x))`` is the orthogonal projection of ``x`` on the coefficients with the largest
-    deviations in photographs, and coefficients have about mean 0 and deviation 1. Always computed in float32.
+    std in photographs, and coefficients have about mean 0 and std 1. Always computed in float32.
 
     Args:
         channels: of the image.

@@ -10,8 +10,8 @@ from vosr.autoencoders.base import Autoencoder
 from vosr.core.types import RandomSource
 
 # Opponent colours: grey, red - blue, red + blue - 2 green; orthonormal, they are the cosine transform of R, G and B.
-# Per colour, of images in [-1, 1]: mean and deviation of a block's average (times the block size: the
-# transform is orthonormal), then a and p of the deviation a / f^p at frequency f in cycles per pixel. Fitted
+# Per colour, of images in [-1, 1]: mean and std of a block's average (times the block size: the
+# transform is orthonormal), then a and p of the std a / f^p at frequency f in cycles per pixel. Fitted
 # for blocks of 4 and 8 on the half with more detail of 2500 tiles of 128 px of 31 photographs (Debian's
 # lomiri-wallpapers and mate-backgrounds; none is used for validation), then a raised by half, midway to the
 # crisper procedural images, and rounded.
@@ -27,7 +27,7 @@ class DCTAutoencoder(Autoencoder):
 
     Each block of ``factor`` x ``factor`` pixels is transformed by an orthonormal DCT in an orthonormal
     opponent colour space; the first coefficients in zig-zag order are kept, centred and divided by the
-    deviation that they have in photographs. ``decode(encode(x))`` is the orthogonal projection of ``x`` on
+    std that they have in photographs. ``decode(encode(x))`` is the orthogonal projection of ``x`` on
     the kept coefficients, exact for constant images. There is no posterior: ``sample`` changes nothing.
 
     The transform always runs in float32, under autocast too.
@@ -36,7 +36,7 @@ class DCTAutoencoder(Autoencoder):
         factor: block size in pixels, h = H / factor.
         luma: coefficients kept of the grey plane, 1 to factor squared.
         chroma: coefficients kept of each of the two colour planes, same range. C = luma + 2 * chroma.
-        whitening: 1 gives every coefficient unit variance, 0 divides all by the deviation of the block average, so
+        whitening: 1 gives every coefficient unit variance, 0 divides all by the std of the block average, so
             that errors in latents are errors in pixels; between them, a geometric mean.
 
     Raises:
@@ -89,7 +89,7 @@ def dct_matrix(size: int) -> Tensor:
 
 
 def strongest(count: int, channels: int, size: int) -> list[tuple[int, int, int]]:
-    """(channel wave, row, column) of the ``count`` coefficients with the largest deviations in photographs.
+    """(channel wave, row, column) of the ``count`` coefficients with the largest std in photographs.
 
     Args:
         count: at most ``channels * size^2``.
@@ -108,12 +108,12 @@ def block_waves(kept: list[tuple[int, int, int]], channels: int, size: int) -> T
 
 
 def coefficient_statistics(kept: list[tuple[int, int, int]], size: int) -> Tensor:
-    """Mean and deviation of each coefficient in photographs, (len(kept), 2)."""
+    """Mean and std of each coefficient in photographs, (len(kept), 2)."""
     return torch.tensor([_mean_std(plane, math.hypot(u, v), size) for plane, u, v in kept])
 
 
 def _mean_std(plane: int, half_periods: float, size: int) -> tuple[float, float]:
-    mean, deviation, amplitude, power = _STATISTICS[min(plane, len(_STATISTICS) - 1)]
+    mean, std, amplitude, power = _STATISTICS[min(plane, len(_STATISTICS) - 1)]
     if half_periods == 0:
-        return mean * size, deviation * size
+        return mean * size, std * size
     return 0.0, amplitude / (half_periods / (2 * size)) ** power

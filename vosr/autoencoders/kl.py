@@ -28,7 +28,7 @@ KL_WEIGHTS = Weights(
         *DIFFUSERS_FILES,
         *(f"{folder}/{name}" for folder in ("model", "vae") for name in DIFFUSERS_FILES),
     ),
-    companions=("config.json",),
+    extra_files=("config.json",),
 )
 _MULTIPLES = (1, 2, 4)
 """Width of each level over that of the finest; coarser levels are as the last."""
@@ -52,7 +52,7 @@ _CONFIG: dict[str, Any] = {
 _OWN = ("patch_size", "residual", "scaling_factor", "shift_factor", "latents_mean", "latents_std")
 """Keys that diffusers' constructor is not given."""
 _INITIAL_LOG_VARIANCE = -6.0
-"""Of a residual autoencoder's posterior: a deviation of 0.05, where a coefficient's is about 1."""
+"""Of a residual autoencoder's posterior: a std of 0.05, where a coefficient's is about 1."""
 
 
 class KLAutoencoder(FrozenModule, LightlyDecoded):

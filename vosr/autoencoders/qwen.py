@@ -30,7 +30,7 @@ QWEN_VAE = Weights(
         "Qwen-Image/vae/diffusion_pytorch_model.safetensors",
     ),
     own=("diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"),
-    companions=("config.json",),
+    extra_files=("config.json",),
     licence="Apache-2.0",
 )
 
@@ -54,7 +54,7 @@ class QwenVAE(FrozenModule, LightlyDecoded):
     """Qwen-Image VAE for single images: 16 channels, factor 8; the released 1.4B models' autoencoder.
 
     Latents are (z - mean) / std per channel. A ``config.json`` beside the weights gives the sizes, the means
-    and the deviations; without one they are the published model's.
+    and the stds; without one they are the published model's.
 
     Args:
         weights: file, folder or hub id of the 2-D VAE or of the published 3-D one; by default it is looked up

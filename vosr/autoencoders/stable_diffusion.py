@@ -25,7 +25,7 @@ SD2_VAE = Weights(
     file=f"{_FOLDER}/{DIFFUSERS_FILES[0]}",
     shared=tuple(f"{_FOLDER}/{name}" for name in DIFFUSERS_FILES),
     own=(*DIFFUSERS_FILES, *(f"vae/{name}" for name in DIFFUSERS_FILES)),
-    companions=("config.json",),
+    extra_files=("config.json",),
     licence="CreativeML Open RAIL++-M",
 )
 

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from vosr.imaging.exif import GPS, PHOTO, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Exif, Order
-from vosr.imaging.finishing import Layout
+from vosr.imaging.layout import Layout
 
 _ROWS = 64
 """Rows a strip of the file."""

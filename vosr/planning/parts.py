@@ -49,7 +49,7 @@ def stored(tensors: Iterable[Tensor], job: TrainingJob) -> list[nn.Parameter]:
 
     FSDP2 splits every tensor along its first axis and pads the shards to the size of the first one.
     """
-    ranks = job.ranks if job.strategy == "fsdp" else 1
+    ranks = job.shards if job.strategy == "fsdp" else 1
     dtype = half_type(job.precision) if job.precision.endswith("true") else None
     local = []
     for tensor in tensors:

@@ -17,6 +17,7 @@ from vosr.training.base import TrainingModule
 from vosr.training.distillation import DistillationModule
 from vosr.training.parallel import Parallelism, parallelise
 from vosr.training.randomness import StepRandom
+from vosr.training.recomputation import Checkpointing
 from vosr.training.restoration import RestorationModule
 
 FORWARD, TARGET, TEACHER = "student", "student without gradient", "teacher"
@@ -43,7 +44,11 @@ class StepTrace:
 
 
 def trace_step(
-    module: TrainingModule, batch_size: int, crop_size: int, precision: str, checkpointing: bool = False
+    module: TrainingModule,
+    batch_size: int,
+    crop_size: int,
+    precision: str,
+    checkpointing: Checkpointing = False,
 ) -> StepTrace:
     """Run the module's own encoding and objective, and the backward pass, without memory or weights.
 
@@ -54,7 +59,7 @@ def trace_step(
         batch_size: images.
         crop_size: their side in pixels.
         precision: one of Lightning's.
-        checkpointing: recompute each block of the backbone in the backward pass.
+        checkpointing: what of the backbone's blocks is computed again in the backward pass.
     """
     with torch.device("meta"):
         backbone = module.build_backbone().requires_grad_(True)

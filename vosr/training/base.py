@@ -129,8 +129,10 @@ class TrainingModule(L.LightningModule):
 
     @property
     def shards(self) -> DeviceMesh | None:
-        """What backbones are sharded over; None where every rank has all of them."""
-        return None if self.device_mesh is None else self.device_mesh["data_parallel"]
+        """What backbones are sharded over (see :func:`parallelise`); None where every rank has all of them."""
+        mesh = self.device_mesh
+        lightnings = mesh is not None and "data_parallel" in (mesh.mesh_dim_names or ())
+        return mesh["data_parallel"] if mesh is not None and lightnings else mesh
 
     def configure_model(self) -> None:
         """Make the trainable parts where Lightning wants them: on the right device, or on meta and then sharded.

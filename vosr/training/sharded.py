@@ -1,15 +1,16 @@
-"""FSDP2 as a Lightning strategy: every rank is one data-parallel shard."""
+"""FSDP2 as a Lightning strategy: every rank trains on images of its own."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.strategies.parallel import ParallelStrategy
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
@@ -19,21 +20,42 @@ from vosr.training.parallel import part_of
 
 
 class FullySharded(ModelParallelStrategy):
-    """FSDP2 over all ranks: weights, gradients, optimizer and average are split; a checkpoint is a folder of shards.
+    """FSDP2: weights, gradients, optimizer and average are split over ranks; a checkpoint is a folder of shards.
 
     Args:
-        timeout: how long a rank waits for another one before it gives up.
+        copies: of the sharded model (HSDP). 1 splits it over all ranks; "hosts" over those of each host, so that
+            weights travel within hosts alone, and between them only gradients, each rank's share. A number must
+            divide the ranks; consecutive ranks hold one copy.
+        timeout: how long a rank waits for another one before it gives up; collectives within and between copies keep
+            torch's own.
         process_group_backend: "nccl" or "gloo"; by the device, if not given.
     """
 
     def __init__(
-        self, timeout: timedelta = timedelta(minutes=30), process_group_backend: str | None = None
+        self,
+        copies: int | Literal["hosts"] = 1,
+        timeout: timedelta = timedelta(minutes=30),
+        process_group_backend: str | None = None,
     ) -> None:
         super().__init__(tensor_parallel_size=1, timeout=timeout, process_group_backend=process_group_backend)
+        self.copies = copies
 
     def setup_environment(self) -> None:
-        self._data_parallel_size = self.num_nodes * self.num_processes
+        ranks = self.num_nodes * self.num_processes
+        copies = copies_of(self.copies, ranks, self.num_nodes)
+        self._data_parallel_size = ranks
         super().setup_environment()
+        if copies > 1:
+            self._device_mesh = init_device_mesh(
+                self.root_device.type, (copies, ranks // copies), mesh_dim_names=("copies", "shards")
+            )
+            assert self.lightning_module is not None
+            self.lightning_module._device_mesh = self._device_mesh
+
+    @property
+    def distributed_sampler_kwargs(self) -> dict[str, Any]:
+        """Every rank reads samples of its own, whatever the mesh."""
+        return {"num_replicas": self.world_size, "rank": self.global_rank}
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Shards of this rank."""
@@ -106,6 +128,20 @@ class FullySharded(ModelParallelStrategy):
             problem = error
         if not self.reduce_boolean_decision(problem is None):
             raise CheckpointError(path, problem) from problem
+
+
+def copies_of(given: int | Literal["hosts"], ranks: int, hosts: int) -> int:
+    """The number of copies of the sharded model.
+
+    Raises:
+        ValueError: it does not divide the ranks.
+    """
+    copies = hosts if given == "hosts" else given
+    if copies < 1 or ranks % copies:
+        raise ValueError(
+            f"trainer.strategy.copies={copies} must divide the {ranks} ranks; hosts is one copy a host."
+        )
+    return copies
 
 
 def _nothing() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vosr.core.files.atomic import write_atomically
 from vosr.jobs.leftovers import clean_listing
-from vosr.jobs.video.colours import losses, pixels_of, tag, video_frame
+from vosr.jobs.video.colours import pixels_of, tag, unsupported_features, video_frame
 from vosr.jobs.video.times import Times, seconds_of, step_of
 from vosr.jobs.video.tracks import copy_labels, copy_tracks, others
 
@@ -110,7 +110,7 @@ class _Rewriting:
         with _writing(self._av, path, FORMATS[self._target.suffix.lower()], self._target) as out:
             encoder = self._encoder(out, first)
             copies, notes = copy_tracks(out, self._film, self._source, self._target)
-            self.notes += [*losses(first), *notes]
+            self.notes += [*unsupported_features(first), *notes]
             copy_labels(self._film, out)
             self._begin(out)
             times, length = Times(step_of(self._video)), seconds_of(self._video)
@@ -132,7 +132,7 @@ class _Rewriting:
             if not done:
                 raise ValueError(f"{self._source} holds no image that can be read.")
             out.mux(self._lasting(encoder.encode(None)))
-        self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
+        self._report_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
 
     def _lasting(self, packets: list[Any]) -> list[Any]:
         """Packets with the durations of their images: of the last one, nothing else gives how long it is shown."""
@@ -146,7 +146,7 @@ class _Rewriting:
     def _start(self) -> float:
         return float((self._video.start_time or 0) * self._video.time_base)
 
-    def _tell_damage(self, done: int, seconds: float, length: float | None) -> None:
+    def _report_damage(self, done: int, seconds: float, length: float | None) -> None:
         if self._damaged:
             self.notes.append(f"{self._damaged} damaged parts of {self._source} were passed over")
         if length and seconds < WHOLE * length:
