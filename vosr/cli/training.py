@@ -149,7 +149,7 @@ class TrainingCLI(LightningCLI):
         checkpoint = self._checkpoint(config, group)
         if checkpoint is not None:
             self.run = checkpoint.parent.parent
-            self._tell_differences(config)
+            self._print_differences(config)
         else:
             self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
         record_collectives(self.run, config.flight_recorder)
@@ -176,7 +176,7 @@ class TrainingCLI(LightningCLI):
             raise ValueError(f"{given} is no whole checkpoint of a training run; give another one.")
         return None
 
-    def _tell_differences(self, config: Any) -> None:
+    def _print_differences(self, config: Any) -> None:
         """Name what the given configuration has otherwise than the run that it continues."""
         begun = self.run / "config.yaml"
         if not begun.is_file() or getattr(rank_zero_only, "rank", 0) != 0:
@@ -249,9 +249,9 @@ class TrainingCLI(LightningCLI):
         self.trainer.save_checkpoint(last, weights_only=False)  # also between two intervals
         if not self.trainer.is_global_zero:
             return
-        self._tell_of_run(PlainConsole())
+        self._print_run(PlainConsole())
 
-    def _tell_of_run(self, console: PlainConsole) -> None:
+    def _print_run(self, console: PlainConsole) -> None:
         """Where everything is, and the commands that come next."""
         console.print(labelled("\nRun folder", 15, self.run))
         for part in ("config.yaml", "metrics", "images", "checkpoints", "model"):

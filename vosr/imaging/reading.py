@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from vosr.core.files.regular import open_regular
+from vosr.imaging.decoded import to_photo
 from vosr.imaging.formats import format_called, format_of
 from vosr.imaging.limits import Header
 from vosr.imaging.opened import Opened, opened
 from vosr.imaging.photo import Animation, Photo
-from vosr.imaging.stored import to_photo
 
 _WORDS = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}")
 

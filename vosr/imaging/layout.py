@@ -71,11 +71,11 @@ def layout_of(photo: Photo, size: tuple[int, int], form: Format, profile: Profil
         deep=photo.deep and form.deep,
         profile=embedded if "icc" in form.holds else None,
         metadata=metadata,
-        lost=(*_losses(photo, form), *lost),
+        lost=(*_unsupported(photo, form), *lost),
     )
 
 
-def _losses(photo: Photo, form: Format) -> tuple[str, ...]:
+def _unsupported(photo: Photo, form: Format) -> tuple[str, ...]:
     """What the format cannot hold of the samples, in words."""
     lost = []
     if photo.deep and not form.deep:
@@ -89,7 +89,7 @@ def _losses(photo: Photo, form: Format) -> tuple[str, ...]:
     return tuple(lost)
 
 
-def finished(photo: Photo, rows: Iterable[NDArray], layout: Layout) -> Iterator[NDArray]:
+def file_rows(photo: Photo, rows: Iterable[NDArray], layout: Layout) -> Iterator[NDArray]:
     """Strips (rows, W, channels) of the file from strips (rows, W, 3) of restored sRGB, uint8 or uint16."""
     top = 0
     for strip in rows:
