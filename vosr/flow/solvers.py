@@ -34,7 +34,7 @@ SOLVERS: dict[Solver, Callable[[AverageVelocityFn, Tensor, float, float], Tensor
 def integrate(
     velocity: AverageVelocityFn, noise: Tensor, times: list[float], solver: Solver = "euler"
 ) -> Tensor:
-    """Walk from ``noise`` at times[0] to times[-1].
+    """Integrate ``velocity`` from ``noise`` at times[0] to times[-1].
 
     Args:
         velocity: (z, t (B,), r (B,)) -> (B, C, h, w); r is the end of the step, which an instantaneous velocity

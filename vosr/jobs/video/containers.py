@@ -75,7 +75,7 @@ def writing(av: Any, path: Path, form: str, target: Path) -> Iterator[Any]:
 
 
 def import_pyav() -> Any:
-    """The module.
+    """The module ``av``.
 
     Raises:
         ValueError: it is not installed, or too old.
