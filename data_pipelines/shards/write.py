@@ -18,7 +18,7 @@ from data_pipelines.shards.inputs import Input, Item, find_items, inputs_of, kno
 from data_pipelines.shards.options import ImageEncoding, Options
 from data_pipelines.shards.packer import JOURNAL_NAME, Journal, JournalEntry, Packer
 from data_pipelines.shards.parts import DROPPED, merge_parts, part_folder
-from data_pipelines.shards.report import tell_shards
+from data_pipelines.shards.report import print_report
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.sources.index import INDEX_NAME, read_index, write_index
 from vosr.core.console import PlainConsole
@@ -95,7 +95,7 @@ def write_shards(
     settings: dict[str, object] = {"sources": sources, "options": asdict(options)}
     if (folder / INDEX_NAME).exists():
         _check_finished(folder, settings)
-        tell_shards(folder)
+        print_report(folder)
         return 0
     if processes is not None and processes < 1:
         raise ValueError(f"processes must be at least 1, not {processes}.")
@@ -107,12 +107,12 @@ def write_shards(
             items[part.index :: part.count], own, options, settings | {"shard": str(part)}, processes, part
         )
         if merge_parts(folder, part.count, settings):
-            tell_shards(folder)
+            print_report(folder)
         else:
             PlainConsole().print(f"Part {part} is packed; the last one to end makes the index of {folder}.")
     else:
         _write(items, folder, options, settings, processes, part)
-        tell_shards(folder)
+        print_report(folder)
     return 0
 
 

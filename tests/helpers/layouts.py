@@ -69,7 +69,7 @@ def adversarial(folder):
 
 def reconstruction(kind):
     """The training of an autoencoder, or of a light decoder of a random one."""
-    autoencoder = KLAutoencoder(factor=4, latent_channels=3, width=8, layers=1, patch=2)
+    autoencoder = KLAutoencoder(factor=4, latent_channels=3, width=8, layers=1, patch=2, residual=True)
     options = {"optimizer": optimizer, "ema_decay": 0.9, "training_size": 16}
     if kind == "light":
         return LightDecoderModule(autoencoder, AbsoluteError(), layers=1, map_weight=0.1, **options)
@@ -128,7 +128,7 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
     torch.manual_seed(rank)  # nothing may depend on it
     torch.compile = partial(torch.compile, backend="aot_eager")  # needs no C++ compiler
     results = {}
-    for task, (make, arguments) in tasks.items():
+    for task, (make, arguments, *named) in tasks.items():
         losses = Losses()
         trainer = L.Trainer(
             accelerator="cpu", devices=ranks, strategy=STRATEGIES.get(name, lambda: name)(), logger=False,
@@ -141,7 +141,7 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
             "student": student,
             "adversarial": adversarial,
             "reconstruction": reconstruction,
-        }[make](*arguments)
+        }[make](*arguments, **(named[0] if named else {}))
         trainer.fit(module, OrderedImages(count=count, batch_size=batch_size), ckpt_path=checkpoint)
         if save is not None:
             trainer.save_checkpoint(save)

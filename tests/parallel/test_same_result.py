@@ -90,6 +90,15 @@ def test_weights_that_travel_in_bfloat16_train_alike(trained_teacher, tmp_path):
     assert halved == pytest.approx(whole, rel=0.02)
 
 
+def test_a_sharded_teacher_in_bfloat16_trains_alike(trained_teacher, tmp_path):
+    def losses(layout):
+        task = {"x": ("student", (trained_teacher, "rcgm"), {"teacher_dtype": "bfloat16"})}
+        options = LAYOUTS[layout] | {"precision": "bf16-mixed", "max_steps": 3}
+        return train(tmp_path / "out.pt", task, **options)["x"]["losses"]
+
+    assert losses("fsdp") == pytest.approx(losses("single"), rel=1e-3)
+
+
 def check(expected, actual, layout):
     assert actual["step"] == expected["step"] == 2
     losses = torch.tensor([actual["losses"], expected["losses"]])

@@ -14,7 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from vosr.backbones import LightningDiT
 from vosr.guidance import RestorationGuidance
 from vosr.objectives import RCGM, FlowMatching, Shortcut
+from vosr.planning import TrainingJob
+from vosr.planning.communication import communication
 from vosr.planning.live_bytes import LiveBytes
+from vosr.planning.memory import memory
+from vosr.planning.parts import parts_of
 from vosr.planning.trace import FORWARD, TARGET, TEACHER, trace_step
 from vosr.training import DistillationModule, TeacherModule
 from vosr.training.parallel import Parallelism
@@ -53,8 +57,8 @@ def teacher_folder(tmp_path_factory):
     return save_trained(teacher(), tmp_path_factory.mktemp("teacher"))
 
 
-def student(folder, objective):
-    return DistillationModule(folder, RestorationGuidance(), objective, Dim(), trust_remote_code=True)
+def student(folder, objective, **more):
+    return DistillationModule(folder, RestorationGuidance(), objective, Dim(), trust_remote_code=True, **more)
 
 
 def counted(module):
@@ -81,6 +85,20 @@ def test_distillation_counts_what_the_objective_runs(teacher_folder, objective, 
     assert trace.calls == {FORWARD: 1, TARGET: targets, TEACHER: 1, "encoder": 1}
     prepared = BATCH * PREPARED  # once, for all evaluations of the student
     assert (trace.flops[FORWARD] - prepared) * targets == trace.flops[TARGET] * 2
+
+
+def test_a_teacher_in_bfloat16_costs_no_copies_of_its_weights(teacher_folder):
+    """The same operations; autocast copies no weight of the teacher's while it runs, and a rank stores half as much."""
+    single, half = (student(teacher_folder, RCGM(), teacher_dtype=held) for held in ("float32", "bfloat16"))
+    traces = [trace_step(module, BATCH, 16, "bf16-mixed") for module in (single, half)]
+    assert traces[0].flops == traces[1].flops
+    peaks = [max(live.total() for live in trace.forward) for trace in traces]
+    assert peaks[1] <= peaks[0]
+    parts = [parts_of(module) for module in (single, half)]
+    frozen = [memory(part, traces[0], TrainingJob())["frozen parts"] for part in parts]
+    assert 2 * (frozen[0] - frozen[1]) == 4 * sum(p.numel() for p in parts[0].teacher.parameters())
+    gathers = [communication(part, traces[0], TrainingJob("fsdp", 1, 2))[0].payload for part in parts]
+    assert gathers[0] - gathers[1] == 2 * sum(p.numel() for p in parts[0].teacher.parameters())
 
 
 def test_guidance_doubles_the_teacher_batch(teacher_folder):

@@ -11,15 +11,7 @@ from vosr.autoencoders.posterior import draw_latent
 from vosr.autoencoders.qwen_layers import QwenNetwork
 from vosr.core.frozen import FrozenModule
 from vosr.core.types import RandomSource
-from vosr.core.weights import (
-    State,
-    Weights,
-    empty_module,
-    load_strictly,
-    on_meta,
-    random_module,
-    read_tensors,
-)
+from vosr.core.weights import State, Weights, on_meta, pretrained_module
 
 QWEN_VAE = Weights(
     title="Qwen-Image VAE",
@@ -91,11 +83,7 @@ class QwenVAE(FrozenModule, LightlyDecoded):
         self.latent_channels = int(config["z_dim"])
         self.factor = 2 ** (len(config["dim_mult"]) - 1)
         sizes = {key: config[key] for key in ("base_dim", "z_dim", "dim_mult", "num_res_blocks")}
-        if path is None:
-            self.network = random_module(lambda: QwenNetwork(**sizes))
-        else:
-            self.network = empty_module(lambda: QwenNetwork(**sizes))
-            load_strictly(self.network, drop_time(read_tensors(path)), path)
+        self.network = pretrained_module(lambda: QwenNetwork(**sizes), path, drop_time)
         for name in ("mean", "std"):
             values = torch.tensor(config[f"latents_{name}"], dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)

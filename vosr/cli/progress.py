@@ -22,7 +22,7 @@ _EVERY = 30.0
 
 @dataclass
 class JobTally:
-    """What became of the images so far.
+    """Counts of images restored, failed and left out so far.
 
     Attributes:
         restored: written.

@@ -36,6 +36,7 @@ from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.claim import claim_run, give_up
 from vosr.training.cpu_precision import slow_bfloat16
 from vosr.training.due_validation import DueValidation
+from vosr.training.flight_recorder import record_collectives
 from vosr.training.launched import check_launch, check_tasks
 from vosr.training.loss_spike import LossSpike
 from vosr.training.non_finite import NonFinite
@@ -99,6 +100,12 @@ class TrainingCLI(LightningCLI):
         parser.add_argument(
             "--name", type=str, default="run", help="Name of the run: a folder inside --runs."
         )
+        parser.add_argument(
+            "--flight_recorder",
+            type=int,
+            default=0,
+            help="Collectives that every rank keeps, and leaves in the run folder at a timeout; 0: as torch does.",
+        )
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.add_lightning_class_args(NonFinite, "non_finite")
         parser.add_lightning_class_args(LossSpike, "loss_spike")
@@ -145,6 +152,7 @@ class TrainingCLI(LightningCLI):
             self._print_differences(config)
         else:
             self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
+        record_collectives(self.run, config.flight_recorder)
         if self.subcommand == "fit" and self.run.is_dir() and getattr(rank_zero_only, "rank", 0) == 0:
             self._held.enter_context(locked(self.run))
 

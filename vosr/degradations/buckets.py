@@ -1,4 +1,4 @@
-"""Which images of a batch are degraded together where their sizes differ on the way."""
+"""Batches whose images have different sizes on the way, degraded in buckets of similar size."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def apply_in_buckets(
     size: Tensor,
     apply: Callable[[Tensor, Params], Tensor],
 ) -> Tensor:
-    """Apply a degradation group by group; images of like ``size`` (B,) share a canvas: little of it is empty."""
+    """Apply a degradation bucket by bucket; images of similar ``size`` (B,) share a canvas with little padding."""
     order = size.argsort()
     hq, params = hq.index_select(0, order.to(hq.device, non_blocking=True)), params.select(order)
     count = GROUP[hq.device.type == "cuda"]

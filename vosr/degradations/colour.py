@@ -75,7 +75,7 @@ class GrayscaleParams(DegradationParams):
 
 
 class Grayscale(Degradation):
-    """Loses its colour: luma in all channels.
+    """Conversion to grey: luma in all channels.
 
     Args:
         probability: of losing it, per image.

@@ -54,7 +54,7 @@ class Composite(Degradation):
 
 
 class Sequence(Composite):
-    """One step after the other, each with its probability.
+    """Applies its steps in order, each with its probability.
 
     Args:
         steps: degradations, in order.
@@ -71,7 +71,7 @@ class Sequence(Composite):
 
 
 class Shuffle(Composite):
-    """The steps in a random order, each with its probability.
+    """Applies its steps in a random order, each with its probability.
 
     Args:
         steps: degradations.
@@ -89,7 +89,7 @@ class Shuffle(Composite):
 
 
 class Choice(Composite):
-    """One of the steps.
+    """Applies one of its steps, drawn for each image.
 
     Args:
         steps: degradations.

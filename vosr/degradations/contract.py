@@ -1,4 +1,4 @@
-"""What every degradation promises, checked: for authors, for ``degrade --check`` and for the tests."""
+"""Checks of the contract that every degradation keeps: for authors, for ``degrade --check`` and for the tests."""
 
 from dataclasses import astuple
 from typing import Any
@@ -14,7 +14,7 @@ ALIKE = 1.01 / 255
 
 
 def faults(degradation: Degradation, batch_size: int = 4, seed: int = 0) -> list[str]:
-    """What a degradation does wrong, as ends of sentences; nothing if it keeps its promises.
+    """Violations of the contract by a degradation, as ends of sentences; empty if there are none.
 
     Args:
         degradation: to be checked on the CPU.

@@ -1,4 +1,4 @@
-"""What happens to an image at a lower resolution, before it is enlarged for the model."""
+"""Degradations at a lower resolution, after which the image is enlarged for the model."""
 
 import math
 from dataclasses import dataclass

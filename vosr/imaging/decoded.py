@@ -1,4 +1,4 @@
-"""Samples as a file stores them -> an image for the model: turned upright, in sRGB, with transparency put in order."""
+"""Decoded samples -> an image for the model: upright, in sRGB, with transparency put in order."""
 
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +17,7 @@ _SPACES = {1: "gray", 3: "rgb", 4: "cmyk"}
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """What a decoder gives.
+    """An image as decoded: samples in the colours and the orientation of its file.
 
     Attributes:
         colours: (H, W, 1, 3 or 4) grey, RGB or CMYK (more is more ink), uint8 or uint16.

@@ -19,7 +19,7 @@ Profile = Literal["input", "srgb"]
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples of a file lie.
+    """Sample layout of an output file, and what is embedded beside the samples.
 
     Attributes:
         width: in pixels.
@@ -43,12 +43,12 @@ class Layout:
 
     @property
     def channels(self) -> int:
-        """Of a pixel, 1 to 4."""
+        """Channels of a pixel, 1 to 4."""
         return (1 if self.grey else 3) + self.alpha
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
-        """Of a sample."""
+        """Dtype of a sample."""
         return np.uint16 if self.deep else np.uint8
 
 

@@ -75,7 +75,7 @@ def reason_of(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without remarks on size and metadata that no user can act on."""
+    """Context manager that silences warnings on size and metadata that no user can act on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -68,7 +68,7 @@ class Restorer:
 
     @property
     def model(self) -> RestorationModel:
-        """The model at work."""
+        """The restoration model."""
         return self.engine.model
 
     @classmethod

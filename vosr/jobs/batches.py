@@ -1,4 +1,4 @@
-"""Images of one size find each other."""
+"""Batches of images of one size."""
 
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar

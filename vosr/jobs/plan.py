@@ -22,7 +22,7 @@ COMPARISONS = "comparison"
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What a user asked for.
+    """The files and folders to restore, and where the results go.
 
     Attributes:
         sources: images and folders.

@@ -44,9 +44,10 @@ def communication(parts: Parts, trace: StepTrace, job: TrainingJob) -> list[Coll
     width = 2 if job.half_gather else 4
     again = trained - kept_parameters(parts.backbone) if job.reshard else 0
     weights = trained - again + again * (2 * trace.calls[FORWARD] + trace.calls[TARGET])
-    if parts.teacher is not None:
-        weights += trace.calls[TEACHER] * _numel(parts.teacher)
     gathered, scattered = width * weights * job.accumulate, gradients * job.accumulate
+    if parts.teacher is not None:
+        width = min(width, parts.teacher_dtype.itemsize)
+        gathered += width * trace.calls[TEACHER] * _numel(parts.teacher) * job.accumulate
     collectives = [
         Collective("all-gather", gathered, int(share * gathered), far),
         Collective("reduce-scatter", scattered, int(share * scattered), far),

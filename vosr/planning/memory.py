@@ -21,7 +21,9 @@ def memory(parts: Parts, trace: StepTrace, job: TrainingJob) -> dict[str, int]:
     autoencoder and the encoder are whole on every rank.
     """
     weights = size(stored(parts.backbone.parameters(), job))
-    teacher = stored(parts.teacher.parameters(), job) if parts.teacher is not None else []
+    teacher = []
+    if parts.teacher is not None:
+        teacher = stored(parts.teacher.parameters(), job, parts.teacher_dtype)
     whole = _whole(job)
     frozen = [t for part in parts.frozen.values() for t in stored(_tensors(part), whole)]
     working = working_memory(trace, job, weights, size(parts.backbone.parameters()))

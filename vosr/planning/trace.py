@@ -67,6 +67,8 @@ def trace_step(
     with FakeTensorMode(), AnyNumber():
         twin = fake_children(module, stored)
         twin.backbone = fake_copy(backbone, stored)
+        if isinstance(twin, DistillationModule) and twin.teacher_dtype != torch.float32:
+            twin.teacher = fake_copy(twin.teacher, twin.teacher_dtype)
         parallelise(twin.backbone, Parallelism(activation_checkpointing=checkpointing), None)
         return _run(twin, torch.rand(batch_size, module.image_channels, crop_size, crop_size), precision)
 

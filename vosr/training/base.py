@@ -34,7 +34,7 @@ def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
 
 
 class TrainingModule(L.LightningModule):
-    """Orchestration only; the mathematics is in the components.
+    """Base of all training modules: orchestration only, the mathematics is in the components.
 
     ``backbone`` is the network that trains, ``average`` its exponential moving average, which validates and is
     released. Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` is whether the optimizer

@@ -15,7 +15,6 @@ from vosr.autoencoders.light_decoder import (
     build_light_decoder,
     half,
     save_light_decoder,
-    unshuffled,
 )
 from vosr.checkpoints import places
 from vosr.core.files.atomic import write_atomically
@@ -143,7 +142,7 @@ class LightDecoderModule(ReconstructionModule):
     def loss_of(self, hq: Tensor, frozen: Frozen, random: StepRandom) -> Loss:
         latent, target, wanted = frozen
         with AttentionMaps(list(self.backbone.up_blocks) if self.map_weight else []) as maps:
-            image = unshuffled(self.backbone(latent), self.image_channels).float()
+            image = self.autoencoder.completed(self.backbone(latent), latent).float()
         others = []
         if self.map_weight:
             distance = map_distance(maps.found, wanted)
@@ -153,7 +152,7 @@ class LightDecoderModule(ReconstructionModule):
     def columns(self, image: Tensor) -> dict[str, Tensor]:
         latent = self.autoencoder.unscaled(self.autoencoder.encode(image))
         return {
-            self.kind: unshuffled(self.average(latent), self.image_channels).float(),
+            self.kind: self.autoencoder.completed(self.average(latent), latent).float(),
             "original": self.autoencoder.decode_unscaled(latent).float(),
         }
 

@@ -1,4 +1,4 @@
-"""Losses far above those before them: told, and left out if asked for."""
+"""Loss spikes: a warning, and the step is skipped if asked for."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Activation checkpointing, compilation and sharding, applied to a backbone from outside and in that order.
+"""Float8, activation checkpointing, compilation and sharding, applied to a backbone from outside and in that order.
 
 Checkpointing must be inside what is compiled, and both inside what is sharded: then the compiler sees the
 recomputation, and the gathering of weights stays outside its graphs. Blocks keep their names: nothing wraps them.
@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from vosr.backbones import Backbone
 from vosr.core.seeds import derive_seed
+from vosr.training.float8 import to_float8
 from vosr.training.recomputation import Checkpointing, check_checkpointing, checkpoint_blocks
 
 
@@ -33,12 +34,15 @@ class Parallelism:
             too, gradients are summed in float32. Needs the precision "bf16-mixed".
         reshard_after_forward: under FSDP, free a trained block's gathered weights until the backward pass needs them;
             what it begins with, the last block and what is in none, stays gathered. Frozen weights are always freed.
+        float8: linear layers of the trained blocks multiply in float8, by torchao. Untested: no device that has float8
+            was there to try it on.
     """
 
     activation_checkpointing: Checkpointing = False
     compile: bool = False
     gather: Literal["float32", "bfloat16"] = "float32"
     reshard_after_forward: bool = True
+    float8: bool = False
 
     def __post_init__(self) -> None:
         check_checkpointing(self.activation_checkpointing)
@@ -69,6 +73,8 @@ def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | No
     if isinstance(backbone, Backbone):
         backbone.prepares_inside = mesh is not None or (bool(options.activation_checkpointing) and trained)
     if trained:
+        if options.float8:
+            to_float8(blocks)
         checkpoint_blocks(blocks, options.activation_checkpointing)
     if options.compile:
         for block in blocks:
@@ -117,13 +123,18 @@ def reset_weights(backbone: nn.Module, seed: int) -> None:
 
 
 class WholeDraws(TorchDispatchMode):
-    """Random fills draw the whole tensor on the CPU and keep what this rank holds of it, one tensor at a time."""
+    """Random fills draw the whole tensor on the CPU and keep what this rank holds of it, one tensor at a time.
+
+    So do copies of whole tensors into sharded ones.
+    """
 
     RANDOM = (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func is torch.ops.aten.copy_.default:
+            return func(args[0], part_of(args[1], args[0]), *args[2:], **(kwargs or {}))
         if func not in self.RANDOM:
             return func(*args, **(kwargs or {}))
         target = args[0]
