@@ -186,7 +186,7 @@ def train(
         process.start()
     try:
         for process in started:
-            process.join(300)
+            process.join(900)  # on a machine that others share
         assert [process.exitcode for process in started] == [0] * ranks
     finally:
         for process in started:
