@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import imagecodecs
+
 from vosr.core.files.cache import cache_root
 from vosr.core.files.regular import open_regular
 
@@ -30,6 +32,11 @@ def checksum(file: BinaryIO, rest: float = 0.0) -> str:
             time.sleep(rest * (time.monotonic() - begun))
             begun = time.monotonic()
     return digest.hexdigest()
+
+
+def crc32(data: bytes) -> int:
+    """CRC-32 of a sample, as zlib has it; libdeflate takes a tenth of the time, which every reading of a sample pays."""
+    return int(imagecodecs.deflate_crc32(data))
 
 
 class WholeCheck(threading.Thread):

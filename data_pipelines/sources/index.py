@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from data_pipelines.safety.index import checksum
+from data_pipelines.safety.index import checksum, crc32
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
@@ -73,15 +72,15 @@ class IndexEntry:
 def entry_of(path: Path, pixels: int = 0) -> IndexEntry:
     """Index entry of an archive that was just written."""
     shard = scan(path, "sample")
-    crc32 = []
+    checks = []
     with path.open("rb") as file:
         digest = checksum(file)
         for start, stop in shard.places.tolist():
             file.seek(start)
-            crc32.append(zlib.crc32(file.read(stop - start)))
+            checks.append(crc32(file.read(stop - start)))
     lengths = (np.diff(shard.places, axis=1)[:, 0] // BLOCK).tolist()
     kinds = [(list(kinds), count, example) for kinds, (count, example) in shard.kinds.items()]
-    return IndexEntry(path.name, len(shard), path.stat().st_size, digest, pixels, lengths, crc32, kinds)
+    return IndexEntry(path.name, len(shard), path.stat().st_size, digest, pixels, lengths, checks, kinds)
 
 
 def read_index(text: str, where: str) -> list[IndexEntry]:
