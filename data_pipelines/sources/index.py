@@ -1,6 +1,5 @@
 """The index beside shards (``index.json``), and the cache of what was found in archives without one."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -11,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from data_pipelines.safety.index import checksum, crc32
+from data_pipelines.safety.index import checksum, crc32, note_of
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
 from data_pipelines.sources.tar import BLOCK
-from vosr.core.files.cache import cache_root
 from vosr.core.files.shown import reason
 
 log = logging.getLogger(__name__)
@@ -129,28 +127,17 @@ def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
         )
     for path in track(new, "Indexing archives", disable=len(new) <= _SCANNED_SILENTLY):
         try:
-            found[path] = scan(path, rule)
+            found[path] = shard = scan(path, rule)
+            _keep(path, rule, shard)
         except OSError as error:  # one archive must not end the rest: it counts as damaged, without samples
             nowhere = np.empty((0, 2), np.int64)
             found[path] = TarShard(local_place(path), nowhere, {}, rule, (reason(error),))
-        else:
-            _keep(path, rule, found[path])
     return [shard for shard in found.values() if shard is not None]
-
-
-def _cache_file(path: Path, rule: KeyRule) -> Path:
-    status = path.stat()
-    identity = f"1 {path.resolve()} {status.st_size} {status.st_mtime_ns} {rule}"
-    return (
-        cache_root()
-        / "index"
-        / f"{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
-    )
 
 
 def _cached(path: Path, rule: KeyRule) -> TarShard | None:
     try:
-        with np.load(_cache_file(path, rule), allow_pickle=False) as stored:
+        with np.load(note_of(path, f"places {rule}", ".npz"), allow_pickle=False) as stored:
             rest = json.loads(str(stored["rest"]))
             places: NDArray[np.int64] = stored["places"]
     except (OSError, ValueError, KeyError):
@@ -159,15 +146,13 @@ def _cached(path: Path, rule: KeyRule) -> TarShard | None:
     return TarShard(local_place(path), places, kinds, rule, tuple(rest["damage"]))
 
 
-def _keep(path: Path, rule: KeyRule, shard: TarShard | None) -> None:
-    if shard is None:
-        return
+def _keep(path: Path, rule: KeyRule, shard: TarShard) -> None:
     rest = {
         "kinds": [(k, count, example) for k, (count, example) in shard.kinds.items()],
         "damage": shard.damage,
     }
     try:
-        file = _cache_file(path, rule)
+        file = note_of(path, f"places {rule}", ".npz")
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(f".{id(shard)}.npz")
         np.savez(unfinished, places=shard.places, rest=np.array(json.dumps(rest)))
