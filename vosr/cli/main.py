@@ -174,7 +174,7 @@ def _ended_by_sigterm() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    received = []
+    received: list[int] = []
 
     def interrupt(number: int, frame: object) -> None:
         received.append(number)
