@@ -97,7 +97,7 @@ def load_libraries() -> None:
         optimizer.step()
 
 
-def measure(arguments: list[str]) -> dict[str, int]:
+def measure(arguments: list[str]) -> dict[str, int | str]:
     aten = torch.ops.aten
     register_flop_formula(aten._scaled_dot_product_flash_attention_for_cpu)(
         lambda q, k, v, *_, out_shape=None, **__: sdpa_flop_count(q, k, v)
@@ -107,7 +107,11 @@ def measure(arguments: list[str]) -> dict[str, int]:
     )
     with tempfile.TemporaryDirectory() as runs:
         cli = MeasureCLI(expand_arguments(["fit", *arguments, *SHORT, f"--runs={runs}"]))
-    return {"flops": cli.measure.flops, "memory": cli.measure.peak - cli.before}
+    return {
+        "flops": cli.measure.flops,
+        "memory": cli.measure.peak - cli.before,
+        "precision": cli.trainer.precision,
+    }
 
 
 def predict(arguments: list[str]) -> dict[str, int]:
@@ -131,7 +135,8 @@ def main() -> None:
     command = [sys.executable, __file__, "--measure-only", *rest]
     done = subprocess.run(command, env=os.environ | ALLOCATOR, stdout=subprocess.PIPE, text=True, check=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith("MEASURED"))
-    measured, planned = json.loads(line.removeprefix("MEASURED")), predict(rest)
+    measured = json.loads(line.removeprefix("MEASURED"))
+    planned = predict([*rest, f"--trainer.precision={measured['precision']}"])  # fit may have replaced mixed
     if options.json:
         print(json.dumps({"planned": planned, "measured": measured}))
         return

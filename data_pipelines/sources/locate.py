@@ -19,8 +19,8 @@ from data_pipelines.sources.files import (
     holds_nothing,
     is_image_file,
     listed_files,
+    log_other_files,
     passed_over,
-    tell_of_others,
 )
 from data_pipelines.sources.index import INDEX_NAME, read_index, scanned
 from data_pipelines.sources.shard import Shard
@@ -155,7 +155,7 @@ def _from_paths(paths: Sequence[Path], root: Path, source: str, rule: KeyRule) -
     images = [path for path in paths if is_image_file(path)]
     if len(images) + len(archives) < len(paths):
         known = {*images, *archives}
-        tell_of_others(source, len(images), [path for path in paths if path not in known], Counter())
+        log_other_files(source, len(images), [path for path in paths if path not in known], Counter())
     if images:
         found.shards.append(listed_files(images, root))
     if not found.shards and not found.streams:

@@ -1,5 +1,6 @@
 """Every start of fit has a run folder of its own, and its ranks have the same one."""
 
+import os
 import threading
 
 import pytest
@@ -50,7 +51,14 @@ def test_processes_that_the_first_one_starts_inherit_it(tmp_path, alone):
     run = claim_run(tmp_path)
     (tmp_path / "002").mkdir()
     alone.setattr(rank_zero_only, "rank", 1)
+    alone.setattr(os, "getppid", os.getpid)
     assert claim_run(tmp_path) == run
+
+
+def test_ranks_of_a_later_start_do_not_take_the_folder_of_an_earlier_one(tmp_path, alone):
+    claim_run(tmp_path / "earlier")  # leaves its mark in the environment that the ranks of a later start get
+    alone.setattr(rank_zero_only, "rank", 1)
+    assert claim_run(tmp_path / "later") == tmp_path / "later/001"
 
 
 def test_a_start_that_fails_leaves_nothing(tmp_path):

@@ -12,7 +12,7 @@ from vosr.core.files.lock import LOCK
 from vosr.training.run_folder import LAUNCH, next_run
 
 _VARIABLE = "VOSR_RUN"
-"""Passes the folder that the first process took to those that Lightning starts."""
+"""Passes the folder that the first process took to those that Lightning starts: ``<process id>:<folder>``."""
 
 
 def claim_run(group: Path) -> Path:
@@ -27,7 +27,8 @@ def claim_run(group: Path) -> Path:
     made.mkdir(parents=True)
     try:
         (made / LAUNCH).write_text(_launch())  # before the folder has its name: ranks see both or neither
-        os.environ[_VARIABLE] = str(run := _named(made, group))
+        run = _named(made, group)
+        os.environ[_VARIABLE] = f"{os.getpid()}:{run}"
         return run
     except BaseException:
         remove(made)
@@ -57,8 +58,9 @@ def give_up(run: Path) -> None:
 
 
 def _taken(group: Path) -> Path:
-    if os.environ.get(_VARIABLE):
-        return Path(os.environ[_VARIABLE])
+    parent, _, run = os.environ.get(_VARIABLE, "").partition(":")
+    if parent == str(os.getppid()):  # else it is left from another training in a process further up
+        return Path(run)
     following = next_run(group)  # before looking: rank 0 may make it in between
     for path in group.glob(f"[0-9]*/{LAUNCH}"):
         with suppress(OSError):
