@@ -34,7 +34,10 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*is not supported by the model summary.*",
     "The dirpath has changed from.*",  # a run of its own for each command
 )
-PLAN = {"plan": "Predict what a training run costs: operations, memory, communication, days."}
+PLAN = {
+    "plan": "Predict what a training run costs: operations, memory, communication, days.",
+    "precompute": "Write the latents and tokens that a training run would compute, for many runs.",
+}
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
     "video": ("vosr.cli.video", "Restore a film, image by image; its sound is kept."),
@@ -76,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         if command in TRAINING:
             return _train([command, *rest])
         if command in PLAN:
-            return _plan(rest)
+            return _plan(command, rest)
         if command in OTHERS:
             show_log(logging.WARNING)
             with _ended_by_sigterm():
@@ -136,12 +139,11 @@ def _checked(arguments: list[str]) -> list[str]:
     return ["--help" if argument == EVERYTHING else argument for argument in arguments]
 
 
-def _plan(arguments: list[str]) -> int:
+def _plan(command: str, arguments: list[str]) -> int:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    from vosr.cli.plan import run
-
-    return run(arguments)
+    module = importlib.import_module(f"vosr.cli.{command}")
+    return int(module.run(arguments))
 
 
 def show_log(level: int = logging.INFO) -> None:
