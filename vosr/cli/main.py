@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
-from vosr.cli.errors import OneLineParser, explain, fail
+from vosr.cli.errors import INTERRUPTED, OneLineParser, explain, fail
 from vosr.core.console import PlainConsole
 from vosr.core.files.shown import shown
 
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
             with _ended_by_sigterm():
                 return _call(command, rest)
     except KeyboardInterrupt:
-        fail("Interrupted.", 130)
+        fail("Interrupted.", INTERRUPTED)
     except (ValueError, OSError) as error:
         fail(explain(" ".join(_message(error).split()), set()))
     fail(_unknown(command))
@@ -169,19 +169,30 @@ class _Shown(logging.Formatter):
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, also where a script that started it with & has SIGINT ignored."""
+    """SIGTERM ends a command as Ctrl-C does, with the status 143 of its own.
+
+    Also where a script that started the command with & has SIGINT ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    received: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
+    except SystemExit as error:  # commands say themselves how far they came
+        if received and error.code == INTERRUPTED:
+            sys.exit(128 + signal.SIGTERM)
+        raise
+    except KeyboardInterrupt:
+        fail("Interrupted.", 128 + (signal.SIGTERM if received else signal.SIGINT))
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _call(command: str, arguments: list[str]) -> int:
