@@ -82,6 +82,13 @@ def test_distillation_counts_what_the_objective_runs(teacher_folder, objective, 
     assert (trace.flops[FORWARD] - prepared) * targets == trace.flops[TARGET] * 2
 
 
+def test_a_teacher_stored_in_float16_is_counted_as_it_trains(teacher_folder):
+    module = student(teacher_folder, RCGM())
+    module.teacher.half()
+    expected = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true").flops
+    assert trace_step(module, BATCH, 16, "32-true").flops == expected
+
+
 def test_guidance_doubles_the_teacher_batch(teacher_folder):
     with_partial = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true")
     module = student(teacher_folder, RCGM())
