@@ -9,6 +9,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from data_pipelines.agreed import as_first_rank
+from data_pipelines.augment import augmented
 from data_pipelines.cache import LocalCache
 from data_pipelines.crop import Augmentation
 from data_pipelines.epochs import batch_layout, epoch_length, source_remarks
@@ -20,7 +21,6 @@ from data_pipelines.sources import Source, find_source
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.synthetic import SyntheticData
 from data_pipelines.training_data import DataPlan
-from data_pipelines.turning import turned
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class ShardDataModule(LightningDataModule):
 
     @property
     def tally(self) -> Tally:
-        """What this rank has read so far, good and bad."""
+        """Counts of what this rank has read so far, good and bad."""
         return self._loader.tally if self._loader is not None else Tally()
 
     def check(self) -> None:
@@ -167,7 +167,7 @@ class ShardDataModule(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Mirror and turn the training crops, on their device."""
-        return turned(batch)
+        return augmented(batch)
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """The validation images in fixed order; nothing where there are none."""

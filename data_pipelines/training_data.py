@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, get_worker_info
 
+from data_pipelines.augment import UnaugmentedBatch
 from data_pipelines.crop import Augmentation, Crop
 from data_pipelines.decode import decode_crop
 from data_pipelines.failures import BadDataError, Fault, ImageError, Reason
@@ -21,7 +22,6 @@ from data_pipelines.sources.fetch import local_path
 from data_pipelines.sources.fields import AmbiguousError
 from data_pipelines.sources.shard import TarShard
 from data_pipelines.sources.stream import SHARDS_WITHOUT_SAMPLES, endless
-from data_pipelines.turning import UnturnedBatch
 from vosr.core.files.shown import reason
 from vosr.core.types import Batch
 
@@ -128,7 +128,7 @@ class TrainingData(Dataset[Delivery]):
                 for url in self._check.unlike()
             ]
 
-    def _batch(self, first: int) -> UnturnedBatch:
+    def _batch(self, first: int) -> UnaugmentedBatch:
         """Write the crops into one piece of memory; a worker's is shared, the training process copies nothing."""
         size, count = self.plan.crop_size, self.plan.batch_size
         paired = self.plan.sources[0].fields.lq is not None
@@ -143,7 +143,7 @@ class TrainingData(Dataset[Delivery]):
             keys.append(key)
             turns.append((crop.mirror, crop.quarter_turns))
         hq, *lq = pixels.permute(0, 1, 4, 2, 3).unbind()
-        return UnturnedBatch(hq, lq[0] if lq else None, keys, tuple(turns))
+        return UnaugmentedBatch(hq, lq[0] if lq else None, keys, tuple(turns))
 
     def sample(self, position: int) -> tuple[str, Crop, tuple[NDArray[np.uint8], ...]]:
         """Key, crop and pixels (clean, degraded) of one position.

@@ -1,4 +1,4 @@
-"""Streams that are counted: what decompression makes of few bytes is bounded."""
+"""A byte-counting stream, which bounds how far decompression may expand a file."""
 
 import tarfile
 from typing import BinaryIO

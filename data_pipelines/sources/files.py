@@ -25,11 +25,11 @@ def image_files(folder: Path) -> list[str]:
         images = [name for name in names if name.lower().endswith(SUFFIXES)]
         found += [(below / name).relative_to(folder).as_posix() for name in images]
         others += [below / name for name in names if not name.lower().endswith(SUFFIXES)]
-    tell_of_others(str(folder), len(found), others, passed)
+    log_other_files(str(folder), len(found), others, passed)
     return sorted(found)
 
 
-def tell_of_others(title: str, images: int, others: Sequence[Path], passed: Counter[str]) -> None:
+def log_other_files(title: str, images: int, others: Sequence[Path], passed: Counter[str]) -> None:
     """Count in the log what lies beside images: in a warning where there are images of a format that is not read."""
     unread = [path for path in others if path.suffix.lower() in UNREAD_SUFFIXES]
     if len(others) > len(unread):

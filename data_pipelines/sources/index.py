@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
 from data_pipelines.sources.tar import BLOCK
+from vosr.core.files.atomic import write_atomically
 from vosr.core.files.cache import cache_root
 from vosr.core.files.shown import reason
 
@@ -111,9 +113,8 @@ def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path
         "shards": [asdict(entry) for entry in entries],
     }
     path = folder / INDEX_NAME
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(content) + "\n")
-    unfinished.replace(path)
+    text = json.dumps(content) + "\n"
+    write_atomically(path, lambda unfinished: unfinished.write_text(text))
     return path
 
 
@@ -130,12 +131,13 @@ def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
         )
     for path in track(new, "Indexing archives", disable=len(new) <= _SCANNED_SILENTLY):
         try:
+            file = _cache_file(path, rule)  # before it is read: another file may take its place meanwhile
             found[path] = scan(path, rule)
         except OSError as error:  # one archive must not end the rest: it counts as damaged, without samples
             nowhere = np.empty((0, 2), np.int64)
             found[path] = TarShard(local_place(path), nowhere, {}, rule, (reason(error),))
         else:
-            _keep(path, rule, found[path])
+            _keep(file, found[path])
     return [shard for shard in found.values() if shard is not None]
 
 
@@ -154,24 +156,26 @@ def _cached(path: Path, rule: KeyRule) -> TarShard | None:
         with np.load(_cache_file(path, rule), allow_pickle=False) as stored:
             rest = json.loads(str(stored["rest"]))
             places: NDArray[np.int64] = stored["places"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, BadZipFile):
         return None
     kinds = {tuple(kinds): (count, example) for kinds, count, example in rest["kinds"]}
     return TarShard(local_place(path), places, kinds, rule, tuple(rest["damage"]))
 
 
-def _keep(path: Path, rule: KeyRule, shard: TarShard | None) -> None:
+def _keep(file: Path, shard: TarShard | None) -> None:
     if shard is None:
         return
     rest = {
         "kinds": [(k, count, example) for k, (count, example) in shard.kinds.items()],
         "damage": shard.damage,
     }
+
+    def write(unfinished: Path) -> None:
+        with unfinished.open("wb") as stream:
+            np.savez(stream, places=shard.places, rest=np.array(json.dumps(rest)))
+
     try:
-        file = _cache_file(path, rule)
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{id(shard)}.npz")
-        np.savez(unfinished, places=shard.places, rest=np.array(json.dumps(rest)))
-        unfinished.replace(file)
+        write_atomically(file, write)
     except OSError as error:
-        log.debug("The index of %s is not kept: %s", path, error)
+        log.debug("The index of %s is not kept: %s", shard.url, error)

@@ -1,4 +1,4 @@
-"""Samples of a remote archive that are kept on this machine."""
+"""Cached samples of a remote archive."""
 
 import hashlib
 import zlib
@@ -12,7 +12,7 @@ from vosr.core.files.atomic import write_atomically
 
 @dataclass(frozen=True)
 class Kept:
-    """A fixed share of an archive's samples, each in a file of its own from its first reading on.
+    """Cache of a fixed share of an archive's samples, a file each, written when they are first read.
 
     Every pass reads each sample once, in another order: whatever was read last is not what comes next, so that a cache
     that drops the oldest would rarely hit. A fixed share hits in every pass, and no process needs to know what others

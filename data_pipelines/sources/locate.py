@@ -14,7 +14,7 @@ from braceexpand import braceexpand
 from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
 from data_pipelines.sources.fetch import gives_ranges, local_path, open_stream
 from data_pipelines.sources.fields import IMAGE_TYPES, KeyRule
-from data_pipelines.sources.files import folder_shard, is_image_file, listed_files, tell_of_others
+from data_pipelines.sources.files import folder_shard, is_image_file, listed_files, log_other_files
 from data_pipelines.sources.index import INDEX_NAME, read_index, scanned
 from data_pipelines.sources.shard import Shard
 from vosr.core.files.listing import walk
@@ -153,7 +153,7 @@ def _from_paths(paths: Sequence[Path], root: Path, source: str, rule: KeyRule) -
     images = [path for path in paths if is_image_file(path)]
     if len(images) + len(archives) < len(paths):
         known = {*images, *archives}
-        tell_of_others(source, len(images), [path for path in paths if path not in known], Counter())
+        log_other_files(source, len(images), [path for path in paths if path not in known], Counter())
     if images:
         found.shards.append(listed_files(images, root))
     if not found.shards and not found.streams:

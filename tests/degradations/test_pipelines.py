@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 import torch
@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vosr.degradations import DEGRADATIONS, GaussianNoise, RealESRGAN, Stage
-from vosr.degradations.base import select
 
 
 def image(batch=1, height=64, width=64, seed=0):
@@ -16,8 +15,11 @@ def image(batch=1, height=64, width=64, seed=0):
 
 
 def flat(params):
-    for value in params.values():
-        yield from flat(value) if isinstance(value, dict) else [value]
+    for value in params if isinstance(params, tuple) else astuple(params):
+        if isinstance(value, tuple):
+            yield from flat(value)
+        elif value is not None:
+            yield value
 
 
 def build(name):
@@ -47,20 +49,18 @@ def test_a_batch_is_its_images(name):
     degradation, hq = build(name), image(6)
     params = degradation.sample(6, torch.Generator().manual_seed(3))
     batch = degradation.apply(hq, params)
-    single = torch.cat(
-        [degradation.apply(hq[i : i + 1], select(params, torch.tensor([i]))) for i in range(6)]
-    )
+    single = torch.cat([degradation.apply(hq[i : i + 1], params.select(torch.tensor([i]))) for i in range(6)])
     assert torch.equal(batch, single)
 
 
 def test_images_of_a_batch_are_drawn_apart_unless_shared():
     hq = image().expand(4, -1, -1, -1)
     params = RealESRGAN().sample(4, torch.Generator().manual_seed(0))
-    assert len(set(params["first"]["factor"].tolist())) == 4
+    assert len(set(params.first.factor.tolist())) == 4
     shared = RealESRGAN(per_image=False).sample(4, torch.Generator().manual_seed(0))
-    assert len(set(shared["first"]["factor"].tolist())) == 1
-    assert torch.equal(shared["first"]["kernel"][0], shared["first"]["kernel"][3])
-    assert len(set(shared["first_quality"].tolist())) == 4
+    assert len(set(shared.first.factor.tolist())) == 1
+    assert torch.equal(shared.first.kernel[0], shared.first.kernel[3])
+    assert len(set(shared.first_quality.tolist())) == 4
     lq = RealESRGAN(per_image=False).apply(hq, shared)
     assert not torch.equal(lq[0], lq[1])
 

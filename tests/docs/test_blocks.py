@@ -115,6 +115,23 @@ def test_quick_commands_run(command, here, capsys):
         assert capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_first_command_trains(here):
+    """README's first command at two small steps; its first half, the installation, is .ci/run's."""
+    (_, first), *_ = blocks("bash")
+    install, run = first.strip().split(" && ")
+    assert install == "pip install ."
+    small = (
+        "--data.batch_size=1 --data.crop_size=64 --trainer.limit_val_batches=1 --trainer.precision=32-true"
+    )
+    assert not main(
+        [*shlex.split(run)[2:], *small.split(), "--trainer.max_steps=2", "--trainer.val_check_interval=2"]
+    )
+    (folder,) = here.glob("runs/distill/*")
+    assert {"model", "metrics", "images"} <= {path.name for path in folder.iterdir()}
+    assert Restorer.from_pretrained(folder)(Image.open("photo.jpg"), scale=1).size == (96, 80)
+
+
 PYTHON = dict(blocks("python"))
 YAML = dict(blocks("yaml"))
 

@@ -32,6 +32,7 @@ from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.parallel import Parallelism
 
 DEFAULT = Parallelism()
+STRATEGIES = {"fsdp": FullySharded, "hsdp": partial(FullySharded, copies=2)}
 OBJECTIVES = {"rcgm": RCGM, "shortcut": Shortcut}
 
 
@@ -68,7 +69,7 @@ def adversarial(folder):
 
 def reconstruction(kind):
     """The training of an autoencoder, or of a light decoder of a random one."""
-    autoencoder = KLAutoencoder(factor=4, latent_channels=3, width=8, layers=1, patch=2)
+    autoencoder = KLAutoencoder(factor=4, latent_channels=3, width=8, layers=1, patch=2, residual=True)
     options = {"optimizer": optimizer, "ema_decay": 0.9, "training_size": 16}
     if kind == "light":
         return LightDecoderModule(autoencoder, AbsoluteError(), layers=1, map_weight=0.1, **options)
@@ -127,10 +128,10 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
     torch.manual_seed(rank)  # nothing may depend on it
     torch.compile = partial(torch.compile, backend="aot_eager")  # needs no C++ compiler
     results = {}
-    for task, (make, arguments) in tasks.items():
+    for task, (make, arguments, *named) in tasks.items():
         losses = Losses()
         trainer = L.Trainer(
-            accelerator="cpu", devices=ranks, strategy=FullySharded() if name == "fsdp" else name, logger=False,
+            accelerator="cpu", devices=ranks, strategy=STRATEGIES.get(name, lambda: name)(), logger=False,
             callbacks=[losses], enable_checkpointing=False, enable_progress_bar=False, num_sanity_val_steps=0,
             enable_model_summary=False, limit_val_batches=0, use_distributed_sampler=False,
             plugins=[AtomicCheckpointIO()], **options,
@@ -140,7 +141,7 @@ def fit(rank, done, ranks, port, out, name, tasks, options, batch_size, checkpoi
             "student": student,
             "adversarial": adversarial,
             "reconstruction": reconstruction,
-        }[make](*arguments)
+        }[make](*arguments, **(named[0] if named else {}))
         trainer.fit(module, OrderedImages(count=count, batch_size=batch_size), ckpt_path=checkpoint)
         if save is not None:
             trainer.save_checkpoint(save)
@@ -185,7 +186,7 @@ def train(
         process.start()
     try:
         for process in started:
-            process.join(300)
+            process.join(900)  # on a machine that others share
         assert [process.exitcode for process in started] == [0] * ranks
     finally:
         for process in started:

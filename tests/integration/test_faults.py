@@ -1,9 +1,11 @@
 """Faults of a job in real processes; the same command continues with the curve of an undisturbed run."""
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -116,6 +118,90 @@ def test_killed_in_a_checkpoint_write(project, undisturbed, ranks, when):
     assert not (folder / "runs/run/002").exists()
     assert_continued(folder, undisturbed(ranks))
     assert set(checkpoints(folder).values()) == {8, 12}  # the last two are kept, and last.ckpt
+
+
+ASYNC = "--trainer.strategy.async_checkpoints=true"
+
+
+class SlowWrite:
+    """Shards of each checkpoint are written when training has gone on for two steps; then perhaps something happens.
+
+    Args:
+        number: of the checkpoint.
+        then: "kill" this process and its workers, or "full": the disk is.
+    """
+
+    def __init__(self, number=0, then=None):
+        self.number, self.then = number, then
+
+    def __call__(self, rank):
+        import threading
+
+        from vosr.checkpoints import training_state
+        from vosr.training import TeacherModule
+
+        write, step = training_state._Writer.write_data, TeacherModule.training_step
+        reached, begun, moved = [0], [], threading.Condition()
+
+        def training_step(module, batch, batch_idx):
+            with moved:
+                reached[0] = module.global_step
+                moved.notify_all()
+            return step(module, batch, batch_idx)
+
+        def write_data(writer, plan, planner):
+            begun.append(reached[0])
+            if (
+                threading.current_thread() is not threading.main_thread() and reached[0] < 11
+            ):  # not the last step
+                with moved:
+                    assert moved.wait_for(lambda: reached[0] >= begun[-1] + 2, timeout=100)
+                sys.stdout.write("written after two steps\n")
+                sys.stdout.flush()
+            if len(begun) == self.number and self.then == "kill":
+                os.killpg(0, signal.SIGKILL)
+            if len(begun) == self.number and self.then == "full" and rank == 1:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return write(writer, plan, planner)
+
+        TeacherModule.training_step = training_step
+        training_state._Writer.write_data = write_data
+
+
+@pytest.mark.slow
+def test_training_goes_on_while_a_checkpoint_is_written(project, undisturbed):
+    """What is written is what was there when it was asked for, and the older one goes when the newer is whole."""
+    folder = project(2)
+    recorded = "--flight_recorder=100"
+    job = start(folder, ASYNC, recorded, "--checkpoint.save_top_k=1", ranks=2, fault=SlowWrite())
+    assert job.wait() == [0, 0], job.log()
+    assert job.log().count("written after two steps") == 4  # two checkpoints, two ranks; the last one waits
+    assert set(checkpoints(folder).values()) == {12}
+    assert_continued(folder, undisturbed(2))
+    assert (folder / "runs/run/001/flight_recorder").is_dir()
+
+
+@pytest.mark.slow
+def test_killed_in_the_background_write(project, undisturbed):
+    folder = project(2)
+    killed = start(folder, ASYNC, "--checkpoint.save_top_k=1", ranks=2, fault=SlowWrite(2, "kill"))
+    assert -signal.SIGKILL in wait_or_kill(killed)
+    assert checkpoints(folder) == {"step_0000004.ckpt": 4}
+    assert list((folder / "runs").rglob(".*.tmp"))
+    again = start(folder, ASYNC, "--ckpt_path=last", ranks=2)
+    assert again.wait() == [0, 0], again.log()
+    assert_continued(folder, undisturbed(2))
+
+
+@pytest.mark.slow
+def test_a_full_disk_in_the_background_ends_all_ranks(project):
+    folder = project(2)
+    job = start(folder, ASYNC, ranks=2, fault=SlowWrite(2, "full"))
+    assert job.wait() == [2, 2], job.log()
+    path = Path("runs/run/001/checkpoints/step_0000008.ckpt")
+    assert f"error: Checkpoint {path} could not be written: No space left on device." in job.log()
+    assert checkpoints(folder) == {"step_0000004.ckpt": 4}
+    assert not list(folder.rglob("*.tmp"))
 
 
 def wait_or_kill(job):

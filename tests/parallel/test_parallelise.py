@@ -3,9 +3,11 @@ from functools import partial
 import pytest
 import torch
 from layouts import backbone
+from torch.utils.flop_counter import FlopCounterMode
 
 from vosr.backbones import Backbone
 from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
+from vosr.training.recomputation import evenly
 
 
 def inputs():
@@ -23,10 +25,11 @@ def fresh(options=None, seed=0):
     return model
 
 
+@pytest.mark.parametrize("checkpointing", [True, 0.5, "attention"])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_options_change_neither_values_nor_names(compiled, monkeypatch):
+def test_options_change_neither_values_nor_names(compiled, checkpointing, monkeypatch):
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    plain, optimised = fresh(), fresh(Parallelism(activation_checkpointing=True, compile=compiled))
+    plain, optimised = fresh(), fresh(Parallelism(activation_checkpointing=checkpointing, compile=compiled))
     assert list(plain.state_dict()) == list(optimised.state_dict())
     results = [model(*inputs()) for model in (plain, optimised)]
     torch.testing.assert_close(results[1], results[0])
@@ -37,11 +40,52 @@ def test_options_change_neither_values_nor_names(compiled, monkeypatch):
 
 
 def test_checkpointed_blocks_run_again_in_the_backward_pass():
-    for options, expected in ((Parallelism(), 1), (Parallelism(activation_checkpointing=True), 2)):
-        model, calls = fresh(options), []
-        model.blocks[0].attn.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+    for policy, expected in ((False, [1, 1]), (True, [2, 2]), (0.5, [1, 2]), ("attention", [2, 2])):
+        model, calls = fresh(Parallelism(activation_checkpointing=policy)), [0, 0]
+        for i, block in enumerate(model.blocks):
+
+            def count(*_, i=i, calls=calls):
+                calls[i] += 1
+
+            block.attn.register_forward_pre_hook(count)
         model(*inputs()).sum().backward()
-        assert len(calls) == expected
+        assert calls == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0, []), (1 / 3, [2, 5, 8]), (0.5, [1, 3, 5, 7]), (0.75, [1, 2, 3, 5, 6, 7]), (1, list(range(9)))],
+)
+def test_a_share_is_spread_over_the_depth(share, expected):
+    assert evenly(range(9), share) == expected
+
+
+@pytest.mark.parametrize("policy", ["blocks", 1.5, -1, float("nan")])
+def test_other_policies_are_refused(policy):
+    with pytest.raises(
+        ValueError, match=r"activation_checkpointing must be true, false, attention or the share"
+    ):
+        Parallelism(activation_checkpointing=policy)
+
+
+class Attention(FlopCounterMode):
+    """How often attention runs; kernels of the CPU are the ones that have no formula of torch's."""
+
+    def __init__(self):
+        super().__init__(display=False)
+        self.runs = 0
+
+    def _count_flops(self, func_packet, out, args, kwargs):
+        self.runs += "attention" in str(func_packet) and "backward" not in str(func_packet)
+        return super()._count_flops(func_packet, out, args, kwargs)
+
+
+@pytest.mark.parametrize(("policy", "runs"), [(False, 4), ("attention", 4), (0.5, 6), (True, 8)])
+def test_attention_is_kept_by_its_policy(policy, runs):
+    model = fresh(Parallelism(activation_checkpointing=policy))
+    with Attention() as counter:
+        model(*inputs()).sum().backward()
+    assert counter.runs == runs  # self- and cross-attention of two blocks
 
 
 def test_frozen_backbones_are_not_checkpointed():

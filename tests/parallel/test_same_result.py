@@ -4,6 +4,7 @@ import pytest
 import torch
 from layouts import train
 
+from vosr.checkpoints.training_state import full_tensor, read_shards
 from vosr.training.parallel import Parallelism
 
 LAYOUTS = {
@@ -65,6 +66,19 @@ def test_checkpointed_and_compiled_shards_agree(trained):
     check(trained("single")["rcgm"], trained("fsdp")["optimised"], "fsdp")
 
 
+@pytest.mark.slow
+def test_copies_of_shards_agree(trained, trained_teacher, tmp_path):
+    """HSDP: two copies, each of which is sharded over two ranks."""
+    tasks = {"teacher": ("teacher", (trained_teacher,)), "rcgm": ("student", (trained_teacher, "rcgm"))}
+    four = {"name": "hsdp", "ranks": 4, "batch_size": 1}
+    results = train(tmp_path / "out.pt", tasks, save=tmp_path / "hsdp.ckpt", **four)
+    for task in tasks:
+        check(trained("single")[task], results[task], "hsdp")
+    stored = read_shards(tmp_path / "hsdp.ckpt", full_tensor)["state_dict"]  # of the last task
+    for name, value in results["rcgm"]["weights"].items():
+        torch.testing.assert_close(stored[name], value, msg=name)
+
+
 def test_weights_that_travel_in_bfloat16_train_alike(trained_teacher, tmp_path):
     def losses(layout, parallel):
         task = {"x": ("teacher", (trained_teacher, parallel))}
@@ -76,6 +90,15 @@ def test_weights_that_travel_in_bfloat16_train_alike(trained_teacher, tmp_path):
     assert halved == pytest.approx(whole, rel=0.02)
 
 
+def test_a_sharded_teacher_in_bfloat16_trains_alike(trained_teacher, tmp_path):
+    def losses(layout):
+        task = {"x": ("student", (trained_teacher, "rcgm"), {"teacher_dtype": "bfloat16"})}
+        options = LAYOUTS[layout] | {"precision": "bf16-mixed", "max_steps": 3}
+        return train(tmp_path / "out.pt", task, **options)["x"]["losses"]
+
+    assert losses("fsdp") == pytest.approx(losses("single"), rel=1e-3)
+
+
 def check(expected, actual, layout):
     assert actual["step"] == expected["step"] == 2
     losses = torch.tensor([actual["losses"], expected["losses"]])
@@ -84,5 +107,5 @@ def check(expected, actual, layout):
     for name, value in expected["weights"].items():
         torch.testing.assert_close(actual["weights"][name], value, atol=1e-5, rtol=1e-5, msg=name)
     total = sum(v.numel() for k, v in expected["weights"].items() if k.startswith("backbone."))
-    share = 0.5 if layout.startswith("fsdp") else 1.0
+    share = 0.5 if layout.startswith(("fsdp", "hsdp")) else 1.0
     assert actual["held"] == pytest.approx(share * total, rel=0.02)

@@ -58,15 +58,17 @@ def test_ddp_has_buckets_and_fsdp_shards():
     shard = 4 * (2 * (2 * 5 + 2) + 2)  # first axes 5, 5, 7 over 4 ranks: 2, 2, 2
     assert kinds["weights"] == kinds["gradients"] == kinds["average (EMA)"] == shard
     assert kinds["frozen parts"] == 9 * 4 + shard
-    assert kinds["gathered blocks"] == 4 * NUMEL + 2 * 4 * 30
+    assert kinds["gathered blocks"] == 4 * NUMEL + 2 * 4 * 30  # two blocks are all there are
 
 
 def test_gathered_weights_follow_the_options():
     large = nn.Module()
     large.blocks = nn.ModuleList(nn.Linear(5, 5) for _ in range(10))
-    assert gathered_bytes(large, FSDP) == 4 * 2 * 30 + 2 * 4 * 30
-    assert gathered_bytes(large, replace(FSDP, half_gather=True)) == 2 * 2 * 30 + 2 * 4 * 30
-    assert gathered_bytes(large, replace(FSDP, reshard=False)) == 4 * 300 + 2 * 4 * 30
+    one = replace(TRACE, calls=Counter({FORWARD: 1}))
+    assert gathered_bytes(large, FSDP, one) == 4 * 2 * 30 + 2 * 4 * 30
+    assert gathered_bytes(large, FSDP, TRACE) == 4 * 3 * 30 + 2 * 4 * 30
+    assert gathered_bytes(large, replace(FSDP, half_gather=True), one) == 2 * 2 * 30 + 2 * 4 * 30
+    assert gathered_bytes(large, replace(FSDP, reshard=False), one) == 4 * 300 + 2 * 4 * 30
 
 
 def test_half_gathering_needs_no_copies_and_accumulation_keeps_gradients():
@@ -97,18 +99,35 @@ def test_collectives():
     (reduced,) = communication(PARTS, TRACE, replace(DDP, accumulate=8))
     assert (reduced.name, reduced.payload, reduced.sent) == ("all-reduce", 4 * NUMEL, 6 * NUMEL)
     gathers, scatters = communication(DISTILLED, TRACE, FSDP)
-    # two evaluations forward and backward, three targets, one of the teacher
-    assert (gathers.payload, scatters.payload) == ((2 * 2 + 3 + 1) * 4 * NUMEL, 4 * NUMEL)
+    # the first block for two evaluations forward and backward, and for three targets; the rest once; the teacher
+    gathered = 4 * (30 * (2 * 2 + 3) + 37 + NUMEL)
+    assert (gathers.payload, scatters.payload) == (gathered, 4 * NUMEL)
     assert gathers.sent == gathers.payload * 3 // 4
     halved = communication(DISTILLED, TRACE, replace(FSDP, half_gather=True, reshard=False, accumulate=2))
-    assert [c.payload for c in halved] == [2 * (2 + 3 + 1) * 2 * NUMEL, 2 * 4 * NUMEL]
+    assert [c.payload for c in halved] == [2 * (1 + 1) * 2 * NUMEL, 2 * 4 * NUMEL]
+
+
+def test_copies_keep_the_gathering_within_hosts():
+    gathers, scatters, sums = communication(PARTS, TRACE, replace(FSDP, copies=2))
+    assert gathers.sent == gathers.payload // 2
+    assert scatters.sent == scatters.payload // 2
+    assert (sums.payload, sums.sent) == (2 * NUMEL, 2 * NUMEL)  # half the gradients, there and back by half
+    assert [each.far for each in (gathers, scatters, sums)] == [False, False, True]
+    assert [each.far for each in communication(PARTS, TRACE, FSDP)] == [True, True]
+    (alone,) = communication(PARTS, TRACE, replace(FSDP, copies=4))
+    assert (alone.name, alone.sent) == ("all-reduce", 6 * NUMEL)
+    whole, half = (memory(PARTS, TRACE, replace(FSDP, copies=copies)) for copies in (4, 2))
+    assert whole["weights"] == 4 * NUMEL
+    assert half["weights"] == 4 * (2 * (3 * 5 + 3) + 4)
 
 
 def test_the_slowest_hop_sets_the_time():
     h100 = find_device("h100")
     collectives = communication(PARTS, TRACE, DDP)
-    assert wire_seconds(collectives, DDP, h100) == 6 * NUMEL / 450e9
-    assert wire_seconds(collectives, replace(DDP, nodes=2), h100) == 6 * NUMEL / 50e9
+    assert wire_seconds(collectives, h100) == 6 * NUMEL / 450e9
+    assert (
+        wire_seconds(communication(PARTS, TRACE, replace(DDP, nodes=2, devices=2)), h100) == 6 * NUMEL / 50e9
+    )
 
 
 def test_time_and_fit():

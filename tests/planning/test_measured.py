@@ -34,10 +34,12 @@ def photos(tmp_path_factory):
         ("teacher.yaml", *LARGER, "--data.batch_size=8", "--trainer.precision=32-true"),
         ("teacher.yaml", *LARGER, "--data.batch_size=16", "--model.parallel.activation_checkpointing=true",
          "--trainer.precision=32-true"),
+        ("teacher.yaml", *LARGER, "--data.batch_size=16", "--model.parallel.activation_checkpointing=0.5",
+         "--trainer.precision=32-true"),
         ("teacher.yaml", *LARGER, "--data.batch_size=8", "--trainer.precision=bf16-mixed"),
         ("distill.yaml", "--trainer.precision=32-true"),
     ],
-    ids=["teacher", "checkpointing", "mixed", "distillation"],
+    ids=["teacher", "checkpointing", "half of it", "mixed", "distillation"],
 )  # fmt: skip
 def test_operations_are_exact_and_memory_within_15_percent(photos, options, tmp_path):
     config, *options = options

@@ -14,9 +14,14 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from vosr.backbones import LightningDiT
 from vosr.guidance import RestorationGuidance
 from vosr.objectives import RCGM, FlowMatching, Shortcut
+from vosr.planning import TrainingJob
+from vosr.planning.communication import communication
 from vosr.planning.live_bytes import LiveBytes
+from vosr.planning.memory import memory
+from vosr.planning.parts import parts_of
 from vosr.planning.trace import FORWARD, TARGET, TEACHER, trace_step
 from vosr.training import DistillationModule, TeacherModule
+from vosr.training.parallel import Parallelism
 from vosr.training.randomness import StepRandom
 
 ATEN = torch.ops.aten
@@ -52,8 +57,8 @@ def teacher_folder(tmp_path_factory):
     return save_trained(teacher(), tmp_path_factory.mktemp("teacher"))
 
 
-def student(folder, objective):
-    return DistillationModule(folder, RestorationGuidance(), objective, Dim(), trust_remote_code=True)
+def student(folder, objective, **more):
+    return DistillationModule(folder, RestorationGuidance(), objective, Dim(), trust_remote_code=True, **more)
 
 
 def counted(module):
@@ -89,6 +94,20 @@ def test_a_teacher_stored_in_float16_is_counted_as_it_trains(teacher_folder):
     assert trace_step(module, BATCH, 16, "32-true").flops == expected
 
 
+def test_a_teacher_in_bfloat16_costs_no_copies_of_its_weights(teacher_folder):
+    """The same operations; autocast copies no weight of the teacher's while it runs, and a rank stores half as much."""
+    single, half = (student(teacher_folder, RCGM(), teacher_dtype=held) for held in ("float32", "bfloat16"))
+    traces = [trace_step(module, BATCH, 16, "bf16-mixed") for module in (single, half)]
+    assert traces[0].flops == traces[1].flops
+    peaks = [max(live.total() for live in trace.forward) for trace in traces]
+    assert peaks[1] <= peaks[0]
+    parts = [parts_of(module) for module in (single, half)]
+    frozen = [memory(part, traces[0], TrainingJob())["frozen parts"] for part in parts]
+    assert 2 * (frozen[0] - frozen[1]) == 4 * sum(p.numel() for p in parts[0].teacher.parameters())
+    gathers = [communication(part, traces[0], TrainingJob("fsdp", 1, 2))[0].payload for part in parts]
+    assert gathers[0] - gathers[1] == 2 * sum(p.numel() for p in parts[0].teacher.parameters())
+
+
 def test_guidance_doubles_the_teacher_batch(teacher_folder):
     with_partial = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true")
     module = student(teacher_folder, RCGM())
@@ -116,6 +135,31 @@ def test_block_operations_follow_the_closed_form():
     assert deep[FORWARD] - shallow[FORWARD] == 2 * BATCH * (dense + attention)
     norms = (3 * TOKENS + 1) * 48  # gradients of the weights of four norms of queries and keys, as products
     assert deep["backward"] - shallow["backward"] == 2 * BATCH * (2 * dense + 2.5 * attention + norms)
+
+
+@pytest.mark.parametrize("policy", [True, 0.4, "attention"])
+def test_operations_of_recomputation_are_those_of_a_real_step(policy):
+    module = teacher()
+    module.parallel = Parallelism(activation_checkpointing=policy)
+    assert trace_step(teacher(), BATCH, 16, "32-true", policy).flops.total() == counted(module)
+
+
+def test_selective_checkpointing_stands_between_all_and_nothing():
+    """Of three blocks a share of 0.4 is one; attention is what its policy does not compute again."""
+    plain, one, attention, every = (
+        trace_step(teacher(), BATCH, 16, "32-true", policy) for policy in (False, 0.4, "attention", True)
+    )
+    backward = [trace.flops["backward"] for trace in (plain, one, attention, every)]
+    again = backward[3] - backward[0]
+    # keys and values of all blocks are formed once more inside, and their projection is not
+    assert backward[1] - backward[0] == again // DEPTH
+    assert backward[3] - backward[2] == DEPTH * 2 * BATCH * (2 * TOKENS * TOKENS + 2 * TOKENS) * WIDTH
+    kept = [trace.forward[-1].total() for trace in (plain, one, attention, every)]
+    results = (
+        DEPTH * BATCH * TOKENS * 2 * (4 * WIDTH + 4 * 2)
+    )  # of two attentions, and a sum per head and query
+    assert kept[2] - kept[3] == results
+    assert kept[3] < kept[1] < kept[0]
 
 
 def test_checkpointing_recomputes_the_blocks_and_keeps_less():

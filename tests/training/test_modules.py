@@ -35,6 +35,30 @@ def test_frozen_parts_are_out_of_optimizer_checkpoint_and_train_mode(tmp_path, t
             assert p.requires_grad == name.startswith("backbone."), name
 
 
+def test_the_teacher_is_held_in_bfloat16_and_the_student_is_not(tmp_path, teacher_folder):
+    """One step of distillation: the student begins as what was not rounded, and the target is nearly the same."""
+    losses = {}
+    for held in ("float32", "bfloat16"):
+        module = student(teacher_folder, teacher_dtype=held, optimizer=lambda p: torch.optim.SGD(p, lr=0.0))
+        fit = trainer(tmp_path, max_steps=1, precision="bf16-mixed", limit_val_batches=1)
+        fit.fit(module, ImageData())
+        losses[held] = fit.callback_metrics["loss"].item()
+        assert {p.dtype for p in module.teacher.parameters()} == {getattr(torch, held)}
+        assert {p.dtype for p in module.backbone.parameters()} == {torch.float32}
+        own = load_model(teacher_folder, trust_remote_code=True).backbone.state_dict()
+        for name, value in own.items():
+            assert torch.equal(module.backbone.state_dict()[name], value), name
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
+
+
+def test_a_teacher_in_bfloat16_needs_operations_in_it(tmp_path, teacher_folder):
+    with pytest.raises(
+        ValueError, match=r"teacher_dtype=bfloat16 needs --trainer\.precision=bf16-mixed, not 32-true"
+    ):
+        trainer(tmp_path).fit(student(teacher_folder, teacher_dtype="bfloat16"), ImageData())
+
+
 def test_average_follows_the_closed_form():
     torch.manual_seed(0)
     average, model = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)

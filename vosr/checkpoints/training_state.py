@@ -9,6 +9,7 @@ import logging
 import os
 import zipfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemWriter
 from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
+from torch.distributed.checkpoint.staging import AsyncStager
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.checkpoint.storage import WriteResult
-from torch.futures import Future
 
 from vosr.checkpoints.shard_index import INDEX, SafeReader, check_parts, read_weight_index
 from vosr.core.files.shown import reason
@@ -64,7 +65,7 @@ def _reason(error: BaseException | None) -> str:
 class _Writer(FileSystemWriter):
     """Carries the disk's message: an exception leaves its causes behind when it travels to another rank."""
 
-    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> torch.futures.Future[list[WriteResult]]:
         try:
             return super().write_data(plan, planner)
         except Exception as error:
@@ -141,15 +142,42 @@ def write_sharded(checkpoint: dict[str, Any], folder: Path) -> None:
         checkpoint: nested dictionaries and lists; tensors under ``SHARDED`` may be DTensors.
         folder: the same one for all ranks.
     """
+    tensors, record = _parted(checkpoint)
+    save(tensors, storage_writer=_Writer(folder))
+    if not dist.is_initialized() or dist.get_rank() == 0:
+        write_file(record, folder / PLAIN)
+
+
+def begin_sharded(
+    checkpoint: dict[str, Any], folder: Path, stager: AsyncStager, group: dist.ProcessGroup
+) -> Future[Any]:
+    """Begin what :func:`write_sharded` does, and return when ``checkpoint`` may change.
+
+    Args:
+        checkpoint: as there.
+        folder: as there.
+        stager: copies the shards to where they stay until they are written.
+        group: of all ranks, with a backend for the CPU; used by nothing else until the write has ended.
+
+    Returns:
+        Done when all ranks have written their shards, with the exception where one could not.
+    """
+    tensors, record = _parted(checkpoint)
+    if dist.get_rank(group) == 0:
+        write_file(record, folder / PLAIN)
+    written = async_save(tensors, storage_writer=_Writer(folder), async_stager=stager, process_group=group)
+    return written if isinstance(written, Future) else written.upload_completion
+
+
+def _parted(checkpoint: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors that are written as shards, by name, and what ``plain.pt`` holds."""
     tensors: dict[Keys, Tensor] = {}
     plain = {
         key: _without_tensors(value, (key,), tensors) if key in SHARDED else value
         for key, value in checkpoint.items()
     }
-    save({_name(keys): value.detach() for keys, value in tensors.items()}, storage_writer=_Writer(folder))
-    if not dist.is_initialized() or dist.get_rank() == 0:
-        paths = {_name(keys): list(keys) for keys in tensors}
-        write_file({"plain": plain, "paths": paths}, folder / PLAIN)
+    paths = {_name(keys): list(keys) for keys in tensors}
+    return {_name(keys): value.detach() for keys, value in tensors.items()}, {"plain": plain, "paths": paths}
 
 
 def read_shards(folder: Path, memory: Memory, together: bool = False) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Str
 from data_pipelines.epochs import DEFAULT_BATCH
 from vosr.planning import TrainingJob
 from vosr.planning.job import Strategy
+from vosr.training.sharded import copies_of
 
 
 def job_of(config: Any, training_size: int) -> TrainingJob:
@@ -46,6 +47,7 @@ def job_of(config: Any, training_size: int) -> TrainingJob:
         checkpointing=parallel.activation_checkpointing,
         half_gather=parallel.gather == "bfloat16",
         reshard=parallel.reshard_after_forward,
+        copies=_copies(trainer.strategy, nodes, devices),
     )
 
 
@@ -65,6 +67,11 @@ def _devices(given: Any) -> int:
     if not str(given).isdigit() or int(given) < 1:
         raise ValueError(f"trainer.devices is {given}; give by --devices how many each host has.")
     return int(given)
+
+
+def _copies(given: Any, nodes: int, devices: int) -> int:
+    asked = None if isinstance(given, str) else given.get("init_args", {}).get("copies")
+    return 1 if asked is None else copies_of(asked, nodes * devices, nodes)
 
 
 def _strategy(given: Any, ranks: int) -> Strategy:

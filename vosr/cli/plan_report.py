@@ -9,6 +9,7 @@ from vosr.planning import Plan, Planner, TrainingJob
 from vosr.planning.devices import GIB, TERA
 from vosr.planning.parts import parameter_count
 from vosr.planning.plan import RESERVE
+from vosr.training.recomputation import Checkpointing
 
 
 def report(console: Console, planner: Planner, plan: Plan, device: str, advice: list[str]) -> None:
@@ -36,8 +37,17 @@ def report(console: Console, planner: Planner, plan: Plan, device: str, advice: 
 def _layout(job: TrainingJob) -> str:
     names = {"single": "One process", "ddp": "DDP", "fsdp": "FSDP2"}
     where = f" over {job.nodes} x {job.devices} ranks" if job.ranks > 1 else ""
-    more = ", activation checkpointing" if job.checkpointing else ""
-    return names[job.strategy] + where + more
+    where += f" in {job.copies} copies" if job.copies > 1 else ""
+    return names[job.strategy] + where + _recomputed(job.checkpointing)
+
+
+def _recomputed(policy: Checkpointing) -> str:
+    if not policy:
+        return ""
+    if policy == "attention":
+        return ", activation checkpointing but for attention"
+    share = "" if policy == 1 else f" of {100 * float(policy):g} % of the blocks"
+    return f", activation checkpointing{share}"
 
 
 def _batch(job: TrainingJob) -> str:
@@ -89,8 +99,8 @@ def _time(plan: Plan, utilisation: float) -> Table:
         sent = f"{collective.payload / GIB:,.3f} GiB, {collective.sent / GIB:,.3f} GiB sent per rank"
         table.add_row(collective.name, sent)
     if plan.collectives:
-        hop = "network" if plan.job.nodes > 1 else "link"
-        table.add_row("communication", f"{plan.wire:.3g} s at the full speed of the {hop}")
+        hops = sorted({"network" if collective.far else "link" for collective in plan.collectives})
+        table.add_row("communication", f"{plan.wire:.3g} s at the full speed of {' and '.join(hops)}")
     if plan.compute is None or plan.step is None or plan.days is None:
         table.add_row("computation", "unknown: no public figure of this device's speed")
         return table

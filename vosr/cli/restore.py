@@ -14,9 +14,9 @@ from vosr.cli.errors import fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
 from vosr.core.shard import JobShard
-from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_gallery
+from vosr.imaging.layout import Profile
 from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing

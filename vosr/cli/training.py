@@ -36,6 +36,7 @@ from vosr.training.checkpoint_io import AtomicCheckpointIO
 from vosr.training.claim import claim_run, give_up
 from vosr.training.cpu_precision import slow_bfloat16
 from vosr.training.due_validation import DueValidation
+from vosr.training.flight_recorder import record_collectives
 from vosr.training.launched import check_launch, check_tasks
 from vosr.training.loss_spike import LossSpike
 from vosr.training.non_finite import NonFinite
@@ -99,6 +100,12 @@ class TrainingCLI(LightningCLI):
         parser.add_argument(
             "--name", type=str, default="run", help="Name of the run: a folder inside --runs."
         )
+        parser.add_argument(
+            "--flight_recorder",
+            type=int,
+            default=0,
+            help="Collectives that every rank keeps, and leaves in the run folder at a timeout; 0: as torch does.",
+        )
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         parser.add_lightning_class_args(NonFinite, "non_finite")
         parser.add_lightning_class_args(LossSpike, "loss_spike")
@@ -142,9 +149,10 @@ class TrainingCLI(LightningCLI):
         checkpoint = self._checkpoint(config, group)
         if checkpoint is not None:
             self.run = checkpoint.parent.parent
-            self._tell_differences(config)
+            self._print_differences(config)
         else:
             self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
+        record_collectives(self.run, config.flight_recorder)
         if self.subcommand == "fit" and self.run.is_dir() and getattr(rank_zero_only, "rank", 0) == 0:
             self._held.enter_context(locked(self.run))
 
@@ -168,7 +176,7 @@ class TrainingCLI(LightningCLI):
             raise ValueError(f"{given} is no whole checkpoint of a training run; give another one.")
         return None
 
-    def _tell_differences(self, config: Any) -> None:
+    def _print_differences(self, config: Any) -> None:
         """Name what the given configuration has otherwise than the run that it continues."""
         begun = self.run / "config.yaml"
         if not begun.is_file() or getattr(rank_zero_only, "rank", 0) != 0:
@@ -241,9 +249,9 @@ class TrainingCLI(LightningCLI):
         self.trainer.save_checkpoint(last, weights_only=False)  # also between two intervals
         if not self.trainer.is_global_zero:
             return
-        self._tell_of_run(PlainConsole())
+        self._print_run(PlainConsole())
 
-    def _tell_of_run(self, console: PlainConsole) -> None:
+    def _print_run(self, console: PlainConsole) -> None:
         """Where everything is, and the commands that come next."""
         console.print(labelled("\nRun folder", 15, self.run))
         for part in ("config.yaml", "metrics", "images", "checkpoints", "model"):

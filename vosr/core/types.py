@@ -1,4 +1,4 @@
-"""The few records that travel between components.
+"""Records that components exchange: batches, conditions, random sources.
 
 Shape legend, used in every docstring: B batch, C latent channels, H W pixels, h w latent grid (H / factor),
 N backbone tokens, M semantic tokens, Z semantic width, D backbone width. Time: t = 1 is noise, t = 0 is data.

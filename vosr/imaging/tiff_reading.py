@@ -12,13 +12,13 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from vosr.imaging.decoded import DecodedImage
 from vosr.imaging.errors import UnsupportedError
 from vosr.imaging.exif import Exif
 from vosr.imaging.iptc import from_resources
 from vosr.imaging.limits import MOST_IMAGES, Header
 from vosr.imaging.metadata import gathered
 from vosr.imaging.sample_scale import unit_range, whole_range
-from vosr.imaging.stored import Stored
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR = 0, 1, 2, 3, 5, 6
@@ -84,7 +84,7 @@ def pages_of(file: tifffile.TiffFile) -> list[TiffPage]:
     return whole or found[:1]
 
 
-def read_page(page: TiffPage, binary: BinaryIO) -> Stored:
+def read_page(page: TiffPage, binary: BinaryIO) -> DecodedImage:
     """Decode an image that is :attr:`~TiffPage.readable`. Raises what tifffile does.
 
     Args:
@@ -102,14 +102,14 @@ def read_page(page: TiffPage, binary: BinaryIO) -> Stored:
         or _swapped_records(tags) or from_resources(_bytes(tags, _RESOURCES) or b""),
     )  # fmt: skip
     layers = ("layers of Photoshop left out",) if _LAYERS in tags else ()
-    return Stored(colours, alpha, orientation, profile, metadata, "TIFF", (*notes, *more, *layers))
+    return DecodedImage(colours, alpha, orientation, profile, metadata, "TIFF", (*notes, *more, *layers))
 
 
-def read_without_pixels(page: TiffPage, binary: BinaryIO) -> Stored:
+def read_without_pixels(page: TiffPage, binary: BinaryIO) -> DecodedImage:
     """Everything but the pixels, for an image that Pillow decodes."""
     metadata, orientation, notes = gathered(_exif(page.page, binary), _bytes(page.page.tags, _XMP))
     empty = np.zeros((0, 0, 3), np.uint8)
-    return Stored(empty, None, orientation, None, metadata, "TIFF", notes)
+    return DecodedImage(empty, None, orientation, None, metadata, "TIFF", notes)
 
 
 def _chain(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:

@@ -49,7 +49,7 @@ def _smaller(planner: Planner, plan: Plan) -> list[str]:
 def _changes(job: TrainingJob) -> Iterator[tuple[str, TrainingJob]]:
     """Jobs that need less and less, each with the flags that were added to the given one."""
     flags: list[str] = []
-    if not job.checkpointing:
+    if job.checkpointing not in (True, 1):  # a part of it, or none
         job = replace(job, checkpointing=True)
         flags.append(CHECKPOINTING)
         yield " ".join(flags), job

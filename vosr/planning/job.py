@@ -5,6 +5,8 @@ from typing import Literal
 
 import torch
 
+from vosr.training.recomputation import Checkpointing
+
 Strategy = Literal["single", "ddp", "fsdp"]
 
 
@@ -21,9 +23,10 @@ class TrainingJob:
         accumulate: backward passes per optimizer step.
         max_steps: optimizer steps of the run.
         precision: one of Lightning's.
-        checkpointing: activation checkpointing of every block.
+        checkpointing: activation checkpointing: of all blocks, a share of them, or of all but for attention.
+        copies: under "fsdp", of the sharded model; consecutive ranks hold one.
         half_gather: under "fsdp", weights travel and compute in bfloat16 instead of float32.
-        reshard: under "fsdp", a block's gathered weights are freed between forward and backward.
+        reshard: under "fsdp", gathered weights of all blocks but the last are freed between forward and backward.
     """
 
     strategy: Strategy = "single"
@@ -34,14 +37,20 @@ class TrainingJob:
     accumulate: int = 1
     max_steps: int = 1
     precision: str = "bf16-mixed"
-    checkpointing: bool = False
+    checkpointing: Checkpointing = False
     half_gather: bool = False
     reshard: bool = True
+    copies: int = 1
 
     @property
     def ranks(self) -> int:
         """Processes in all."""
         return self.nodes * self.devices
+
+    @property
+    def shards(self) -> int:
+        """Ranks over which the model is split under "fsdp"."""
+        return self.ranks // self.copies
 
     @property
     def global_batch(self) -> int:

@@ -10,7 +10,7 @@ from torch import nn
 from vosr.planning.job import TrainingJob
 from vosr.planning.live_bytes import Kind
 from vosr.planning.parts import Parts, optimizer_size, size, stored
-from vosr.planning.trace import StepTrace
+from vosr.planning.trace import FORWARD, TARGET, StepTrace
 
 
 def memory(parts: Parts, trace: StepTrace, job: TrainingJob) -> dict[str, int]:
@@ -21,7 +21,9 @@ def memory(parts: Parts, trace: StepTrace, job: TrainingJob) -> dict[str, int]:
     autoencoder and the encoder are whole on every rank.
     """
     weights = size(stored(parts.backbone.parameters(), job))
-    teacher = stored(parts.teacher.parameters(), job) if parts.teacher is not None else []
+    teacher = []
+    if parts.teacher is not None:
+        teacher = stored(parts.teacher.parameters(), job, parts.teacher_dtype)
     whole = _whole(job)
     frozen = [t for part in parts.frozen.values() for t in stored(_tensors(part), whole)]
     working = working_memory(trace, job, weights, size(parts.backbone.parameters()))
@@ -34,7 +36,7 @@ def memory(parts: Parts, trace: StepTrace, job: TrainingJob) -> dict[str, int]:
         "frozen parts": size(frozen) + size(teacher),
         "activations": working["activations"],
         "weight copies": working["weight copies"],
-        "gathered blocks": gathered_bytes(parts.backbone, job) if job.strategy == "fsdp" else 0,
+        "gathered blocks": gathered_bytes(parts.backbone, job, trace) if job.strategy == "fsdp" else 0,
     }
 
 
@@ -64,17 +66,19 @@ def working_memory(trace: StepTrace, job: TrainingJob, gradients: int, full_grad
     return Counter({"activations": max(peak - copies, gradients - copies), "weight copies": copies})
 
 
-def gathered_bytes(backbone: nn.Module, job: TrainingJob) -> int:
+def gathered_bytes(backbone: nn.Module, job: TrainingJob, trace: StepTrace) -> int:
     """Bytes of weights that a rank gathers for the moment, and of the unsharded gradients of one block, under FSDP2.
 
-    The block that runs, the next one on its way, what belongs to no block, and in the backward pass one block's
-    gradients and the buffer that they are summed in. All weights, where they are not resharded.
+    The block that runs, the next one on its way, what belongs to no block, the last block where an evaluation came
+    before, and in the backward pass one block's gradients and the buffer that they are summed in. All weights, where
+    they are not resharded.
     """
     width = torch.bfloat16.itemsize if job.half_gather else 4
     sizes = [sum(p.numel() for p in block.parameters()) for block in backbone.blocks]  # type: ignore[union-attr]
     block, inside = max(sizes, default=0), sum(sizes)
     everything = sum(p.numel() for p in backbone.parameters())
-    weights = everything - inside + 2 * block if job.reshard else everything
+    last = sizes[-1] if sizes and trace.calls[FORWARD] + trace.calls[TARGET] > 1 else 0
+    weights = everything - inside + 2 * block + last if job.reshard else everything
     return width * min(weights, everything) + 2 * 4 * block
 
 

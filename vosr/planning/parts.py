@@ -24,33 +24,36 @@ class Parts:
         teacher: frozen and sharded like the backbone, for distillation.
         frozen: parts that every rank holds whole, by name.
         optimizer: of the backbone.
+        teacher_dtype: that the teacher is held in.
     """
 
     backbone: nn.Module
     teacher: nn.Module | None
     frozen: dict[str, nn.Module]
     optimizer: OptimizerFactory
+    teacher_dtype: torch.dtype = torch.float32
 
 
 def parts_of(module: TrainingModule) -> Parts:
     """Parts of a module whose backbones are not made yet."""
     with torch.device("meta"):
         backbone = module.build_backbone()
-    return Parts(
-        backbone,
-        module.teacher.backbone if isinstance(module, DistillationModule) else None,
-        module.frozen_parts(),
-        module.optimizer,
-    )
+    if isinstance(module, DistillationModule):
+        teacher, held = module.teacher.backbone, module.teacher_dtype
+    else:
+        teacher, held = None, torch.float32
+    return Parts(backbone, teacher, module.frozen_parts(), module.optimizer, held)
 
 
-def stored(tensors: Iterable[Tensor], job: TrainingJob) -> list[nn.Parameter]:
-    """What the fullest rank stores of parameters or buffers, on the meta device.
+def stored(
+    tensors: Iterable[Tensor], job: TrainingJob, held: torch.dtype | None = None
+) -> list[nn.Parameter]:
+    """What the fullest rank stores of parameters or buffers, on the meta device; ``held`` in another type.
 
     FSDP2 splits every tensor along its first axis and pads the shards to the size of the first one.
     """
-    ranks = job.ranks if job.strategy == "fsdp" else 1
-    dtype = half_type(job.precision) if job.precision.endswith("true") else None
+    ranks = job.shards if job.strategy == "fsdp" else 1
+    dtype = half_type(job.precision) if job.precision.endswith("true") else held
     local = []
     for tensor in tensors:
         first, *rest = tensor.shape or (1,)

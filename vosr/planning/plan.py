@@ -11,6 +11,7 @@ from vosr.planning.memory import memory
 from vosr.planning.parts import Parts, parts_of
 from vosr.planning.trace import StepTrace, trace_step
 from vosr.training.base import TrainingModule
+from vosr.training.recomputation import Checkpointing
 
 RESERVE = 0.08
 """Share of a device's memory that the driver, libraries and fragmentation take."""
@@ -57,7 +58,7 @@ class Plan:
 
     @property
     def days(self) -> float | None:
-        """Of the whole run, validation left out."""
+        """Days of the whole run, validation left out."""
         return None if self.step is None else self.step * self.job.max_steps / DAY
 
 
@@ -76,10 +77,12 @@ class Planner:
         self.parts: Parts = parts_of(module)
 
         @cache
-        def traced(batch_size: int, crop_size: int, precision: str, checkpointing: bool) -> StepTrace:
+        def traced(
+            batch_size: int, crop_size: int, precision: str, checkpointing: Checkpointing
+        ) -> StepTrace:
             return trace_step(module, batch_size, crop_size, precision, checkpointing)
 
-        self._traced: Callable[[int, int, str, bool], StepTrace] = traced
+        self._traced: Callable[[int, int, str, Checkpointing], StepTrace] = traced
 
     def trace(self, job: TrainingJob) -> StepTrace:
         """The job's forward and backward pass."""
@@ -98,7 +101,7 @@ class Planner:
             memory(self.parts, trace, job),
             collectives,
             None if peak is None else sum(flops.values()) / (peak * self.utilisation),
-            wire_seconds(collectives, job, device),
+            wire_seconds(collectives, device),
         )
 
 

@@ -17,6 +17,7 @@ from vosr.training.base import TrainingModule
 from vosr.training.distillation import DistillationModule
 from vosr.training.parallel import Parallelism, parallelise
 from vosr.training.randomness import StepRandom
+from vosr.training.recomputation import Checkpointing
 from vosr.training.restoration import RestorationModule
 
 FORWARD, TARGET, TEACHER = "student", "student without gradient", "teacher"
@@ -43,7 +44,11 @@ class StepTrace:
 
 
 def trace_step(
-    module: TrainingModule, batch_size: int, crop_size: int, precision: str, checkpointing: bool = False
+    module: TrainingModule,
+    batch_size: int,
+    crop_size: int,
+    precision: str,
+    checkpointing: Checkpointing = False,
 ) -> StepTrace:
     """Run the module's own encoding and objective, and the backward pass, without memory or weights.
 
@@ -54,7 +59,7 @@ def trace_step(
         batch_size: images.
         crop_size: their side in pixels.
         precision: one of Lightning's.
-        checkpointing: recompute each block of the backbone in the backward pass.
+        checkpointing: what of the backbone's blocks is computed again in the backward pass.
     """
     with torch.device("meta"):
         backbone = module.build_backbone().requires_grad_(True)
@@ -64,6 +69,8 @@ def trace_step(
     with FakeTensorMode(), AnyNumber():
         twin = fake_children(module, stored)
         twin.backbone = fake_copy(backbone, stored)
+        if isinstance(twin, DistillationModule) and twin.teacher_dtype != torch.float32:
+            twin.teacher = fake_copy(twin.teacher, twin.teacher_dtype)
         parallelise(twin.backbone, Parallelism(activation_checkpointing=checkpointing), None)
         return _run(twin, torch.rand(batch_size, module.image_channels, crop_size, crop_size), precision)
 

@@ -33,7 +33,7 @@ def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
 
 
 class TrainingModule(L.LightningModule):
-    """Orchestration only; the mathematics is in the components.
+    """Base of all training modules: orchestration only, the mathematics is in the components.
 
     ``backbone`` is the network that trains, ``average`` its exponential moving average, which validates and is
     released. Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` is whether the optimizer
@@ -129,8 +129,10 @@ class TrainingModule(L.LightningModule):
 
     @property
     def shards(self) -> DeviceMesh | None:
-        """What backbones are sharded over; None where every rank has all of them."""
-        return None if self.device_mesh is None else self.device_mesh["data_parallel"]
+        """What backbones are sharded over (see :func:`parallelise`); None where every rank has all of them."""
+        mesh = self.device_mesh
+        lightnings = mesh is not None and "data_parallel" in (mesh.mesh_dim_names or ())
+        return mesh["data_parallel"] if mesh is not None and lightnings else mesh
 
     def configure_model(self) -> None:
         """Make the trainable parts where Lightning wants them: on the right device, or on meta and then sharded.

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -21,10 +22,10 @@ from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.objectives import Adversary, DistillationObjective, ImageLoss, Loss
 from vosr.training.base import paper_optimizer
 from vosr.training.image_losses import ImageTrained
+from vosr.training.initial_weights import initial_weights
 from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.restoration import RestorationModule
-from vosr.training.start import starting_weights
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class DistillationModule(ImageTrained, RestorationModule):
         optimizer: of the student.
         lr_scheduler: stepped once per optimizer step.
         ema_decay: of the averaged weights that validate and are released.
+        teacher_dtype: type that the frozen teacher's weights are held in. "bfloat16" halves them; matrix products are
+            those of "bf16-mixed", which it needs, and norms and tables are rounded too.
         teacher_steps: steps of the teacher in the validation images.
         schedule_step: steps that the learning-rate schedule counts as done before this run, for weights that come from
             an earlier piece of the same training without its checkpoint.
@@ -78,6 +81,7 @@ class DistillationModule(ImageTrained, RestorationModule):
         optimizer: OptimizerCallable = paper_optimizer,
         lr_scheduler: LRSchedulerCallable | None = None,
         ema_decay: float = 0.9999,
+        teacher_dtype: Literal["float32", "bfloat16"] = "float32",
         teacher_steps: int = 25,
         schedule_step: int = 0,
         seed: int = 0,
@@ -106,6 +110,7 @@ class DistillationModule(ImageTrained, RestorationModule):
         self.schedule_step = schedule_step
         self.conditioner = loaded.conditioner
         self.teacher = FrozenTeacher(loaded.backbone)
+        self.teacher_dtype = getattr(torch, teacher_dtype)
         self.objective = objective
         if objective_weight < 0 or (objective_weight == 0 and image_loss is None):
             raise ValueError("objective_weight must be positive, or 0 with an image_loss to train on.")
@@ -125,14 +130,26 @@ class DistillationModule(ImageTrained, RestorationModule):
         self.initial = (
             None
             if init_from is None
-            else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
+            else initial_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
     def configure_model(self) -> None:
-        if getattr(self, "backbone", None) is None:
-            parallelise(self.teacher.backbone, self.parallel, self.shards)
-            self.teacher.to(torch.get_default_dtype())
+        """See the base class.
+
+        Raises:
+            ValueError: the teacher is to be held in bfloat16, and operations are not to run in it.
+        """
+        if getattr(self, "backbone", None) is not None:
+            return
+        precision = str(self.trainer.precision) if self._trainer is not None else None
+        if self.teacher_dtype != torch.float32 and precision not in (None, "bf16-mixed"):
+            raise ValueError(
+                f"model.teacher_dtype=bfloat16 needs --trainer.precision=bf16-mixed, not {precision}."
+            )
+        parallelise(self.teacher.backbone, self.parallel, self.shards)
+        self.teacher.to(torch.get_default_dtype())
         super().configure_model()
+        self.teacher.to(self.teacher_dtype)  # the student starts from what was not rounded
 
     def build_backbone(self) -> Backbone:
         teacher = self.teacher.backbone
@@ -143,7 +160,7 @@ class DistillationModule(ImageTrained, RestorationModule):
     def initialise(self, backbone: Backbone) -> None:
         """Start as the teacher: only the end-time embedder is new, and it has no effect at r = t."""
         if self.initial is not None:
-            load_weights(backbone, self.initial)  # they fit: starting_weights has seen to it
+            load_weights(backbone, self.initial)  # they fit: initial_weights has seen to it
             self.initial = None
             return
         reset_weights(backbone, self.seed)

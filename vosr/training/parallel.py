@@ -1,4 +1,4 @@
-"""Activation checkpointing, compilation and sharding, applied to a backbone from outside and in that order.
+"""Float8, activation checkpointing, compilation and sharding, applied to a backbone from outside and in that order.
 
 Checkpointing must be inside what is compiled, and both inside what is sharded: then the compiler sees the
 recomputation, and the gathering of weights stays outside its graphs. Blocks keep their names: nothing wraps them.
@@ -6,7 +6,6 @@ recomputation, and the gathering of weights stays outside its graphs. Blocks kee
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, cast
 
 import torch
@@ -15,10 +14,11 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.checkpoint import checkpoint
 
 from vosr.backbones import Backbone
 from vosr.core.seeds import derive_seed
+from vosr.training.float8 import to_float8
+from vosr.training.recomputation import Checkpointing, check_checkpointing, checkpoint_blocks
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,26 @@ class Parallelism:
     """How the blocks of the backbones are run, on one device or many.
 
     Args:
-        activation_checkpointing: keep the input of each block alone and compute the rest again in the backward pass.
+        activation_checkpointing: keep the input of each block alone and compute the rest again in the backward pass. A
+            share, as 0.5, does so in that part of the blocks, spread over the depth; "attention" in all of them, and
+            keeps the results of attention, which are small and dear (a block without attention keeps nothing more).
         compile: torch.compile each block.
         gather: type in which shards travel, under FSDP; "bfloat16" halves the traffic and rounds norms and tables
             too, gradients are summed in float32. Needs the precision "bf16-mixed".
-        reshard_after_forward: under FSDP, free a block's gathered weights until the backward pass needs them.
+        reshard_after_forward: under FSDP, free a trained block's gathered weights until the backward pass needs them;
+            what it begins with, the last block and what is in none, stays gathered. Frozen weights are always freed.
+        float8: linear layers of the trained blocks multiply in float8, by torchao. Untested: no device that has float8
+            was there to try it on.
     """
 
-    activation_checkpointing: bool = False
+    activation_checkpointing: Checkpointing = False
     compile: bool = False
     gather: Literal["float32", "bfloat16"] = "float32"
     reshard_after_forward: bool = True
+    float8: bool = False
+
+    def __post_init__(self) -> None:
+        check_checkpointing(self.activation_checkpointing)
 
 
 def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | None) -> None:
@@ -46,7 +55,8 @@ def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | No
         backbone: trained or frozen; activations of a frozen one are not kept anyway. On the meta device it is sharded
             without memory; else one block at a time is moved to the mesh's device.
         options: what to apply.
-        mesh: one dimension, over which every parameter is split along its first axis; None does not shard.
+        mesh: the last dimension is the one over which every parameter is split along its first axis; over one before
+            it there are copies of the shards (HSDP). None does not shard.
 
     Raises:
         ValueError: the backbone does not say which of its submodules are the blocks.
@@ -61,25 +71,32 @@ def parallelise(backbone: nn.Module, options: Parallelism, mesh: DeviceMesh | No
         )
     trained = any(parameter.requires_grad for parameter in backbone.parameters())
     if isinstance(backbone, Backbone):
-        backbone.prepares_inside = mesh is not None or (options.activation_checkpointing and trained)
-    for block in blocks:
-        if options.activation_checkpointing and trained:
-            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
-        if options.compile:
+        backbone.prepares_inside = mesh is not None or (bool(options.activation_checkpointing) and trained)
+    if trained:
+        if options.float8:
+            to_float8(blocks)
+        checkpoint_blocks(blocks, options.activation_checkpointing)
+    if options.compile:
+        for block in blocks:
             block.forward = torch.compile(block.forward)
     if mesh is not None:
-        shard([*blocks, backbone], options, mesh)
+        shard([*blocks, backbone], options, mesh, trained)
 
 
-def shard(units: list[nn.Module], options: Parallelism, mesh: DeviceMesh) -> None:
-    """FSDP2 on each unit, the last of which contains the others and takes what they leave."""
+def shard(units: list[nn.Module], options: Parallelism, mesh: DeviceMesh, trained: bool) -> None:
+    """FSDP2 on each unit, the last of which contains the others and takes what they leave.
+
+    What has no backward pass is resharded after its forward pass: nothing else would free it.
+    """
     gather = torch.bfloat16 if options.gather == "bfloat16" else None
     policy = MixedPrecisionPolicy(
         param_dtype=gather, reduce_dtype=torch.float32 if gather else None, cast_forward_inputs=False
     )
-    for unit in units:
+    for i, unit in enumerate(units):
         unit.to(torch.get_default_dtype())  # what a file holds in another type is cast unit by unit
-        fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=options.reshard_after_forward)
+        needed_next = i >= len(units) - 2  # the backward pass begins with these
+        reshard = not trained or (options.reshard_after_forward and not needed_next)
+        fully_shard(unit, mesh=mesh, mp_policy=policy, reshard_after_forward=reshard)
         if mesh.device_type == "cpu":  # gloo takes a mean for a sum without a word, in torch 2.8
             cast(FSDPModule, unit).set_force_sum_reduction_for_comms(True)
 
@@ -106,13 +123,18 @@ def reset_weights(backbone: nn.Module, seed: int) -> None:
 
 
 class WholeDraws(TorchDispatchMode):
-    """Random fills draw the whole tensor on the CPU and keep what this rank holds of it, one tensor at a time."""
+    """Random fills draw the whole tensor on the CPU and keep what this rank holds of it, one tensor at a time.
+
+    So do copies of whole tensors into sharded ones.
+    """
 
     RANDOM = (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func is torch.ops.aten.copy_.default:
+            return func(args[0], part_of(args[1], args[0]), *args[2:], **(kwargs or {}))
         if func not in self.RANDOM:
             return func(*args, **(kwargs or {}))
         target = args[0]

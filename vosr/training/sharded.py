@@ -1,39 +1,78 @@
-"""FSDP2 as a Lightning strategy: every rank is one data-parallel shard."""
+"""FSDP2 as a Lightning strategy: every rank trains on images of its own."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.strategies.parallel import ParallelStrategy
+from lightning.pytorch.trainer.states import TrainerStatus
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from vosr.checkpoints.training_state import CheckpointError, Keys, read_file, read_shards, write_sharded
 from vosr.core.files.atomic import put_in_place, remove
+from vosr.training.background_write import BackgroundWrite
 from vosr.training.parallel import part_of
 
 
 class FullySharded(ModelParallelStrategy):
-    """FSDP2 over all ranks: weights, gradients, optimizer and average are split; a checkpoint is a folder of shards.
+    """FSDP2: weights, gradients, optimizer and average are split over ranks; a checkpoint is a folder of shards.
 
     Args:
-        timeout: how long a rank waits for another one before it gives up.
+        copies: of the sharded model (HSDP). 1 splits it over all ranks; "hosts" over those of each host, so that
+            weights travel within hosts alone, and between them only gradients, each rank's share. A number must
+            divide the ranks; consecutive ranks hold one copy.
+        timeout: how long a rank waits for another one before it gives up; collectives within and between copies keep
+            torch's own.
         process_group_backend: "nccl" or "gloo"; by the device, if not given.
+        async_checkpoints: write checkpoints while training goes on. Shards are copied to host memory first, once as
+            much as the checkpoint has; the next checkpoint waits for the one before it, and so does the end of the run.
     """
 
     def __init__(
-        self, timeout: timedelta = timedelta(minutes=30), process_group_backend: str | None = None
+        self,
+        copies: int | Literal["hosts"] = 1,
+        timeout: timedelta = timedelta(minutes=30),
+        process_group_backend: str | None = None,
+        async_checkpoints: bool = False,
     ) -> None:
         super().__init__(tensor_parallel_size=1, timeout=timeout, process_group_backend=process_group_backend)
+        self.copies = copies
+        self.async_checkpoints = async_checkpoints
+        self._background: BackgroundWrite | None = None
+        self._obsolete: list[Any] = []
 
     def setup_environment(self) -> None:
-        self._data_parallel_size = self.num_nodes * self.num_processes
+        ranks = self.num_nodes * self.num_processes
+        copies = copies_of(self.copies, ranks, self.num_nodes)
+        self._data_parallel_size = ranks
         super().setup_environment()
+        if copies > 1:
+            self._device_mesh = init_device_mesh(
+                self.root_device.type, (copies, ranks // copies), mesh_dim_names=("copies", "shards")
+            )
+            assert self.lightning_module is not None
+            self.lightning_module._device_mesh = self._device_mesh
+        if self.async_checkpoints and self._background is None:
+            self._background = BackgroundWrite(self._timeout)
+
+    def teardown(self) -> None:
+        """Wait for what is still written."""
+        problem = self._end_background()
+        super().teardown()
+        if problem is not None:
+            raise problem
+
+    @property
+    def distributed_sampler_kwargs(self) -> dict[str, Any]:
+        """Every rank reads samples of its own, whatever the mesh."""
+        return {"num_replicas": self.world_size, "rank": self.global_rank}
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Shards of this rank."""
@@ -47,26 +86,61 @@ class FullySharded(ModelParallelStrategy):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None
     ) -> None:
-        """Write to a temporary folder, then rename it.
+        """Write to a temporary folder, then rename it; in the background where asked for and training goes on.
 
         Raises:
-            CheckpointError: on every rank, if any could not write; what was at ``filepath`` is untouched.
+            CheckpointError: on every rank, if any could not write, or the one before it in the background; what was at
+                ``filepath`` is untouched.
         """
         path = Path(self.broadcast(str(filepath)))
         temporary = path.with_name(f".{path.name}.tmp")
+        problem = self._end_background()
+        if not self.reduce_boolean_decision(problem is None):
+            raise problem or CheckpointError(path, None)
 
         def prepare() -> None:
             remove(temporary)
             temporary.mkdir(parents=True)
 
+        place = (lambda: put_in_place(temporary, path)) if self.is_global_zero else _nothing
+        background = self._background
         self._together(path, prepare if self.is_global_zero else _nothing)
         try:
+            if background is not None and self._is_training():
+                self._together(path, lambda: background.begin(checkpoint, temporary, place))
+                return
             self._together(path, lambda: write_sharded(checkpoint, temporary))
-            self._together(path, (lambda: put_in_place(temporary, path)) if self.is_global_zero else _nothing)
+            self._together(path, place)
         except CheckpointError:
             if self.is_global_zero:
                 remove(temporary)
             raise
+
+    def remove_checkpoint(self, filepath: Any) -> None:
+        """Remove an older checkpoint, once the one that replaces it is whole."""
+        if self._background is not None and self._background.folder is not None:
+            self._obsolete.append(filepath)
+        else:
+            super().remove_checkpoint(filepath)
+
+    def _is_training(self) -> bool:
+        module = self.lightning_module
+        return module is not None and module.trainer.state.status == TrainerStatus.RUNNING
+
+    def _end_background(self) -> CheckpointError | None:
+        """Wait for the checkpoint that is being written; why it could not be, without asking other ranks."""
+        if self._background is None or self._background.folder is None:
+            return None
+        folder, obsolete, self._obsolete = self._background.folder, self._obsolete, []
+        try:
+            self._background.wait()
+        except (Exception, CheckpointException) as error:
+            if self.is_global_zero:
+                remove(folder)
+            return CheckpointError(folder.with_name(folder.name[1:].removesuffix(".tmp")), error)
+        for path in obsolete:
+            super().remove_checkpoint(path)
+        return None
 
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = True) -> dict[str, Any]:
         """Weights and optimizer states from a checkpoint of either form, read part by part; the rest is returned."""
@@ -106,6 +180,20 @@ class FullySharded(ModelParallelStrategy):
             problem = error
         if not self.reduce_boolean_decision(problem is None):
             raise CheckpointError(path, problem) from problem
+
+
+def copies_of(given: int | Literal["hosts"], ranks: int, hosts: int) -> int:
+    """The number of copies of the sharded model.
+
+    Raises:
+        ValueError: it does not divide the ranks.
+    """
+    copies = hosts if given == "hosts" else given
+    if copies < 1 or ranks % copies:
+        raise ValueError(
+            f"trainer.strategy.copies={copies} must divide the {ranks} ranks; hosts is one copy a host."
+        )
+    return copies
 
 
 def _nothing() -> None:

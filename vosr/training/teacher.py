@@ -20,10 +20,10 @@ from vosr.model.conditioner import Conditioner
 from vosr.objectives import ImageLoss, Loss, TeacherObjective
 from vosr.training.base import paper_optimizer
 from vosr.training.image_losses import ImageTrained
+from vosr.training.initial_weights import initial_weights
 from vosr.training.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.restoration import RestorationModule
-from vosr.training.start import starting_weights
 
 
 class TeacherModule(ImageTrained, RestorationModule):
@@ -98,7 +98,7 @@ class TeacherModule(ImageTrained, RestorationModule):
         self.initial = (
             None
             if init_from is None
-            else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
+            else initial_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
     def build_backbone(self) -> Backbone:
@@ -110,7 +110,7 @@ class TeacherModule(ImageTrained, RestorationModule):
         if self.initial is None:
             reset_weights(backbone, self.seed)
             return
-        load_weights(backbone, self.initial)  # they fit: starting_weights has seen to it
+        load_weights(backbone, self.initial)  # they fit: initial_weights has seen to it
         self.initial = None  # gigabytes that nobody needs any more
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
