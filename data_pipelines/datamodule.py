@@ -18,6 +18,7 @@ from data_pipelines.folders import ImageFolder
 from data_pipelines.images import ImageSet, collate
 from data_pipelines.loader import TrainLoader
 from data_pipelines.sources import Source, find_source
+from data_pipelines.sources.encoding import Encoding
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.synthetic import SyntheticData
 from data_pipelines.training_data import DataPlan
@@ -34,7 +35,7 @@ class ShardDataModule(LightningDataModule):
         train: a source, a list that is read as one, or sources with weights ({faces.tar: 1, /data/shards:
             3}). A source is "synthetic" (images drawn on this machine), a folder of tar shards or of
             images, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
-            pipe:, s3:, gs:, hf:).
+            pipe:, s3:, gs:, hf:). A folder that precompute wrote is a source on its own.
         validation: an image set, or a source of photographs; null validates nothing.
         hq: member of a sample that is the clean image: hq takes 0001.hq.png, png takes 0001.png; by default the
             first of hq, gt and the image without a name of its own.
@@ -127,6 +128,27 @@ class ShardDataModule(LightningDataModule):
         if self.validation is not None and len(self.validation) == 0:
             raise ValueError("The validation set is empty; set --data.validation to null to have none.")
 
+    @property
+    def encoding(self) -> Encoding | None:
+        """How the training data are read where they hold latents and tokens of ``precompute`` instead of images.
+
+        Raises:
+            ValueError: they are mixed with other sources, or of crops of another size than ``crop_size``.
+        """
+        found = [self._find(names, weight).encoding for names, weight in self.train if SYNTHETIC not in names]
+        encoding = next((each for each in found if each is not None), None)
+        if encoding is None:
+            return None
+        if len(self.train) > 1:
+            raise ValueError(
+                "A folder of precomputed latents is trained on alone: give no other data.train beside it."
+            )
+        if self.crop_size not in (None, encoding.crop_size):
+            raise ValueError(
+                f"The latents are of crops of {encoding.crop_size} pixels, and data.crop_size is {self.crop_size}."
+            )
+        return encoding
+
     def prepare_data(self) -> None:
         """Draw the synthetic images, once per machine."""
         if any(SYNTHETIC in names for names, _ in self.train):
@@ -142,6 +164,7 @@ class ShardDataModule(LightningDataModule):
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if together else (1, 0)
         batch_size, accumulated = batch_layout(self.batch_size, self.global_batch_size, ranks, self._trainer)
         sources = self.cache.around(as_first_rank(lambda: self._found_here))
+        _ = self.encoding  # refuses what cannot be read
         plan = DataPlan(
             sources, self.crop_size or 256, batch_size, self.shuffle, self.shuffle_block, self.augmentation, self.seed,
         )  # fmt: skip

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.sources import Source
+from data_pipelines.sources.encoding import Encoding
 from data_pipelines.training_data import DataPlan, Delivery, TrainingData
 from data_pipelines.workers import deaths_raise, failure, outlive_the_job, silent_deaths
 from vosr.core.types import Batch
@@ -103,6 +104,16 @@ class TrainLoader:
                 self._log(_changed(source, state))
             shifts.append(old.get(source.fingerprint, 0) - count)
         self.shifts = tuple(shifts)
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """How latents and tokens are read, where those are what the batches hold."""
+        return self.plan.encoding
+
+    def start_at(self, position: int) -> None:
+        """Begin with a later position than 0."""
+        self._live = None
+        self.position = self._before = position
 
     def close(self) -> None:
         """End the reading processes."""

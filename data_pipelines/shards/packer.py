@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 from webdataset import TarWriter
 
-from data_pipelines.shards.options import Options
 from data_pipelines.sources.index import IndexEntry, entry_of
 
 JOURNAL_NAME = "journal.jsonl"
@@ -37,13 +36,15 @@ class Packer:
 
     Args:
         out: folder of the shards.
-        options: limits of a shard.
+        max_samples: of a shard.
+        max_megabytes: of a shard, exceeded by one sample at most.
         finished: number of shards that are there already.
     """
 
-    def __init__(self, out: Path, options: Options, finished: int) -> None:
+    def __init__(self, out: Path, max_samples: int, max_megabytes: float, finished: int) -> None:
         self.out = out
-        self.options = options
+        self.max_samples = max_samples
+        self.max_megabytes = max_megabytes
         self.number = finished
         self._file: BinaryIO | None = None
         self._archive: TarWriter | None = None
@@ -65,7 +66,7 @@ class Packer:
     @property
     def full(self) -> bool:
         """Whether the open shard has reached a limit."""
-        return self._samples >= self.options.max_samples or self._bytes >= self.options.max_megabytes * 1e6
+        return self._samples >= self.max_samples or self._bytes >= self.max_megabytes * 1e6
 
     def finish(self) -> IndexEntry | None:
         """Close the open shard and give it its name; None where nothing is open."""

@@ -144,7 +144,7 @@ def _pack(
         for checksum, fingerprint in entry.marks:
             memory.remember(checksum, fingerprint)
         entry.marks.clear()
-    packer = Packer(out, options, len(journal.shards))
+    packer = Packer(out, options.max_samples, options.max_megabytes, len(journal.shards))
     done = journal.inputs
     entry = JournalEntry(done, None)
     with closing(_started(processes)) as pool, _progress() as progress:

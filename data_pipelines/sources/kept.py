@@ -1,11 +1,11 @@
 """Cached samples of a remote archive."""
 
 import hashlib
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_pipelines.safety.index import crc32
 from data_pipelines.sources.fetch import read_range
 from vosr.core.files.atomic import write_atomically
 
@@ -46,7 +46,7 @@ class Kept:
         path = self.folder / digest[:2] / digest[2:32]
         with suppress(OSError):
             data = path.read_bytes()
-            if len(data) == stop - start and check in (None, zlib.crc32(data)):
+            if len(data) == stop - start and check in (None, crc32(data)):
                 return data
         data = read_range(url, start, stop)
         with suppress(OSError):  # a full disk: it is read from there again

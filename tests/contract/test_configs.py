@@ -145,3 +145,9 @@ def test_teacher_and_distill_recipes_follow_the_paper():
         assert config.trainer.max_steps == steps
         assert config.trainer.gradient_clip_val == 1.0
         assert config.model.init_args.ema_decay == 0.9999
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("vosr_*/[td]*.yaml")), ids=identifier)
+def test_configs_of_the_reference_neither_mirror_nor_turn(path):
+    data = yaml.safe_load(path.read_text())["data"]["init_args"]
+    assert data["augmentation"] == {"flips": False, "rotations": False}

@@ -15,6 +15,7 @@ from training_configs import CONFIGS, parse
 from vosr import Restorer
 from vosr.cli.main import OTHERS, PLAN, TRAINING, main
 from vosr.cli.plan import PlanCLI
+from vosr.cli.precompute import PrecomputeCLI
 from vosr.cli.training import TrainingCLI
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_there_are_blocks_of_every_kind():
     assert len(COMMANDS) > 30
     assert "fit --config configs/distill.yaml" in COMMANDS
     assert all(any(blocks(language)) for language in ("bash", "python", "yaml"))
-    assert {arguments[0] for arguments in COMMANDS.values()} <= TRAINING.keys() | OTHERS.keys() | {"plan"}
+    assert {arguments[0] for arguments in COMMANDS.values()} <= (TRAINING | PLAN).keys() | OTHERS.keys()
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -89,7 +90,8 @@ def test_commands_have_the_options_they_show(command, monkeypatch):
         assert main([name, *arguments]) == 0
     elif not {"--help", "--help_all", "--print_config"} & set(arguments):
         values = [re.sub(r"\$size", "0.5b", text).replace("${cluster}", "fsdp") for text in arguments]
-        cli_class, command = (PlanCLI, "fit") if name in PLAN else (TrainingCLI, name)
+        classes = {"plan": PlanCLI, "precompute": PrecomputeCLI}
+        cli_class, command = (classes[name], "fit") if name in PLAN else (TrainingCLI, name)
         parse(*values, cli_class=cli_class, command=command)
 
 

@@ -11,6 +11,9 @@ from jsonargparse import ArgumentParser
 
 from vosr.core.files.shown import shown
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, 128 + SIGINT; after SIGTERM, ``main`` makes 143 of it."""
+
 
 def fail(message: str, status: int = 2) -> NoReturn:
     """Write ``error: message`` to standard error and exit."""

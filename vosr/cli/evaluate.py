@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from vosr.cli.engine import add_trust_argument
-from vosr.cli.errors import fail
+from vosr.cli.errors import INTERRUPTED, fail
 from vosr.core.console import PlainConsole
 from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
@@ -109,7 +109,7 @@ def run(options: Namespace) -> int:
         ) as bar:
             comparison.run(records, shard, bar.advance)
     except KeyboardInterrupt:
-        fail("Interrupted; run the same command again to go on.", 130)
+        fail("Interrupted; run the same command again to go on.", INTERRUPTED)
     report = make_report(comparison, Records(options.output), _command())
     _write(comparison, report)
     _conclude(report, options.output)

@@ -10,7 +10,7 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from vosr.cli.engine import add_engine_arguments, recipe_of
-from vosr.cli.errors import fail
+from vosr.cli.errors import INTERRUPTED, fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
 from vosr.core.shard import JobShard
@@ -107,7 +107,7 @@ def run(options: Namespace) -> int:
         except KeyboardInterrupt:
             fail(
                 f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
-                130,
+                INTERRUPTED,
             )
         except OutputError:  # its image was reported like any that failed
             display.complain("Stopped, as nothing more can be written; run the same command again to go on.")

@@ -140,7 +140,7 @@ class TrainingCLI(LightningCLI):
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
             raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
-        _fit_precision(config.trainer)
+        fit_precision(config.trainer)
         if str(config.trainer.strategy).startswith("fsdp"):
             raise ValueError(
                 f"trainer.strategy={config.trainer.strategy} would shard the frozen parts too; add --config "
@@ -195,6 +195,8 @@ class TrainingCLI(LightningCLI):
         check_multiple(getattr(self.datamodule, "crop_size", None) or multiple, multiple)
         if isinstance(self.datamodule, ShardDataModule) and getattr(rank_zero_only, "rank", 0) == 0:
             self.datamodule.check()  # likewise; other ranks read what rank 0 finds
+            if self.datamodule.encoding is not None:
+                self.model.check_encoding(self.datamodule.encoding)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
@@ -268,7 +270,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 """What training takes: weights and their average in float32, and Lightning's older names for that."""
 
 
-def _fit_precision(trainer: Any) -> None:
+def fit_precision(trainer: Any) -> None:
     """Refuse weights in half precision; replace mixed precision where the processor would be slower with it.
 
     Raises:

@@ -7,19 +7,18 @@ from dataclasses import replace
 from threading import Lock
 from typing import BinaryIO, Protocol
 
-import tifffile
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from vosr.imaging.decoded import DecodedImage
 from vosr.imaging.errors import TooLargeError, UnknownFormatError, UnsupportedError
 from vosr.imaging.exif import ORIENTATION, Exif
 from vosr.imaging.formats import PILLOW_READS, unsupported
-from vosr.imaging.limits import MOST_BYTES, MOST_PIXELS, Header
+from vosr.imaging.limits import MOST_BYTES, MOST_PIXELS, Header, check_count
 from vosr.imaging.metadata import xmp_orientation
 from vosr.imaging.pillow_reading import from_pillow, from_png, samples_of
 from vosr.imaging.png_reading import SIGNATURE, PngParts, take_apart
 from vosr.imaging.profiles import is_srgb, space_of
-from vosr.imaging.tiff_reading import MAGIC, TiffPage, pages_of, read_page, read_without_pixels
+from vosr.imaging.tiff_reading import MAGIC, TiffPage, opened_tiff, read_page, read_without_pixels
 
 _BYTES = {"I;16": 2, "I": 4, "F": 4}
 _LIMIT = Lock()
@@ -62,8 +61,8 @@ def opened(file: BinaryIO) -> Iterator[Opened]:
     """
     head = _head(file)
     if head[:4] in MAGIC and head[8:11] != b"CR\x02":
-        with tifffile.TiffFile(file) as tiff:
-            yield _Tiff(file, pages_of(tiff))
+        with opened_tiff(file) as pages:
+            yield _Tiff(file, pages)
         return
     data, parts = b"", None
     if head.startswith(SIGNATURE):
@@ -75,7 +74,8 @@ def opened(file: BinaryIO) -> Iterator[Opened]:
     try:
         image = open_with_pillow(file, PILLOW_READS)
     except UnidentifiedImageError as error:
-        if parts is not None or head.startswith((b"\xff\xd8", b"RIFF", b"GIF8", b"BM")):
+        avif = head[4:11] == b"ftypavi" and "AVIF" in PILLOW_READS
+        if parts is not None or avif or head.startswith((b"\xff\xd8", b"RIFF", b"GIF8", b"BM")):
             raise ValueError("its head is damaged") from error
         known = unsupported(head)
         if known is not None:
@@ -104,6 +104,9 @@ class _Tiff:
         return self._decoded(self._pages[0])
 
     def frames(self) -> Iterator[tuple[DecodedImage, int]]:
+        for page in self._pages:
+            page.header.check()
+        check_count(len(self._pages))
         total = sum(page.header.nbytes for page in self._pages)
         if total > MOST_BYTES:
             raise TooLargeError(f"its {len(self._pages)} images take {total / 2**30:.1f} GiB")
@@ -163,6 +166,7 @@ class _Other:
 
     def frames(self) -> Iterator[tuple[DecodedImage, int]]:
         """All frames of an animation; those of a PNG have 8 bits."""
+        check_count(self.header.frames)
         self.header.check(frames=self.header.frames)
         if self.header.frames == 1:
             yield self.first(), 0
