@@ -18,7 +18,7 @@ from data_pipelines.folders import ImageFolder
 from data_pipelines.images import ImageSet, collate
 from data_pipelines.loader import TrainLoader
 from data_pipelines.sources import Source, find_source
-from data_pipelines.sources.encoding import Encoding
+from data_pipelines.sources.encoding import StoredEncoding
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.synthetic import SyntheticData
 from data_pipelines.training_data import DataPlan
@@ -129,7 +129,7 @@ class ShardDataModule(LightningDataModule):
             raise ValueError("The validation set is empty; set --data.validation to null to have none.")
 
     @property
-    def encoding(self) -> Encoding | None:
+    def encoding(self) -> StoredEncoding | None:
         """How the training data are read where they hold latents and tokens of ``precompute`` instead of images.
 
         Raises:

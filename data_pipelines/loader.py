@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.sources import Source
-from data_pipelines.sources.encoding import Encoding
+from data_pipelines.sources.encoding import StoredEncoding
 from data_pipelines.training_data import DataPlan, Delivery, TrainingData
 from data_pipelines.workers import deaths_raise, failure, outlive_the_job, silent_deaths
 from vosr.core.types import Batch
@@ -106,7 +106,7 @@ class TrainLoader:
         self.shifts = tuple(shifts)
 
     @property
-    def encoding(self) -> Encoding | None:
+    def encoding(self) -> StoredEncoding | None:
         """How latents and tokens are read, where those are what the batches hold."""
         return self.plan.encoding
 

@@ -17,7 +17,7 @@ from data_pipelines.pairs import decode_pair
 from data_pipelines.safety.index import WholeCheck
 from data_pipelines.safety.places import is_remote
 from data_pipelines.sources import RawSample, Source, SourceError
-from data_pipelines.sources.encoding import Encoding
+from data_pipelines.sources.encoding import StoredEncoding
 from data_pipelines.sources.fetch import local_path
 from data_pipelines.sources.fields import AmbiguousError
 from data_pipelines.sources.shard import TarShard
@@ -53,7 +53,7 @@ class DataPlan:
     seed: int = 0
 
     @property
-    def encoding(self) -> Encoding | None:
+    def encoding(self) -> StoredEncoding | None:
         """How the only source is read where it holds latents and tokens."""
         return self.sources[0].encoding
 

@@ -25,7 +25,7 @@ _FORMAT = "vosr-encoding-1"
 
 
 @dataclass(frozen=True)
-class Encoding:
+class StoredEncoding:
     """How samples of latents and tokens are to be read.
 
     Attributes:
@@ -43,7 +43,7 @@ class Encoding:
     computed: dict[str, str]
 
     @classmethod
-    def of(cls, batch: EncodedBatch, made_by: dict[str, Any], images: bool) -> "Encoding":
+    def of(cls, batch: EncodedBatch, made_by: dict[str, Any], images: bool) -> "StoredEncoding":
         """The encoding that a batch has."""
         tensors = _tensors(batch)
         return cls(
@@ -102,7 +102,7 @@ class Encoding:
         return torch.zeros(1, dtype=torch.uint8).expand(*count, 3, self.crop_size, self.crop_size)
 
 
-def encoding_of(source: str) -> Encoding | None:
+def encoding_of(source: str) -> StoredEncoding | None:
     """The encoding of a local folder that ``precompute`` has written; None where a source is anything else.
 
     Raises:
@@ -115,7 +115,7 @@ def encoding_of(source: str) -> Encoding | None:
         content = json.loads(read_regular(path))
         if content.pop("format") != _FORMAT:
             raise ValueError("another format")
-        encoding = Encoding(**content)
+        encoding = StoredEncoding(**content)
         if not all(isinstance(getattr(torch, kind), torch.dtype) for kind in encoding.computed.values()):
             raise ValueError("no types of tensors")
         return encoding

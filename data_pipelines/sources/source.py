@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from data_pipelines.failures import ImageError
-from data_pipelines.sources.encoding import Encoding, encoding_of
+from data_pipelines.sources.encoding import StoredEncoding, encoding_of
 from data_pipelines.sources.fields import AmbiguousError, Fields, KeyRule
 from data_pipelines.sources.files import paired_shard
 from data_pipelines.sources.locate import Located, locate
@@ -40,7 +40,7 @@ class Source:
     streams: tuple[str, ...]
     fields: Fields
     rule: KeyRule = "sample"
-    encoding: Encoding | None = None
+    encoding: StoredEncoding | None = None
 
     @cached_property
     def _ends(self) -> list[int]:

@@ -22,7 +22,7 @@ from rich.progress import (
 from data_pipelines import ShardDataModule
 from data_pipelines.loader import TrainLoader
 from data_pipelines.shards.packer import JOURNAL_NAME, Journal, JournalEntry, Packer
-from data_pipelines.sources.encoding import Encoding
+from data_pipelines.sources.encoding import StoredEncoding
 from data_pipelines.sources.index import INDEX_NAME, write_index
 from vosr.cli.names import expand_arguments
 from vosr.cli.training import TrainingCLI, fit_precision
@@ -154,7 +154,7 @@ def precompute(
         with closing(loader), Progress(*columns) as progress:
             task = progress.add_task("", total=total, completed=done)
             for batch in _encoded(module, data, trainer, loader, done, total):
-                encoding = Encoding.of(batch, made_by, images)
+                encoding = StoredEncoding.of(batch, made_by, images)
                 if done == 0:
                     encoding.write(folder)
                 for i, members in enumerate(encoding.members(batch, dtype and getattr(torch, dtype))):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
-from data_pipelines.sources.encoding import Encoding
+from data_pipelines.sources.encoding import StoredEncoding
 from vosr.core.phases import Phases
 from vosr.core.types import Batch
 from vosr.core.weights import empty_module
@@ -270,7 +270,7 @@ class TrainingModule(L.LightningModule):
         if encoding is not None:
             self.check_encoding(encoding)
 
-    def check_encoding(self, encoding: Encoding) -> None:
+    def check_encoding(self, encoding: StoredEncoding) -> None:
         """Refuse latents and tokens of ``precompute`` that are not what :meth:`frozen_inputs` would give.
 
         Raises:

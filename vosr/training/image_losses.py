@@ -3,7 +3,7 @@
 import lightning as L
 from torch import Tensor
 
-from data_pipelines.sources.encoding import Encoding
+from data_pipelines.sources.encoding import StoredEncoding
 from vosr.objectives import Adversary, ImageLoss, Loss
 from vosr.training.adversary import DiscriminatorTraining
 from vosr.training.base import TrainingModule
@@ -26,7 +26,7 @@ class ImageTrained(TrainingModule):
         own = [] if self.adversary is None else [DiscriminatorTraining(self.adversary)]
         return [*super().configure_callbacks(), *own]
 
-    def check_encoding(self, encoding: Encoding) -> None:
+    def check_encoding(self, encoding: StoredEncoding) -> None:
         super().check_encoding(encoding)
         if not encoding.images and (self.image_loss is not None or self.adversary is not None):
             raise ValueError(

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from data_pipelines.sources.encoding import Encoding
+from data_pipelines.sources.encoding import StoredEncoding
 from vosr.backbones import Backbone
 from vosr.checkpoints import save_model
 from vosr.checkpoints.model_folder import WEIGHTS, names_code, save_record
@@ -125,7 +125,7 @@ class RestorationModule(TrainingModule):
         """Records of what decides latents and tokens of a training batch, by part."""
         return self.conditioner.encoding_records() | {"degradation": describe(self.degradation)}
 
-    def check_encoding(self, encoding: Encoding) -> None:
+    def check_encoding(self, encoding: StoredEncoding) -> None:
         for part, own in self.encoding_records().items():
             if encoding.made_by[part] not in (json.loads(json.dumps(own)), None):
                 raise ValueError(
