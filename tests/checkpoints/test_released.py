@@ -202,6 +202,20 @@ def test_finetuning_starts_from_a_release(released):
     assert all(torch.equal(state[key], value) for key, value in weights["VOSR_1.4B_ms"].items())
 
 
+def test_a_released_student_is_finetuned(released):
+    folder, weights = released
+    module = DistillationModule(
+        folder / "VOSR_0.5B_ms",
+        load_model(folder / "VOSR_0.5B_ms").guidance,
+        objective=None,
+        degradation=GaussianNoise(),
+        init_from=folder / "VOSR_0.5B_os",
+    )
+    module.configure_model()
+    state = module.backbone.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in weights["VOSR_0.5B_os"].items())
+
+
 MEASURE = """
 import re, sys
 from pathlib import Path
