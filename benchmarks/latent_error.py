@@ -40,9 +40,7 @@ def main():
         errors.append(latent - model.conditioner.autoencoder.encode(hq * 2 - 1))
     total = torch.stack([error.square().mean() for error in errors]).mean().sqrt()
     shares = ring_shares(torch.cat(errors))
-    print(
-        f"{options.model} on {len(keys)} images, {options.degradation}: {total:.3f} of the latents' deviation,"
-    )
+    print(f"{options.model} on {len(keys)} images, {options.degradation}: {total:.3f} of the latents' std,")
     print(f"{sum(shares[len(shares) // 2 :]):.0%} of its energy in the upper half of the frequencies")
 
 

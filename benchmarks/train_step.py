@@ -76,13 +76,10 @@ class Step:
         with phases("data"):
             batch = Batch(self.images, None, self.keys).to(self.device, non_blocking=True)
             hq = batch.hq.float() / 255
-        with phases("degradation"), torch.no_grad():
-            lq = module.degraded(batch, hq, random)
         with autocast:
-            with phases("encode"):
-                data, condition = module.encoded(hq, lq, random)
+            frozen = module.frozen_inputs(batch, hq, random)
             with phases("forward"):
-                loss = module.objective_loss(hq, data, condition, random).total
+                loss = module.loss_of(hq, frozen, random).total
         with phases("backward"):
             loss.backward()
         with phases("optimizer"):

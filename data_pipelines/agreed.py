@@ -1,4 +1,4 @@
-"""What all ranks must know alike, found by the first."""
+"""Values found by rank 0 and shared with every rank."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +12,7 @@ TALK_TIMEOUT = timedelta(minutes=10)
 
 
 def as_first_rank(find: Callable[[], T]) -> T:
-    """What ``find`` gives on rank 0, on every rank: each has its own view of the disk.
+    """Result of ``find`` on rank 0, on every rank: each has its own view of the disk.
 
     Raises:
         ValueError: on every rank where ``find`` raises it on rank 0; one that fails alone leaves the others waiting.

@@ -1,4 +1,4 @@
-"""Keeping samples of web servers and object stores on this machine, within a bound."""
+"""Local cache of samples from web servers and object stores, of bounded size."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LocalCache:
-    """Where samples of remote archives with an index are kept once they have been read.
+    """Bounded cache of the samples of remote archives that have an index.
 
     Args:
         folder: on a disk of this machine; null keeps nothing. What other data have left there is not counted.
@@ -30,7 +30,7 @@ class LocalCache:
             raise ValueError(f"gigabytes of the cache must be above 0, not {self.gigabytes}.")
 
     def around(self, sources: Sequence[Source]) -> tuple[Source, ...]:
-        """The same sources, with remote samples kept."""
+        """The same sources, with remote samples cached."""
         total = sum(_remote_bytes(shard) for source in sources for shard in source.shards)
         if self.folder is None or not total:
             return tuple(sources)

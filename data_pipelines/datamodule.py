@@ -9,6 +9,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from data_pipelines.agreed import as_first_rank
+from data_pipelines.augment import augmented
 from data_pipelines.cache import LocalCache
 from data_pipelines.crop import Augmentation
 from data_pipelines.epochs import batch_layout, epoch_length, source_remarks
@@ -17,10 +18,10 @@ from data_pipelines.folders import ImageFolder
 from data_pipelines.images import ImageSet, collate
 from data_pipelines.loader import TrainLoader
 from data_pipelines.sources import Source, find_source
+from data_pipelines.sources.encoding import StoredEncoding
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.synthetic import SyntheticData
 from data_pipelines.training_data import DataPlan
-from data_pipelines.turning import turned
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class ShardDataModule(LightningDataModule):
         train: a source, a list that is read as one, or sources with weights ({faces.tar: 1, /data/shards:
             3}). A source is "synthetic" (images drawn on this machine), a folder of tar shards or of
             images, a tar, a list (.txt), a pattern such as /data/{000..127}.tar, or a URL (http:, https:,
-            pipe:, s3:, gs:, hf:).
+            pipe:, s3:, gs:, hf:). A folder that precompute wrote is a source on its own.
         validation: an image set, or a source of photographs; null validates nothing.
         hq: member of a sample that is the clean image: hq takes 0001.hq.png, png takes 0001.png; by default the
             first of hq, gt and the image without a name of its own.
@@ -112,7 +113,7 @@ class ShardDataModule(LightningDataModule):
 
     @property
     def tally(self) -> Tally:
-        """What this rank has read so far, good and bad."""
+        """Counts of what this rank has read so far, good and bad."""
         return self._loader.tally if self._loader is not None else Tally()
 
     def check(self) -> None:
@@ -126,6 +127,27 @@ class ShardDataModule(LightningDataModule):
                 self._find(names, weight)
         if self.validation is not None and len(self.validation) == 0:
             raise ValueError("The validation set is empty; set --data.validation to null to have none.")
+
+    @property
+    def encoding(self) -> StoredEncoding | None:
+        """How the training data are read where they hold latents and tokens of ``precompute`` instead of images.
+
+        Raises:
+            ValueError: they are mixed with other sources, or of crops of another size than ``crop_size``.
+        """
+        found = [self._find(names, weight).encoding for names, weight in self.train if SYNTHETIC not in names]
+        encoding = next((each for each in found if each is not None), None)
+        if encoding is None:
+            return None
+        if len(self.train) > 1:
+            raise ValueError(
+                "A folder of precomputed latents is trained on alone: give no other data.train beside it."
+            )
+        if self.crop_size not in (None, encoding.crop_size):
+            raise ValueError(
+                f"The latents are of crops of {encoding.crop_size} pixels, and data.crop_size is {self.crop_size}."
+            )
+        return encoding
 
     def prepare_data(self) -> None:
         """Draw the synthetic images, once per machine."""
@@ -142,6 +164,7 @@ class ShardDataModule(LightningDataModule):
         ranks, rank = (dist.get_world_size(), dist.get_rank()) if together else (1, 0)
         batch_size, accumulated = batch_layout(self.batch_size, self.global_batch_size, ranks, self._trainer)
         sources = self.cache.around(as_first_rank(lambda: self._found_here))
+        _ = self.encoding  # refuses what cannot be read
         plan = DataPlan(
             sources, self.crop_size or 256, batch_size, self.shuffle, self.shuffle_block, self.augmentation, self.seed,
         )  # fmt: skip
@@ -167,7 +190,7 @@ class ShardDataModule(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Mirror and turn the training crops, on their device."""
-        return turned(batch)
+        return augmented(batch)
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """The validation images in fixed order; nothing where there are none."""

@@ -17,10 +17,10 @@ from PIL import Image
 from data_pipelines.crop import Crop, working_scale
 from data_pipelines.failures import ImageError, Reason
 from vosr.core.deadline import deadline
+from vosr.imaging.decoded import to_rgb
 from vosr.imaging.errors import TooLargeError, UnknownFormatError, UnsupportedError
 from vosr.imaging.opened import Opened, opened
 from vosr.imaging.reading import quiet, reason_of
-from vosr.imaging.stored import to_rgb
 
 MAX_PIXELS = 178_956_970
 """Larger images are refused: half a gigabyte as RGB, and Pillow's own limit for decompression bombs."""

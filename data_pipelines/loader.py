@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from data_pipelines.failures import BadDataError, Fault, StalledError, Tally
 from data_pipelines.sources import Source
+from data_pipelines.sources.encoding import StoredEncoding
 from data_pipelines.training_data import DataPlan, Delivery, TrainingData
 from data_pipelines.workers import deaths_raise, failure, outlive_the_job, silent_deaths
 from vosr.core.types import Batch
@@ -87,7 +88,7 @@ class TrainLoader:
         """Continue from a position; logs which sources have changed and begin anew."""
         self._live = None
         if "position" not in state:
-            self._say(
+            self._log(
                 "The checkpoint is of version 0.1, which counted otherwise: the training data begin anew."
             )
             return
@@ -95,14 +96,24 @@ class TrainLoader:
         old = {source["fingerprint"]: source["taken"] for source in state["sources"]}
         if state["seed"] != self.plan.seed:
             old = {}
-            self._say(f"data.seed was {state['seed']} and is {self.plan.seed}: the training data begin anew.")
+            self._log(f"data.seed was {state['seed']} and is {self.plan.seed}: the training data begin anew.")
         taken = self.plan.mixture.taken(self.position)
         shifts = []
         for source, count in zip(self.plan.sources, taken):
             if old and source.fingerprint not in old:
-                self._say(_changed(source, state))
+                self._log(_changed(source, state))
             shifts.append(old.get(source.fingerprint, 0) - count)
         self.shifts = tuple(shifts)
+
+    @property
+    def encoding(self) -> StoredEncoding | None:
+        """How latents and tokens are read, where those are what the batches hold."""
+        return self.plan.encoding
+
+    def start_at(self, position: int) -> None:
+        """Begin with a later position than 0."""
+        self._live = None
+        self.position = self._before = position
 
     def close(self) -> None:
         """End the reading processes."""
@@ -159,7 +170,7 @@ class TrainLoader:
             self._reported.add(fault.where)
             log.warning("Left out %s (%s: %s)", fault.where, fault.reason.value, fault.detail)
 
-    def _say(self, text: str) -> None:
+    def _log(self, text: str) -> None:
         if self.rank == 0:
             log.warning(text)
 

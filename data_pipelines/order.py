@@ -1,4 +1,4 @@
-"""The order of samples as a function of (seed, position): nothing is held, nothing is remembered.
+"""The order of samples, a stateless function of (seed, position).
 
 Position p of the training data decides which source, which of its samples and which crop are seen; ranks, workers
 and batches only divide the positions among themselves.

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset, get_worker_info
 
+from data_pipelines.augment import UnaugmentedBatch
 from data_pipelines.crop import Augmentation, Crop
 from data_pipelines.decode import decode_crop
 from data_pipelines.failures import BadDataError, Fault, ImageError, Reason
@@ -17,11 +17,11 @@ from data_pipelines.pairs import decode_pair
 from data_pipelines.safety.index import WholeCheck
 from data_pipelines.safety.places import is_remote
 from data_pipelines.sources import RawSample, Source, SourceError
+from data_pipelines.sources.encoding import StoredEncoding
 from data_pipelines.sources.fetch import local_path
 from data_pipelines.sources.fields import AmbiguousError
 from data_pipelines.sources.shard import TarShard
 from data_pipelines.sources.stream import SHARDS_WITHOUT_SAMPLES, endless
-from data_pipelines.turning import UnturnedBatch
 from vosr.core.files.shown import reason
 from vosr.core.types import Batch
 
@@ -51,6 +51,11 @@ class DataPlan:
     block: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
+
+    @property
+    def encoding(self) -> StoredEncoding | None:
+        """How the only source is read where it holds latents and tokens."""
+        return self.sources[0].encoding
 
     @property
     def mixture(self) -> Mixture:
@@ -128,7 +133,14 @@ class TrainingData(Dataset[Delivery]):
                 for url in self._check.unlike()
             ]
 
-    def _batch(self, first: int) -> UnturnedBatch:
+    def _batch(self, first: int) -> Batch:
+        """Images, or what stands for them."""
+        encoding = self.plan.encoding
+        if encoding is None:
+            return self._images(first)
+        return encoding.batch([self.sample(first + i)[2] for i in range(self.plan.batch_size)])
+
+    def _images(self, first: int) -> UnaugmentedBatch:
         """Write the crops into one piece of memory; a worker's is shared, the training process copies nothing."""
         size, count = self.plan.crop_size, self.plan.batch_size
         paired = self.plan.sources[0].fields.lq is not None
@@ -143,10 +155,10 @@ class TrainingData(Dataset[Delivery]):
             keys.append(key)
             turns.append((crop.mirror, crop.quarter_turns))
         hq, *lq = pixels.permute(0, 1, 4, 2, 3).unbind()
-        return UnturnedBatch(hq, lq[0] if lq else None, keys, tuple(turns))
+        return UnaugmentedBatch(hq, lq[0] if lq else None, keys, tuple(turns))
 
-    def sample(self, position: int) -> tuple[str, Crop, tuple[NDArray[np.uint8], ...]]:
-        """Key, crop and pixels (clean, degraded) of one position.
+    def sample(self, position: int) -> tuple[str, Crop, Any]:
+        """Key, crop and pixels (clean, degraded) of one position, or tensors by name where images are encoded.
 
         What cannot be used is reported, and another sample of the same source takes its place.
 
@@ -200,9 +212,14 @@ class TrainingData(Dataset[Delivery]):
     def _order(self, number: int, turn: int) -> PassOrder:
         plan, source = self.plan, self.plan.sources[number]
         key = hashed(plan.seed, source.fingerprint, turn)
-        return PassOrder([len(shard) for shard in source.shards], plan.shuffle > 0, plan.block, key)
+        shuffled = plan.shuffle > 0 and (
+            turn > 0 or source.encoding is None
+        )  # encoded in the order of a first pass
+        return PassOrder([len(shard) for shard in source.shards], shuffled, plan.block, key)
 
-    def _decoded(self, source: Source, raw: RawSample, crop: Crop) -> tuple[NDArray[np.uint8], ...]:
+    def _decoded(self, source: Source, raw: RawSample, crop: Crop) -> Any:
+        if source.encoding is not None:
+            return source.encoding.tensors(raw.members)
         clean, degraded = source.fields.pick(raw.members)
         size, shrink_to = self.plan.crop_size, self.plan.augmentation.shrink_to
         if degraded is None:

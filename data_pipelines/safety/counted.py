@@ -1,7 +1,8 @@
-"""Streams that are counted: what decompression makes of few bytes is bounded."""
+"""A byte-counting stream, which bounds how far decompression may expand a file."""
 
+import io
 import tarfile
-from typing import BinaryIO
+from typing import Any
 
 MOST_GROWTH = 200
 """Images hardly compress; a stream that grows by more is made to fill memory or to take for ever."""
@@ -9,18 +10,21 @@ FREE = 2**26
 """Bytes that may come out before the growth is looked at."""
 
 
-class CountedStream:
-    """Counts the bytes that are taken from ``stream``."""
+class CountedStream(io.RawIOBase):
+    """Counts the bytes that are taken from ``stream``, anything with ``read``; a buffer may stand around it."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.received = 0
 
-    def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes."""
-        data = self._stream.read(size)
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
         self.received += len(data)
-        return data
+        return len(data)
 
     def check_growth(self, made: int) -> None:
         """Refuse a stream out of which far more came than went in.

@@ -9,14 +9,13 @@ from typing import Any, BinaryIO
 
 from webdataset import TarWriter
 
-from data_pipelines.shards.options import Options
 from data_pipelines.sources.index import IndexEntry, entry_of
 
 JOURNAL_NAME = "journal.jsonl"
 
 
 @dataclass
-class Chapter:
+class JournalEntry:
     """What happened between two finished shards; one line of the journal.
 
     Attributes:
@@ -37,13 +36,15 @@ class Packer:
 
     Args:
         out: folder of the shards.
-        options: limits of a shard.
+        max_samples: of a shard.
+        max_megabytes: of a shard, exceeded by one sample at most.
         finished: number of shards that are there already.
     """
 
-    def __init__(self, out: Path, options: Options, finished: int) -> None:
+    def __init__(self, out: Path, max_samples: int, max_megabytes: float, finished: int) -> None:
         self.out = out
-        self.options = options
+        self.max_samples = max_samples
+        self.max_megabytes = max_megabytes
         self.number = finished
         self._file: BinaryIO | None = None
         self._archive: TarWriter | None = None
@@ -65,7 +66,7 @@ class Packer:
     @property
     def full(self) -> bool:
         """Whether the open shard has reached a limit."""
-        return self._samples >= self.options.max_samples or self._bytes >= self.options.max_megabytes * 1e6
+        return self._samples >= self.max_samples or self._bytes >= self.max_megabytes * 1e6
 
     def finish(self) -> IndexEntry | None:
         """Close the open shard and give it its name; None where nothing is open."""
@@ -99,7 +100,7 @@ class Journal:
 
     def __init__(self, out: Path, settings: dict[str, Any]) -> None:
         self.path = out / JOURNAL_NAME
-        self.chapters: list[Chapter] = []
+        self.entries: list[JournalEntry] = []
         if not self.path.exists():
             if alien := sorted(path.name for path in out.glob("shard-*.tar")):
                 raise ValueError(
@@ -112,27 +113,27 @@ class Journal:
             raise ValueError(
                 f"{out} holds unfinished shards of other sources or options; choose another, or delete it."
             )
-        self.chapters = [_chapter(json.loads(line)) for line in lines[1:]]
+        self.entries = [_entry(json.loads(line)) for line in lines[1:]]
         self.path.write_bytes(b"".join(line + b"\n" for line in lines))
 
-    def add(self, chapter: Chapter) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Write down a finished shard."""
-        self._append(asdict(chapter))
-        self.chapters.append(Chapter(chapter.inputs, chapter.shard, [], chapter.dropped))
+        self._append(asdict(entry))
+        self.entries.append(JournalEntry(entry.inputs, entry.shard, [], entry.dropped))
 
     @property
     def inputs(self) -> int:
         """Inputs that are done with."""
-        return self.chapters[-1].inputs if self.chapters else 0
+        return self.entries[-1].inputs if self.entries else 0
 
     @property
     def shards(self) -> list[IndexEntry]:
         """Finished shards."""
-        return [chapter.shard for chapter in self.chapters if chapter.shard is not None]
+        return [entry.shard for entry in self.entries if entry.shard is not None]
 
     def dropped(self) -> Counter[str]:
         """Counts of what was left out, by reason."""
-        return Counter(reason for chapter in self.chapters for _, reason, _ in chapter.dropped)
+        return Counter(reason for entry in self.entries for _, reason, _ in entry.dropped)
 
     def _append(self, content: dict[str, Any]) -> None:
         with self.path.open("ab") as file:
@@ -141,7 +142,7 @@ class Journal:
             os.fsync(file.fileno())
 
 
-def _chapter(content: dict[str, Any]) -> Chapter:
+def _entry(content: dict[str, Any]) -> JournalEntry:
     shard = IndexEntry(**content["shard"]) if content["shard"] else None
     marks = [(checksum, fingerprint) for checksum, fingerprint in content["marks"]]
-    return Chapter(content["inputs"], shard, marks, [(n, r, d) for n, r, d in content["dropped"]])
+    return JournalEntry(content["inputs"], shard, marks, [(n, r, d) for n, r, d in content["dropped"]])

@@ -1,4 +1,4 @@
-"""What the ``shards`` command says at its end."""
+"""Final report of the ``shards`` command."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from data_pipelines.sources.index import INDEX_NAME
 from vosr.core.console import PlainConsole
 
 
-def tell_shards(folder: Path) -> None:
+def print_report(folder: Path) -> None:
     """Print what a finished folder of shards holds, and what was left out."""
     content = json.loads((folder / INDEX_NAME).read_text())
     table = Table("", "images", title=f"{len(content['shards'])} shards in {folder}", title_justify="left")

@@ -16,9 +16,9 @@ from data_pipelines.shards.duplicates import Duplicates
 from data_pipelines.shards.examine import Product, examine
 from data_pipelines.shards.inputs import Input, Item, find_items, inputs_of, known_total
 from data_pipelines.shards.options import ImageEncoding, Options
-from data_pipelines.shards.packer import JOURNAL_NAME, Chapter, Journal, Packer
+from data_pipelines.shards.packer import JOURNAL_NAME, Journal, JournalEntry, Packer
 from data_pipelines.shards.parts import DROPPED, merge_parts, part_folder
-from data_pipelines.shards.report import tell_shards
+from data_pipelines.shards.report import print_report
 from data_pipelines.sources.fields import Fields, KeyRule
 from data_pipelines.sources.index import INDEX_NAME, read_index, write_index
 from vosr.core.console import PlainConsole
@@ -97,7 +97,7 @@ def write_shards(
     settings: dict[str, object] = {"sources": sources, "options": asdict(options)}
     if (folder / INDEX_NAME).exists():
         _check_finished(folder, settings)
-        tell_shards(folder)
+        print_report(folder)
         return 0
     if processes is not None and processes < 1:
         raise ValueError(f"processes must be at least 1, not {processes}.")
@@ -111,12 +111,12 @@ def write_shards(
         if not merge:
             return 0
         if merge_parts(folder, part.count, settings):
-            tell_shards(folder)
+            print_report(folder)
         else:
             PlainConsole().print(f"Part {part} is packed; the last one to end makes the index of {folder}.")
     else:
         _write(items, folder, options, settings, processes, part)
-        tell_shards(folder)
+        print_report(folder)
     return 0
 
 
@@ -144,28 +144,28 @@ def _pack(
     items: list[Item], out: Path, options: Options, journal: Journal, processes: int, part: JobShard
 ) -> None:
     memory = Duplicates(not options.keep_duplicates, options.near_duplicates)
-    for chapter in journal.chapters:
-        for checksum, fingerprint in chapter.marks:
+    for entry in journal.entries:
+        for checksum, fingerprint in entry.marks:
             memory.remember(checksum, fingerprint)
-        chapter.marks.clear()
-    packer = Packer(out, options, len(journal.shards))
+        entry.marks.clear()
+    packer = Packer(out, options.max_samples, options.max_megabytes, len(journal.shards))
     done = journal.inputs
-    chapter = Chapter(done, None)
+    entry = JournalEntry(done, None)
     with closing(_started(processes)) as pool, _progress() as progress:
         task = progress.add_task("Packing", total=known_total(items), completed=done, shards=packer.number)
         for one, products in _examined(
             itertools.islice(inputs_of(items, options.key), done, None), options, pool, processes
         ):
-            chapter.inputs += 1
+            entry.inputs += 1
             for product in products:
-                _place(one, product, chapter, memory, packer, part)
+                _place(one, product, entry, memory, packer, part)
             progress.update(task, advance=1, shards=packer.number)
             if packer.full:
-                chapter.shard = packer.finish()
-                journal.add(chapter)
-                chapter = Chapter(chapter.inputs, None)
-    chapter.shard = packer.finish()
-    journal.add(chapter)
+                entry.shard = packer.finish()
+                journal.add(entry)
+                entry = JournalEntry(entry.inputs, None)
+    entry.shard = packer.finish()
+    journal.add(entry)
 
 
 def _started(processes: int) -> Pool:
@@ -196,7 +196,7 @@ def _result(pool: Pool, one: Input, task: Task[list[Product]]) -> tuple[Input, l
 
 
 def _place(
-    one: Input, product: Product, chapter: Chapter, memory: Duplicates, packer: Packer, part: JobShard
+    one: Input, product: Product, entry: JournalEntry, memory: Duplicates, packer: Packer, part: JobShard
 ) -> None:
     name = one.name + product.suffix
     why, detail = product.dropped or memory.reason(product.checksum, product.fingerprint), product.detail
@@ -207,15 +207,15 @@ def _place(
         except OSError as error:  # the file went away after it was examined
             why, detail = "unreadable_file", str(error)
     if why:
-        chapter.dropped.append((name, why, detail))
+        entry.dropped.append((name, why, detail))
         return
     for kind in [kind for kind in members if not _can_be_kept(kind)]:
-        chapter.dropped.append((name, "member_left_out", kind))
+        entry.dropped.append((name, "member_left_out", kind))
         del members[kind]
     memory.remember(product.checksum, product.fingerprint)
-    chapter.marks.append((product.checksum, product.fingerprint))
+    entry.marks.append((product.checksum, product.fingerprint))
     stem = shown(one.key + product.suffix).replace(".", "_").encode()[:KEY_BYTES].decode(errors="ignore")
-    number = chapter.inputs * part.count + part.index  # no two parts have the same
+    number = entry.inputs * part.count + part.index  # no two parts have the same
     packer.add(f"{number:09d}-{stem}", members, product.pixels)
 
 
@@ -233,8 +233,8 @@ def _conclude(folder: Path, journal: Journal, settings: dict[str, object], whole
     entries, dropped = journal.shards, journal.dropped()
     with (folder / DROPPED).open("w", encoding="utf-8") as file:
         file.write("name\treason\tdetail\n")
-        for chapter in journal.chapters:
-            for row in chapter.dropped:
+        for entry in journal.entries:
+            for row in entry.dropped:
                 file.write("\t".join(" ".join(shown(cell).split()) for cell in row) + "\n")
     if whole and not entries:
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())

@@ -16,20 +16,21 @@ log = logging.getLogger(__name__)
 def image_files(folder: Path) -> list[str]:
     """Images below ``folder``, relative to it; what is passed over is counted in the log."""
     passed: Counter[str] = Counter()
-
-    def complain(path: Path, why: str) -> None:
-        log.warning("Passed over %s: %s", path, why)
-
     found, others = [], []
-    for below, names in walk(folder, complain, passed=passed):
+    for below, names in walk(folder, passed_over, passed=passed):
         images = [name for name in names if name.lower().endswith(SUFFIXES)]
         found += [(below / name).relative_to(folder).as_posix() for name in images]
         others += [below / name for name in names if not name.lower().endswith(SUFFIXES)]
-    tell_of_others(str(folder), len(found), others, passed)
+    log_other_files(str(folder), len(found), others, passed)
     return sorted(found)
 
 
-def tell_of_others(title: str, images: int, others: Sequence[Path], passed: Counter[str]) -> None:
+def passed_over(path: Path, why: str) -> None:
+    """Log a path that cannot be listed."""
+    log.warning("Passed over %s: %s.", path, why)
+
+
+def log_other_files(title: str, images: int, others: Sequence[Path], passed: Counter[str]) -> None:
     """Count in the log what lies beside images: in a warning where there are images of a format that is not read."""
     unread = [path for path in others if path.suffix.lower() in UNREAD_SUFFIXES]
     if len(others) > len(unread):
@@ -49,11 +50,16 @@ def folder_shard(folder: Path) -> FileShard:
     """
     names = image_files(folder)
     if not names:
-        raise ValueError(
-            f"{folder} holds neither tar shards nor images ({', '.join(sorted(IMAGE_TYPES))}); "
-            "give a folder, a tar, a list (.txt), a pattern or a URL."
-        )
+        raise holds_nothing(folder)
     return FileShard(str(folder), names)
+
+
+def holds_nothing(source: object) -> ValueError:
+    """What to say of a source without archives and images."""
+    return ValueError(
+        f"{source} holds neither tar shards nor images ({', '.join(sorted(IMAGE_TYPES))}); "
+        "give a folder, a tar, a list (.txt), a pattern or a URL."
+    )
 
 
 def paired_shard(hq: Path, lq: Path) -> FileShard:

@@ -1,23 +1,22 @@
 """The index beside shards (``index.json``), and the cache of what was found in archives without one."""
 
-import hashlib
 import json
 import logging
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from data_pipelines.safety.index import checksum
+from data_pipelines.safety.index import checksum, crc32, note_of
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fields import KeyRule
 from data_pipelines.sources.shard import TarShard, scan
 from data_pipelines.sources.tar import BLOCK
-from vosr.core.files.cache import cache_root
+from vosr.core.files.atomic import write_atomically
 from vosr.core.files.shown import reason
 
 log = logging.getLogger(__name__)
@@ -73,15 +72,15 @@ class IndexEntry:
 def entry_of(path: Path, pixels: int = 0) -> IndexEntry:
     """Index entry of an archive that was just written."""
     shard = scan(path, "sample")
-    crc32 = []
+    checks = []
     with path.open("rb") as file:
         digest = checksum(file)
         for start, stop in shard.places.tolist():
             file.seek(start)
-            crc32.append(zlib.crc32(file.read(stop - start)))
+            checks.append(crc32(file.read(stop - start)))
     lengths = (np.diff(shard.places, axis=1)[:, 0] // BLOCK).tolist()
     kinds = [(list(kinds), count, example) for kinds, (count, example) in shard.kinds.items()]
-    return IndexEntry(path.name, len(shard), path.stat().st_size, digest, pixels, lengths, crc32, kinds)
+    return IndexEntry(path.name, len(shard), path.stat().st_size, digest, pixels, lengths, checks, kinds)
 
 
 def read_index(text: str, where: str) -> list[IndexEntry]:
@@ -111,9 +110,8 @@ def write_index(folder: Path, entries: list[IndexEntry], **more: object) -> Path
         "shards": [asdict(entry) for entry in entries],
     }
     path = folder / INDEX_NAME
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(content) + "\n")
-    unfinished.replace(path)
+    text = json.dumps(content) + "\n"
+    write_atomically(path, lambda unfinished: unfinished.write_text(text))
     return path
 
 
@@ -130,48 +128,43 @@ def scanned(paths: list[Path], rule: KeyRule) -> list[TarShard]:
         )
     for path in track(new, "Indexing archives", disable=len(new) <= _SCANNED_SILENTLY):
         try:
+            file = note_of(
+                path, f"places {rule}", ".npz"
+            )  # before it is read: another may take its place meanwhile
             found[path] = scan(path, rule)
         except OSError as error:  # one archive must not end the rest: it counts as damaged, without samples
             nowhere = np.empty((0, 2), np.int64)
             found[path] = TarShard(local_place(path), nowhere, {}, rule, (reason(error),))
         else:
-            _keep(path, rule, found[path])
+            _keep(file, found[path])
     return [shard for shard in found.values() if shard is not None]
-
-
-def _cache_file(path: Path, rule: KeyRule) -> Path:
-    status = path.stat()
-    identity = f"1 {path.resolve()} {status.st_size} {status.st_mtime_ns} {rule}"
-    return (
-        cache_root()
-        / "index"
-        / f"{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
-    )
 
 
 def _cached(path: Path, rule: KeyRule) -> TarShard | None:
     try:
-        with np.load(_cache_file(path, rule), allow_pickle=False) as stored:
+        with np.load(note_of(path, f"places {rule}", ".npz"), allow_pickle=False) as stored:
             rest = json.loads(str(stored["rest"]))
             places: NDArray[np.int64] = stored["places"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, BadZipFile):
         return None
     kinds = {tuple(kinds): (count, example) for kinds, count, example in rest["kinds"]}
     return TarShard(local_place(path), places, kinds, rule, tuple(rest["damage"]))
 
 
-def _keep(path: Path, rule: KeyRule, shard: TarShard | None) -> None:
+def _keep(file: Path, shard: TarShard | None) -> None:
     if shard is None:
         return
     rest = {
         "kinds": [(k, count, example) for k, (count, example) in shard.kinds.items()],
         "damage": shard.damage,
     }
+
+    def write(unfinished: Path) -> None:
+        with unfinished.open("wb") as stream:
+            np.savez(stream, places=shard.places, rest=np.array(json.dumps(rest)))
+
     try:
-        file = _cache_file(path, rule)
         file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{id(shard)}.npz")
-        np.savez(unfinished, places=shard.places, rest=np.array(json.dumps(rest)))
-        unfinished.replace(file)
+        write_atomically(file, write)
     except OSError as error:
-        log.debug("The index of %s is not kept: %s", path, error)
+        log.debug("The index of %s is not kept: %s", shard.url, error)

@@ -1,18 +1,18 @@
-"""Samples of a remote archive that are kept on this machine."""
+"""Cached samples of a remote archive."""
 
 import hashlib
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_pipelines.safety.index import crc32
 from data_pipelines.sources.fetch import read_range
 from vosr.core.files.atomic import write_atomically
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A fixed share of an archive's samples, each in a file of its own from its first reading on.
+    """Cache of a fixed share of an archive's samples, a file each, written when they are first read.
 
     Every pass reads each sample once, in another order: whatever was read last is not what comes next, so that a cache
     that drops the oldest would rarely hit. A fixed share hits in every pass, and no process needs to know what others
@@ -46,7 +46,7 @@ class Kept:
         path = self.folder / digest[:2] / digest[2:32]
         with suppress(OSError):
             data = path.read_bytes()
-            if len(data) == stop - start and check in (None, zlib.crc32(data)):
+            if len(data) == stop - start and check in (None, crc32(data)):
                 return data
         data = read_range(url, start, stop)
         with suppress(OSError):  # a full disk: it is read from there again

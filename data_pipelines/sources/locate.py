@@ -13,8 +13,15 @@ from braceexpand import braceexpand
 
 from data_pipelines.safety.places import indexed_place, is_remote, listed_place, local_place
 from data_pipelines.sources.fetch import gives_ranges, local_path, open_stream
-from data_pipelines.sources.fields import IMAGE_TYPES, KeyRule
-from data_pipelines.sources.files import folder_shard, is_image_file, listed_files, tell_of_others
+from data_pipelines.sources.fields import KeyRule
+from data_pipelines.sources.files import (
+    folder_shard,
+    holds_nothing,
+    is_image_file,
+    listed_files,
+    log_other_files,
+    passed_over,
+)
 from data_pipelines.sources.index import INDEX_NAME, read_index, scanned
 from data_pipelines.sources.shard import Shard
 from vosr.core.files.listing import walk
@@ -35,7 +42,6 @@ class Located:
     Attributes:
         shards: can be counted and read by number.
         streams: archives that are only read from their beginning: paths, URLs or pipes.
-        samples: of the streams, as far as an index says.
     """
 
     shards: list[Shard] = field(default_factory=list)
@@ -122,7 +128,7 @@ def _locate_folder(folder: Path, rule: KeyRule) -> Located:
         return _indexed(folder / INDEX_NAME, rule)
     archives: list[Path] = []
     others: list[Path] = []
-    for below, names in walk(folder, _passed_over):
+    for below, names in walk(folder, passed_over):
         archives += [below / name for name in names if name.endswith(ARCHIVES)]
         others += [below / name for name in names if name.lower().endswith(SUFFIXES)]
     if not archives:
@@ -130,10 +136,6 @@ def _locate_folder(folder: Path, rule: KeyRule) -> Located:
     if others:
         log.warning("%s: passed over %s beside its archives.", folder, by_suffix(others))
     return _archives(sorted(archives), rule)
-
-
-def _passed_over(path: Path, why: str) -> None:
-    log.warning("Passed over %s: %s.", path, why)
 
 
 def _locate_listed(path: Path, rule: KeyRule) -> Located:
@@ -153,14 +155,11 @@ def _from_paths(paths: Sequence[Path], root: Path, source: str, rule: KeyRule) -
     images = [path for path in paths if is_image_file(path)]
     if len(images) + len(archives) < len(paths):
         known = {*images, *archives}
-        tell_of_others(source, len(images), [path for path in paths if path not in known], Counter())
+        log_other_files(source, len(images), [path for path in paths if path not in known], Counter())
     if images:
         found.shards.append(listed_files(images, root))
     if not found.shards and not found.streams:
-        raise ValueError(
-            f"{source} holds neither tar shards nor images ({', '.join(sorted(IMAGE_TYPES))}); "
-            "give a folder, a tar, a list (.txt), a pattern or a URL."
-        )
+        raise holds_nothing(source)
     return found
 
 

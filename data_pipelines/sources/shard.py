@@ -1,7 +1,6 @@
 """Countable parts of a source: an archive with the place of each of its samples, or the files of a folder."""
 
 import io
-import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_pipelines.failures import Reason
+from data_pipelines.safety.index import crc32
 from data_pipelines.safety.places import local_place
 from data_pipelines.sources.fetch import SourceError, read_range
 from data_pipelines.sources.fields import KeyRule, is_image, suffix_of
@@ -102,7 +102,7 @@ class TarShard(Shard):
             if self.kept is None
             else self.kept.read(self.url, start, stop, check)
         )
-        if check not in (None, zlib.crc32(read)):
+        if check not in (None, crc32(read)):
             problems.append("its checksum is not the one of the index")
         found = list(tar_samples(Bytes(io.BytesIO(read)), problems.append, self.rule, load=True, part=True))
         if problems or len(found) != 1:

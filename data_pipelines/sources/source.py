@@ -11,6 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from data_pipelines.failures import ImageError
+from data_pipelines.sources.encoding import StoredEncoding, encoding_of
 from data_pipelines.sources.fields import AmbiguousError, Fields, KeyRule
 from data_pipelines.sources.files import paired_shard
 from data_pipelines.sources.locate import Located, locate
@@ -30,6 +31,7 @@ class Source:
         streams: archives that are only read from their beginning.
         fields: which members are the images.
         rule: what forms a sample.
+        encoding: how to read latents and tokens that stand for the images; None where there are images.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Source:
     streams: tuple[str, ...]
     fields: Fields
     rule: KeyRule = "sample"
+    encoding: StoredEncoding | None = None
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -108,8 +111,10 @@ def find_source(
         )
         raise ValueError(f"The shards of {title!r} hold no readable sample: {'; '.join(damage)}.")
     found.shards = whole
-    look_at_members(title, found.shards, fields)
-    return Source(title, weight, tuple(found.shards), (), fields, rule)
+    encoding = encoding_of(names[0]) if len(names) == 1 else None
+    if encoding is None:
+        look_at_members(title, found.shards, fields)
+    return Source(title, weight, tuple(found.shards), (), fields, rule, encoding)
 
 
 def _as_stream(title: str, weight: float, found: Located, fields: Fields, rule: KeyRule) -> Source:

@@ -82,7 +82,7 @@ def stream_samples(url: str, rule: KeyRule, report: Report) -> Iterator[RawSampl
 
 def _unpacked(stream: Any) -> Any:
     counted = CountedStream(stream)
-    buffered = io.BufferedReader(_Raw(counted))
+    buffered = io.BufferedReader(counted)
     head = buffered.peek(8)
     opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
     return buffered if opener is None else _Unpacked(opener(buffered), counted)
@@ -101,18 +101,3 @@ class _Unpacked:
         self._made += len(data)
         self._packed.check_growth(self._made)
         return data
-
-
-class _Raw(io.RawIOBase):
-    """What only has ``read``, for a buffer around it."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)

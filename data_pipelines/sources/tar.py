@@ -17,7 +17,7 @@ Report = Callable[[str], None]
 
 
 class Bytes:
-    """A stream that is read forwards and knows where it stands.
+    """Forward-only stream that knows its position.
 
     Args:
         file: anything that can be read.

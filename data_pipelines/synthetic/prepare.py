@@ -20,6 +20,7 @@ from rich.progress import track
 from data_pipelines.synthetic.dead_leaves import IMAGES_PER_BANK, DeadLeaves
 from data_pipelines.synthetic.graphics import Graphics
 from data_pipelines.synthetic.patterns import Patterns
+from vosr.core.files.atomic import write_atomically, write_once
 from vosr.core.files.cache import cache_root
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class SyntheticData:
         return [self.folder / f"synthetic-{i:05d}.tar" for i in range(count)]
 
     def prepare(self, processes: int | None = None) -> Path:
-        """Write the shards that are missing; safe to interrupt, and to run twice at the same time.
+        """Write the shards that are missing; safe to interrupt, and to run twice at the same time on any machines.
 
         Args:
             processes: how many to use; all cores by default.
@@ -101,21 +102,23 @@ class SyntheticData:
             with multiprocessing.Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
                 for _ in track(pool.imap_unordered(self._write_shard, missing), title, total=len(missing)):
                     pass
-        (self.folder / "settings.json").write_text(json.dumps(asdict(self), indent=2) + "\n")
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        write_atomically(self.folder / "settings.json", lambda path: path.write_text(text))
         return self.folder
 
     def _write_shard(self, number: int) -> None:
         path = self.shards()[number]
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        try:
-            with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as archive:
-                for key, encoded in self._encoded(number):
-                    member = tarfile.TarInfo(f"{key}.webp")
-                    member.size = len(encoded)
-                    archive.addfile(member, io.BytesIO(encoded))
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        if not path.exists():  # another process may have written it since
+            # Another version of a library encodes other bytes: whoever has listed the first file's samples must not
+            # find a second one in its place.
+            write_once(path, lambda temporary: self._write(temporary, number))
+
+    def _write(self, path: Path, number: int) -> None:
+        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for key, encoded in self._encoded(number):
+                member = tarfile.TarInfo(f"{key}.webp")
+                member.size = len(encoded)
+                archive.addfile(member, io.BytesIO(encoded))
 
     def _encoded(self, number: int) -> Iterator[tuple[str, bytes]]:
         first = number * IMAGES_PER_SHARD

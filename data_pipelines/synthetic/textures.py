@@ -84,7 +84,7 @@ def dots(rng: np.random.Generator) -> Field:
 
 
 def texture_bank(rng: np.random.Generator) -> Field:
-    """Textures of every kind, (K, SIDE, SIDE) with values in about [-2, 2], mean 0, deviation about 1."""
+    """Textures of every kind, (K, SIDE, SIDE) with values in about [-2, 2], mean 0, std about 1."""
     makers: list[Callable[[], Field]] = [
         *[lambda e=e: fractal(rng, e) for e in rng.uniform(0.3, 1.9, 7)],
         *[lambda s=s: fractal(rng, rng.uniform(0.8, 1.4), s) for s in np.exp(rng.uniform(0.7, 2.5, 3))],

@@ -20,6 +20,7 @@ from vosr.autoencoders.light_decoder import (
 from vosr.autoencoders.posterior import kl_divergence
 from vosr.autoencoders.spatial_map import SpatialMap
 from vosr.core.weights import MissingWeightsError
+from vosr.training.parallel import reset_weights
 
 TINY = {"factor": 4, "latent_channels": 3, "width": 8, "layers": 1, "attention": False}
 
@@ -35,7 +36,9 @@ def with_statistics(model):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("changes", [{}, {"patch": 2}, {"image_channels": 5}, {"attention": True}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"patch": 2}, {"image_channels": 5}, {"attention": True}, {"residual": True}]
+)
 def test_what_is_written_opens_again_and_normalises_its_latents(tmp_path, changes):
     model = with_statistics(tiny(**changes))
     model.save(tmp_path / "model")
@@ -70,6 +73,41 @@ def test_diffusers_opens_it_and_its_files_open_here(tmp_path):
     flux.save_pretrained(tmp_path / "flux")
     opened = KLAutoencoder(str(tmp_path / "flux"))
     torch.testing.assert_close(opened.encode(x), (flux.encode(x).latent_dist.mode() - 0.25) * 0.5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("factor", "kept", "transform"),
+    [(8, 4, {"luma": 2, "chroma": 1}), (4, 8, {"luma": 6, "chroma": 1})],
+)
+def test_a_residual_autoencoder_begins_as_the_cosine_transform(factor, kept, transform):
+    model = tiny(factor=factor, latent_channels=kept, patch=2, residual=True)
+    reset_weights(model, 0)
+    x = torch.rand(2, 3, 16, 24) * 2 - 1
+    fixed = AUTOENCODERS.build("dct", factor=factor, **transform)
+    reconstruction, moments = model(x)
+    torch.testing.assert_close(reconstruction, fixed.decode(fixed.encode(x)), atol=1e-5, rtol=1e-5)
+    mean, log_variance = moments.chunk(2, dim=1)
+    own, theirs = (z.flatten(2).transpose(0, 1).flatten(1) for z in (mean, fixed.encode(x)))
+    torch.testing.assert_close(own.sort(0)[0], theirs.sort(0)[0], atol=1e-5, rtol=1e-5)  # in another order
+    assert torch.equal(log_variance, torch.full_like(log_variance, -6.0))
+
+
+@torch.no_grad()
+def test_a_residual_autoencoder_adds_its_network_to_its_linear_part(tmp_path):
+    model = with_statistics(tiny(residual=True))
+    x, z = torch.rand(1, 3, 8, 8), torch.randn(1, 3, 2, 2)
+    network_mean = model.vae.encode(x).latent_dist.mode()
+    torch.testing.assert_close(
+        model.moments(x).chunk(2, dim=1)[0] - network_mean, model.linear.analysis(x), atol=1e-5, rtol=1e-5
+    )
+    latent = model.unscaled(z)
+    linear = model.linear.synthesis(latent)
+    torch.testing.assert_close(model.decode(z), linear + model.vae.decode(latent).sample)
+    light = build_light_decoder((4, 4, 8), 1, channels=3, attention=False)
+    save_light_decoder(light, tmp_path / LIGHT_FILE)
+    model.lighten(str(tmp_path), load=True)
+    torch.testing.assert_close(model.decode(z), linear + light(latent))
 
 
 def test_sizes_of_a_factor():

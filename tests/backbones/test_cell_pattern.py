@@ -37,7 +37,8 @@ def test_a_mesh_goes_and_what_it_lies_in_stays():
     out = cleaned(texture + mesh(1, 0.1))
     assert shared(texture + mesh(1, 0.1)) > 0.09
     assert shared(out) < 0.002
-    assert float((out - texture).square().mean()) < 0.05 * float(texture.square().mean())
+    change = float((out - texture).square().mean()) / float(texture.square().mean())
+    assert change < 0.2  # the mean of few cells is in part their texture's
 
 
 @pytest.mark.parametrize("slope", [(0.0, 0.0), (0.01, 0.0), (0.003, -0.02)])
@@ -77,6 +78,27 @@ def test_the_backbone_applies_it_to_its_residual():
     one = torch.ones(1)
     shown = [F.pixel_shuffle(model(x, one, tokens), 4).detach() for model in (plain, filtered)]
     assert shared(shown[1]) < 0.1 * shared(shown[0])
+
+
+def test_the_gradient_is_exact():
+    residual, lq = noise(4, 16).double(), noise(5, 16).double()
+    assert torch.autograd.gradcheck(lambda x: cleaned(x, lq), residual.requires_grad_(), eps=1e-3, atol=0.05)
+
+
+def test_no_pattern_goes_where_the_gate_is_closed():
+    """Flat on the left, a texture with a mesh on the right: the flat part stays flat up to its last cells."""
+    torch.manual_seed(0)
+    model = ConvUNet(48, 0, widths=(8, 8), blocks=(1, 1), residual_std=STD, pixel_factor=4)
+    torch.nn.init.normal_(model.tail.weight, std=0.1)
+    torch.nn.init.normal_(model.tail.bias, std=0.5)
+    lq = torch.zeros(1, 3, 128, 128)
+    lq[..., 64:] = noise(6)[..., 64:]
+    x = torch.cat([F.pixel_unshuffle(lq, 4), torch.zeros(1, 48, 32, 32)], 1)
+    change = (
+        F.pixel_shuffle(model(x, torch.ones(1), torch.zeros(1, 1, 0)), 4).detach() + lq
+    )  # v = -clean at x = 0
+    assert float(change[..., :48].abs().max()) < 1e-4
+    assert float(change[..., 64:].abs().mean()) > 1e-2
 
 
 def test_latents_that_are_no_pixels_are_refused():

@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from models import small_model
-from released_folders import write_companions, write_model
+from released_folders import write_frozen_parts, write_model
 
 from vosr.checkpoints import load_model, save_model
 from vosr.checkpoints.catalogue import RELEASES
@@ -21,7 +21,7 @@ def content(folder):
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     folder = tmp_path_factory.mktemp("release")
-    write_companions(folder)
+    write_frozen_parts(folder)
     write_model(folder, "VOSR_0.5B_os")
     return folder
 

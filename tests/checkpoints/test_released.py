@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from released_folders import ARGS, VARIANTS, backbone_of, write_companions, write_model
+from released_folders import ARGS, VARIANTS, backbone_of, write_frozen_parts, write_model
 from safetensors.torch import load_file, save_file
 
 from vosr import Restorer
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 def released(tmp_path_factory):
     """A folder as one would download it, and the weights by model."""
     folder = tmp_path_factory.mktemp("ckpts")
-    write_companions(folder)
+    write_frozen_parts(folder)
     return folder, {name: write_model(folder, name)[1] for name in VARIANTS}
 
 
@@ -76,7 +76,7 @@ def test_weights_are_found_in_every_place_and_cleaned(tmp_path, released, place)
     wrapped = {f"module._orig_mod.{key}": value for key, value in state.items()}
     wrapped |= {"feat_rope.freqs_cos": torch.zeros(4), "n_averaged": torch.ones(())}
     save_file(wrapped, folder / place / "ema_model.safetensors")
-    model = load_model(folder, companions=released[0])
+    model = load_model(folder, frozen_parts=released[0])
     assert all(torch.equal(value, state[key]) for key, value in model.backbone.state_dict().items())
 
 
@@ -84,10 +84,10 @@ def test_weights_must_fit(tmp_path, released):
     folder, state = write_model(tmp_path, "VOSR_0.5B_ms")
     save_file(state | {"extra": torch.zeros(1)}, folder / "checkpoints/ema_model.safetensors")
     with pytest.raises(ValueError, match="extra is unexpected"):
-        load_model(folder, companions=released[0])
+        load_model(folder, frozen_parts=released[0])
     (folder / "checkpoints/ema_model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match="no weights: expected checkpoints"):
-        load_model(folder, companions=released[0])
+        load_model(folder, frozen_parts=released[0])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_keys_are_refused_by_name(tmp_path, released, changes, message):
     folder, _ = write_model(tmp_path, "VOSR_0.5B_ms")
     (folder / "args.json").write_text(json.dumps(ARGS | VARIANTS["VOSR_0.5B_ms"] | changes))
     with pytest.raises(ValueError, match=message):
-        load_model(folder, companions=released[0])
+        load_model(folder, frozen_parts=released[0])
 
 
 def test_one_message_lists_everything_missing(tmp_path, no_network):
@@ -135,12 +135,12 @@ def test_one_message_lists_everything_missing(tmp_path, no_network):
 def test_export_in_the_released_layout_round_trips_to_the_bit(released, name, tmp_path):
     folder, weights = released
     assert main(["export", "--model", str(folder / name), "-o", str(tmp_path / "a"), "--layout", "vosr",
-                 "--companions", str(folder)]) == 0  # fmt: skip
+                 "--frozen_parts", str(folder)]) == 0  # fmt: skip
     written = load_file(tmp_path / "a/checkpoints/ema_model.safetensors")
     assert written.keys() - weights[name].keys() == {"feat_rope.freqs_cos", "feat_rope.freqs_sin"}
     assert all(torch.equal(written[key], value) for key, value in weights[name].items())
     assert written["feat_rope.freqs_cos"].shape == (16, 16)
-    again = load_model(tmp_path / "a", dtype=None, companions=folder)
+    again = load_model(tmp_path / "a", dtype=None, frozen_parts=folder)
     save_released(again, tmp_path / "b")
     for file in ("args.json", "checkpoints/ema_model.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
@@ -202,6 +202,20 @@ def test_finetuning_starts_from_a_release(released):
     assert all(torch.equal(state[key], value) for key, value in weights["VOSR_1.4B_ms"].items())
 
 
+def test_a_released_student_is_finetuned(released):
+    folder, weights = released
+    module = DistillationModule(
+        folder / "VOSR_0.5B_ms",
+        load_model(folder / "VOSR_0.5B_ms").guidance,
+        objective=None,
+        degradation=GaussianNoise(),
+        init_from=folder / "VOSR_0.5B_os",
+    )
+    module.configure_model()
+    state = module.backbone.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in weights["VOSR_0.5B_os"].items())
+
+
 MEASURE = """
 import re, sys
 from pathlib import Path
@@ -253,7 +267,7 @@ def test_a_release_is_distilled_exported_and_used_through_the_command_line(relea
     assert main(["fit", "--config", config, *options, *data, *teacher, "--trainer.val_check_interval=2"]) == 0
     run = "runs/vosr_0.5b_distill/001"
     assert main(["export", "--model", run, "-o", "VOSR_0.5B_os", "--layout", "vosr"]) == 0
-    trained, exported = load_model(run), load_model("VOSR_0.5B_os", companions=folder)
+    trained, exported = load_model(run), load_model("VOSR_0.5B_os", frozen_parts=folder)
     assert exported.card.kind == "student"
     pairs = zip(trained.backbone.state_dict().values(), exported.backbone.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
@@ -265,7 +279,7 @@ def test_a_release_is_distilled_exported_and_used_through_the_command_line(relea
         "out.png",
         "--model",
         "VOSR_0.5B_os",
-        "--companions",
+        "--frozen_parts",
         str(folder),
     ]
     assert main([*arguments, "--device", "cpu"]) == 0

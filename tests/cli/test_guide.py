@@ -12,7 +12,7 @@ from vosr.core.registry import REGISTRIES
 from vosr.training import DistillationModule, TeacherModule
 
 
-@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "plan"])
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "plan", "precompute"])
 def test_help_is_one_page_with_every_component(command, capfd):
     assert main([command, "--help"]) == 0
     out = capfd.readouterr().out
@@ -22,6 +22,7 @@ def test_help_is_one_page_with_every_component(command, capfd):
         for name in registry.names():
             assert name in out
     assert ("--utilisation" in out) == (command == "plan")
+    assert ("--variants" in out) == (command == "precompute")
 
 
 def test_help_all_lists_the_keys_of_the_first_page(capfd):

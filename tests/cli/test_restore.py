@@ -212,7 +212,7 @@ def test_sigterm_is_an_interrupt(here, capfd, monkeypatch, sigint):
     monkeypatch.setattr(Recipe, "open", lambda recipe, device: Preempted())
     status, _, err = restore("in", "-o", "out", capfd=capfd)
     assert (status, err) == (
-        130,
+        143,
         "error: Interrupted after 2 images; run the same command again to go on.\n",
     )
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -36,3 +36,24 @@ def test_bombs_are_refused(text, message, tmp_path, capfd):
     with pytest.raises(SystemExit):
         main(["fit", "--config", str(tmp_path / "bomb.yaml")])
     assert f"error: {tmp_path / 'bomb.yaml'} is no YAML" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("text", [BOMB, MERGED], ids=["aliases", "merges"])
+@pytest.mark.parametrize(
+    "arguments", [["degrade", "a.png", "--degradation"], ["ablate", "--config"]], ids=lambda given: given[0]
+)
+def test_bombs_in_other_commands_are_refused(text, arguments, tmp_path, capfd):
+    (tmp_path / "bomb.yaml").write_text(text)
+    with pytest.raises(SystemExit) as end:
+        main([*arguments, str(tmp_path / "bomb.yaml")])
+    assert end.value.code == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "more than 100000 values" in line
+
+
+def test_a_component_that_is_no_yaml_is_one_sentence(tmp_path, capfd):
+    (tmp_path / "broken.yaml").write_text("class_path: [x")
+    with pytest.raises(SystemExit):
+        main(["degrade", "a.png", "--degradation", str(tmp_path / "broken.yaml")])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path / 'broken.yaml'} is no YAML: ")

@@ -8,6 +8,8 @@ import torch
 import yaml
 from training_configs import CONFIGS, parse
 
+from vosr.cli.ablate import read_grid
+from vosr.cli.configs import named_configs
 from vosr.core.registry import REGISTRIES, class_path
 
 MAIN = sorted(
@@ -33,6 +35,9 @@ COUNTS = {
 }
 
 
+GRIDS = sorted(CONFIGS.glob("ablation/*.yaml"))
+
+
 def identifier(path):
     return str(path.relative_to(CONFIGS))
 
@@ -42,6 +47,15 @@ def test_configs_parse(path):
     config = parse("--config", str(path)).config.fit
     assert config.trainer.max_steps > 0
     assert config.model.class_path.startswith("vosr.training.")
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=identifier)
+def test_every_variant_of_a_grid_parses(path):
+    grid = read_grid(path)
+    for arguments in grid.variants.values():
+        own = [argument.format_map(dict.fromkeys(grid.variants, "FOLDER")) for argument in arguments]
+        config = parse(*named_configs([*grid.fit, *own])).config.fit
+        assert 0 < config.trainer.max_steps <= 600
 
 
 @cache
@@ -131,3 +145,9 @@ def test_teacher_and_distill_recipes_follow_the_paper():
         assert config.trainer.max_steps == steps
         assert config.trainer.gradient_clip_val == 1.0
         assert config.model.init_args.ema_decay == 0.9999
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("vosr_*/[td]*.yaml")), ids=identifier)
+def test_configs_of_the_reference_neither_mirror_nor_turn(path):
+    data = yaml.safe_load(path.read_text())["data"]["init_args"]
+    assert data["augmentation"] == {"flips": False, "rotations": False}

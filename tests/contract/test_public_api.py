@@ -18,6 +18,7 @@ def public_api():
     from vosr.core.registry import REGISTRIES
     from vosr.inference import Restorer
     from vosr.training import AutoencoderModule, DistillationModule, LightDecoderModule, TeacherModule
+    from vosr.training.reconstruction import ReconstructionModule
 
     lines = [f"vosr.{name}" for name in vosr.__all__]
     lines += [f"data_pipelines.{name}" for name in data_pipelines.__all__]
@@ -30,6 +31,7 @@ def public_api():
     for title, built in (
         ("TeacherModule", TeacherModule),
         ("DistillationModule", DistillationModule),
+        ("ReconstructionModule", ReconstructionModule),
         ("AutoencoderModule", AutoencoderModule),
         ("LightDecoderModule", LightDecoderModule),
         ("ShardDataModule", ShardDataModule),

@@ -1,10 +1,11 @@
 """Files appear whole, with the permissions that the umask leaves."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from vosr.core.files.atomic import write_atomically
+from vosr.core.files.atomic import write_atomically, write_once
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
@@ -26,3 +27,20 @@ def test_nothing_stays_behind_when_it_is_interrupted(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "a", stop)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("a", "before")]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_appears_while_a_file_is_written_once_stays(tmp_path, monkeypatch, links):
+    def write(path):
+        path.write_text("second")
+        (tmp_path / "a").write_text("first")
+
+    if not links:
+
+        def refuse(self, target):
+            raise PermissionError("no links here")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    write_once(tmp_path / "a", write)
+    write_once(tmp_path / "b", lambda path: path.write_text("alone"))
+    assert sorted((p.name, p.read_text()) for p in tmp_path.iterdir()) == [("a", "first"), ("b", "alone")]

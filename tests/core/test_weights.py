@@ -11,7 +11,7 @@ SOURCE = Weights(
     file="sub/a.safetensors",
     shared=("thing/a.safetensors", "a.pth"),
     own=("a.safetensors", "inner/a.safetensors"),
-    companions=("config.json",),
+    extra_files=("config.json",),
 )
 
 
@@ -43,11 +43,11 @@ def test_given_places(home, hub, tmp_path):
     assert hub.asked == []
 
 
-def test_hub_is_asked_for_the_file_and_its_companions(home, hub):
+def test_hub_is_asked_for_the_file_and_its_extra_files(home, hub):
     hub.repos["owner/thing"] = {"sub/a.safetensors": b"a", "sub/config.json": b"c"}
     assert SOURCE.locate() == home / "thing" / "a.safetensors"
     assert (home / "thing" / "config.json").read_bytes() == b"c"
-    hub.repos["me/mine"] = {"inner/a.safetensors": b"b"}  # its companion is a matter of luck
+    hub.repos["me/mine"] = {"inner/a.safetensors": b"b"}  # its extra file is a matter of luck
     assert SOURCE.locate("me/mine").read_bytes() == b"b"
     hub.repos.clear()
     assert SOURCE.locate("me/mine").read_bytes() == b"b"

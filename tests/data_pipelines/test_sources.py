@@ -128,6 +128,22 @@ def test_what_was_found_in_an_archive_is_kept_until_it_changes(tmp_path, monkeyp
     assert keys(path) == ["x/1", "x/2"]
 
 
+def test_what_was_found_in_an_archive_that_is_replaced_meanwhile_is_not_kept_for_the_new_one(
+    tmp_path, monkeypatch
+):
+    path = write_tar(tmp_path / "x.tar", {"1.png": encoded_image(0)})
+
+    def scan_then_replace(*arguments):
+        found = scan(*arguments)
+        write_tar(path, {"1.png": encoded_image(0), "2.png": encoded_image(1)})
+        return found
+
+    monkeypatch.setattr("data_pipelines.sources.index.scan", scan_then_replace)
+    locate(str(path))
+    monkeypatch.setattr("data_pipelines.sources.index.scan", scan)
+    assert keys(path) == ["x/1", "x/2"]
+
+
 def test_samples_are_grouped_by_key_with_all_their_members(tmp_path):
     members = {
         "d/1.json": b"{}",

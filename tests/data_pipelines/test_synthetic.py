@@ -105,6 +105,24 @@ def test_an_interrupted_preparation_is_completed_and_a_complete_one_left_alone(s
     assert first.stat().st_mtime_ns == stamp
 
 
+def test_a_shard_that_is_being_read_is_not_replaced(small):
+    """Two runs at once, of which one encodes other bytes as another version of a library does."""
+
+    class Slower(SyntheticData):
+        def _encoded(self, number):
+            yield from ((key, encoded + b"more") for key, encoded in super()._encoded(number))
+            small.prepare(processes=1)
+            sources.append(find_source([str(small.folder)]))
+
+    sources = []
+    assert Slower(images=70, size=16).folder == small.folder
+    Slower(images=70, size=16).prepare(processes=1)
+    (source,) = sources  # the second shard was there by then
+    for index in range(70):
+        assert np.array_equal(decode(source.read(index).members["webp"]), small(index))
+    assert not [path.name for path in small.folder.iterdir() if path.name.endswith((".tmp", ".part"))]
+
+
 def test_two_processes_give_the_same_as_one(small, tmp_path, monkeypatch):
     small.prepare(processes=1)
     expected = [path.read_bytes() for path in small.shards()]

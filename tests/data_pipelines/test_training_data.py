@@ -150,9 +150,9 @@ def test_overfitting_repeats_batches_crops_included(mixture, loader_of):
 
 def test_crops_differ_between_passes_and_seeds(tmp_path):
     folder = write_shards_of(tmp_path, [1])
-    images = [d.batch.turned().hq for d in deliveries(make_plan(folder), 40)]
+    images = [d.batch.augmented().hq for d in deliveries(make_plan(folder), 40)]
     assert len({image.numpy().tobytes() for image in images}) > 20
-    other = [d.batch.turned().hq for d in deliveries(make_plan(folder, seed=1), 40)]
+    other = [d.batch.augmented().hq for d in deliveries(make_plan(folder, seed=1), 40)]
     assert any(not torch.equal(a, b) for a, b in zip(images, other))
 
 

@@ -157,7 +157,7 @@ def test_a_choice_gives_each_image_what_its_step_gives():
     hq = image(16)
     degradation = Choice([GREY, BLUR])
     params = degradation.sample(16, torch.Generator().manual_seed(0))
-    lq, plan = degradation.apply(hq, params), params["plan"][:, 0]
+    lq, plan = degradation.apply(hq, params), params.plan[:, 0]
     torch.testing.assert_close(lq[plan == 0], GREY(hq[plan == 0]))
     difference = (lq[plan == 1] - BLUR(hq[plan == 1])).abs() * 255
     assert float(difference.max()) < 1.01  # the last bits of a sum hang on memory alignment: a tie may round

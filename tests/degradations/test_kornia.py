@@ -1,5 +1,7 @@
 """Kornia's augmentations as degradations, ours as modules of kornia's, and the contract that both keep."""
 
+from dataclasses import dataclass
+
 import kornia.augmentation
 import pytest
 import torch
@@ -7,7 +9,7 @@ import yaml
 
 from vosr.cli.names import expand_arguments, expand_config
 from vosr.degradations import DEGRADATIONS, GaussianNoise, KorniaAugmentation
-from vosr.degradations.base import Degradation, select, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, to_8_bits
 from vosr.degradations.contract import faults
 from vosr.degradations.draws import Draws
 
@@ -45,7 +47,7 @@ def test_the_result_is_kornias_own():
     params = degradation.sample(2, torch.Generator().manual_seed(0))
     lq = degradation.apply(image(2), params)
     for i in range(2):
-        torch.manual_seed(int(params["draw"][i]))
+        torch.manual_seed(int(params.draw[i]))
         theirs = kornia.augmentation.RandomMotionBlur((3, 9), 45.0, 0.5, p=1.0)(image(2)[i : i + 1])
         torch.testing.assert_close(lq[i : i + 1], to_8_bits(theirs))
 
@@ -125,14 +127,26 @@ class OwnStream(GaussianNoise):
         return super().sample(batch_size, None)
 
 
+@dataclass(frozen=True)
+class NothingDrawn(DegradationParams):
+    none: torch.Tensor
+
+
 class DrawsLate(Degradation):
     """Draws in apply."""
 
     def sample(self, batch_size, generator=None):
-        return {"none": torch.zeros(batch_size)}
+        return NothingDrawn(torch.zeros(batch_size))
 
     def apply(self, hq, params):
         return to_8_bits(hq + 0.1 * torch.randn_like(hq))
+
+
+class Untyped(DrawsLate):
+    """Draws a mapping, as in version 0.1."""
+
+    def sample(self, batch_size, generator=None):
+        return {"none": torch.zeros(batch_size)}
 
 
 class MeanOfBatch(DrawsLate):
@@ -168,6 +182,7 @@ class InPlace(DrawsLate):
     [
         (OwnStream(), "ignores the generator"),
         (DrawsLate(), "draws numbers in apply"),
+        (Untyped(), "parameters of type dict: derive a dataclass from DegradationParams"),
         (MeanOfBatch(), "depends on the batch"),
         (Halves(), "the size of the HQ must be kept"),
         (Between(), "between 8-bit steps"),
@@ -182,8 +197,8 @@ def test_an_author_is_told_what_is_wrong(wrong, told):
 
 def test_parameters_of_one_image_can_be_selected():
     params = KorniaAugmentation("RandomBoxBlur").sample(4, torch.Generator().manual_seed(0))
-    assert torch.equal(select(params, torch.tensor([2]))["draw"], params["draw"][2:3])
-    assert torch.equal(params["draw"], Draws(4, torch.Generator().manual_seed(0)).seeds())
+    assert torch.equal(params.select(torch.tensor([2])).draw, params.draw[2:3])
+    assert torch.equal(params.draw, Draws(4, torch.Generator().manual_seed(0)).seeds())
 
 
 def test_the_command_checks(capsys):

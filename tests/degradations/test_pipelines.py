@@ -1,5 +1,6 @@
 import json
-from dataclasses import replace
+import math
+from dataclasses import astuple, replace
 
 import pytest
 import torch
@@ -7,8 +8,9 @@ from golden_files import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosr.degradations import DEGRADATIONS, GaussianNoise, RealESRGAN, Stage
-from vosr.degradations.base import select
+from vosr.degradations import DEGRADATIONS, GaussianNoise, RealESRGAN, Stage, draws, real_esrgan
+from vosr.degradations.canvas import MODES, resize
+from vosr.degradations.kernels import blur_kernels, sinc_kernels
 
 
 def image(batch=1, height=64, width=64, seed=0):
@@ -16,8 +18,11 @@ def image(batch=1, height=64, width=64, seed=0):
 
 
 def flat(params):
-    for value in params.values():
-        yield from flat(value) if isinstance(value, dict) else [value]
+    for value in params if isinstance(params, tuple) else astuple(params):
+        if isinstance(value, tuple):
+            yield from flat(value)
+        elif value is not None:
+            yield value
 
 
 def build(name):
@@ -47,22 +52,65 @@ def test_a_batch_is_its_images(name):
     degradation, hq = build(name), image(6)
     params = degradation.sample(6, torch.Generator().manual_seed(3))
     batch = degradation.apply(hq, params)
-    single = torch.cat(
-        [degradation.apply(hq[i : i + 1], select(params, torch.tensor([i]))) for i in range(6)]
-    )
+    single = torch.cat([degradation.apply(hq[i : i + 1], params.select(torch.tensor([i]))) for i in range(6)])
     assert torch.equal(batch, single)
 
 
 def test_images_of_a_batch_are_drawn_apart_unless_shared():
     hq = image().expand(4, -1, -1, -1)
     params = RealESRGAN().sample(4, torch.Generator().manual_seed(0))
-    assert len(set(params["first"]["factor"].tolist())) == 4
+    assert len(set(params.first.factor.tolist())) == 4
     shared = RealESRGAN(per_image=False).sample(4, torch.Generator().manual_seed(0))
-    assert len(set(shared["first"]["factor"].tolist())) == 1
-    assert torch.equal(shared["first"]["kernel"][0], shared["first"]["kernel"][3])
-    assert len(set(shared["first_quality"].tolist())) == 4
+    assert len(set(shared.first.factor.tolist())) == 1
+    assert torch.equal(shared.first.kernel[0], shared.first.kernel[3])
+    assert len(set(shared.first_quality.tolist())) == 4
     lq = RealESRGAN(per_image=False).apply(hq, shared)
     assert not torch.equal(lq[0], lq[1])
+
+
+def test_kernels_of_real_esrgan_take_the_references_draws(monkeypatch):
+    """Exponents of the stages half below and half above 1, cut-offs of the final sinc at least pi / 3."""
+    drawn = []
+
+    def noted(family, size, sigma_x, sigma_y, theta, beta):
+        drawn.append((family, beta))
+        return blur_kernels(family, size, sigma_x, sigma_y, theta, beta)
+
+    monkeypatch.setattr(draws, "blur_kernels", noted)
+    params = RealESRGAN(final_sinc_probability=1.0).sample(8000, torch.Generator().manual_seed(0))
+    for family, beta in drawn:
+        generalised, plateau = beta[(family == 2) | (family == 3)], beta[family >= 4]
+        assert float((generalised < 1).float().mean()) == pytest.approx(0.5, abs=0.03)
+        assert float((plateau == 1).float().mean()) == pytest.approx(0.5, abs=0.03)
+    assert len(drawn) == 2
+    # a larger cut-off lowers the neighbour of the centre against it
+    lowest = sinc_kernels(torch.tensor([21]), torch.tensor([math.pi / 3]))[0]
+    final = params.final_kernel
+    ratio, most = final[:, 10, 11] / final[:, 10, 10], lowest[10, 11] / lowest[10, 10]
+    assert float(ratio.max()) == pytest.approx(float(most), abs=2e-3)
+
+
+def test_the_first_resize_steps_by_its_factor(monkeypatch):
+    """The reference calls the first resize with the factor: 52 x 0.77 = 40.04 rows are 40, which are 1 / 0.77 apart."""
+    made = []
+
+    def noted(canvas, height, width, mode, *factors):
+        made.append((canvas.image, resize(canvas, height, width, mode, *factors)))
+        return made[-1][1]
+
+    monkeypatch.setattr(real_esrgan, "resize", noted)
+    degradation = RealESRGAN(4, Stage(blur_probability=0.0))
+    params = degradation.sample(1, torch.Generator().manual_seed(0))
+    params.first.factor.fill_(0.77)
+    params.first.mode.fill_(MODES.index("bilinear"))
+    degradation.apply(image(1, 52, 44), params)
+    before, after = made[0]
+    factor = float(params.first.factor)
+    expected = torch.nn.functional.interpolate(before, scale_factor=factor, mode="bilinear")
+    assert expected.shape[2:] == (40, 33)
+    torch.testing.assert_close(after.image[..., :40, :33], expected, atol=1e-5, rtol=0)
+    by_size = torch.nn.functional.interpolate(before, size=(40, 33), mode="bilinear")
+    assert float((by_size - expected).abs().max()) > 0.01
 
 
 def test_gaussian_noise_has_the_drawn_strength():

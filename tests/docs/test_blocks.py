@@ -15,6 +15,7 @@ from training_configs import CONFIGS, parse
 from vosr import Restorer
 from vosr.cli.main import OTHERS, PLAN, TRAINING, main
 from vosr.cli.plan import PlanCLI
+from vosr.cli.precompute import PrecomputeCLI
 from vosr.cli.training import TrainingCLI
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_there_are_blocks_of_every_kind():
     assert len(COMMANDS) > 30
     assert "fit --config configs/distill.yaml" in COMMANDS
     assert all(any(blocks(language)) for language in ("bash", "python", "yaml"))
-    assert {arguments[0] for arguments in COMMANDS.values()} <= TRAINING.keys() | OTHERS.keys() | {"plan"}
+    assert {arguments[0] for arguments in COMMANDS.values()} <= (TRAINING | PLAN).keys() | OTHERS.keys()
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -89,7 +90,8 @@ def test_commands_have_the_options_they_show(command, monkeypatch):
         assert main([name, *arguments]) == 0
     elif not {"--help", "--help_all", "--print_config"} & set(arguments):
         values = [re.sub(r"\$size", "0.5b", text).replace("${cluster}", "fsdp") for text in arguments]
-        cli_class, command = (PlanCLI, "fit") if name in PLAN else (TrainingCLI, name)
+        classes = {"plan": PlanCLI, "precompute": PrecomputeCLI}
+        cli_class, command = (classes[name], "fit") if name in PLAN else (TrainingCLI, name)
         parse(*values, cli_class=cli_class, command=command)
 
 
@@ -113,6 +115,23 @@ def test_quick_commands_run(command, here, capsys):
         assert Path(COMMANDS[command][COMMANDS[command].index("-o") + 1]).exists()
     else:
         assert capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_first_command_trains(here):
+    """README's first command at two small steps; its first half, the installation, is .ci/run's."""
+    (_, first), *_ = blocks("bash")
+    install, run = first.strip().split(" && ")
+    assert install == "pip install ."
+    small = (
+        "--data.batch_size=1 --data.crop_size=64 --trainer.limit_val_batches=1 --trainer.precision=32-true"
+    )
+    assert not main(
+        [*shlex.split(run)[2:], *small.split(), "--trainer.max_steps=2", "--trainer.val_check_interval=2"]
+    )
+    (folder,) = here.glob("runs/distill/*")
+    assert {"model", "metrics", "images"} <= {path.name for path in folder.iterdir()}
+    assert Restorer.from_pretrained(folder)(Image.open("photo.jpg"), scale=1).size == (96, 80)
 
 
 PYTHON = dict(blocks("python"))

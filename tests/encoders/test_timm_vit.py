@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from vosr.core.weights import MissingWeightsError
 from vosr.encoders import CLIP, ENCODERS, DINOv2, DINOv3, SigLIP2
-from vosr.encoders.dinov2 import resample_positions
+from vosr.encoders.dinov2 import dinov2_positions
 from vosr.encoders.resize import resize_square
 
 TINY = {"embed_dim": 48, "depth": 3, "num_heads": 3}
@@ -71,12 +71,12 @@ def test_golden_dinov2_tiny(golden, golden_error, tmp_path):
 def test_positions_are_resampled_by_the_scale_factor():
     positions = torch.randn(1, 25, 6, generator=torch.Generator().manual_seed(0))
     plane = positions.view(1, 5, 5, 6).permute(0, 3, 1, 2)
-    ours = resample_positions(positions, 4)
+    ours = dinov2_positions(positions, 4)
     by_factor = F.interpolate(plane, scale_factor=(4.1 / 5, 4.1 / 5), mode="bicubic")
     by_size = F.interpolate(plane, size=(4, 4), mode="bicubic")
     assert torch.equal(ours, by_factor.permute(0, 2, 3, 1).reshape(1, 16, 6))
     assert (ours - by_size.permute(0, 2, 3, 1).reshape(1, 16, 6)).abs().max() > 0.01
-    assert resample_positions(positions, 5) is positions
+    assert dinov2_positions(positions, 5) is positions
 
 
 @families

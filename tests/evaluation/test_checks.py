@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vosr.evaluation.checks import SyntheticChecks, flatness, mesh, mesh_verdict
+from vosr.evaluation.checks import SyntheticChecks
 from vosr.evaluation.patterns import checkerboard, ideal_ramp, noisy_flat, ramp
+from vosr.evaluation.verdicts import flatness, mesh, mesh_verdict
 
 CHECKS = SyntheticChecks()
 

@@ -12,7 +12,7 @@ import torch
 import yaml
 from jobs import CONFIG
 
-from vosr.core.registry.groups import strange_groups
+from vosr.core.registry.entry_points import unknown_groups
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "examples" / "vosr-plugin-example"
@@ -108,7 +108,7 @@ def test_what_the_components_compute(monkeypatch):
 def test_groups_that_look_like_ours_are_named():
     kinds = ("encoder", "guidance", "metric")
     groups = ["vosr.encoder", "vosr.encoders", "vosr.nothing_like_it", "console_scripts", "vosrx.encoder"]
-    first, second = strange_groups(kinds, groups)
+    first, second = unknown_groups(kinds, groups)
     assert (
         first
         == "Plug-ins in the entry-point group 'vosr.encoders' are not read. Did its author mean 'vosr.encoder'?"

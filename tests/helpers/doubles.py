@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import dataclass
 
 import lightning as L
 import torch
@@ -10,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vosr.autoencoders import Autoencoder
 from vosr.core.types import Batch
-from vosr.degradations import Degradation
+from vosr.degradations import Degradation, DegradationParams
 from vosr.encoders import Encoder
 
 
@@ -50,6 +51,11 @@ class SlowEncoder(MeanEncoder):
         return super().forward(image)
 
 
+@dataclass(frozen=True)
+class DimParams(DegradationParams):
+    factor: torch.Tensor
+
+
 class Dim(Degradation):
     """Darkens each image by its own factor."""
 
@@ -58,10 +64,10 @@ class Dim(Degradation):
 
     def sample(self, batch_size, generator=None, device="cpu"):
         drawn = torch.rand(batch_size, generator=generator, device=device)
-        return {"factor": self.low + (1 - self.low) * drawn}
+        return DimParams(self.low + (1 - self.low) * drawn)
 
     def apply(self, hq, params):
-        return (hq * params["factor"].view(-1, 1, 1, 1) * 255).round() / 255
+        return (hq * params.factor.view(-1, 1, 1, 1) * 255).round() / 255
 
 
 class Images(Dataset):

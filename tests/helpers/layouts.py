@@ -69,7 +69,7 @@ def adversarial(folder):
 
 def reconstruction(kind):
     """The training of an autoencoder, or of a light decoder of a random one."""
-    autoencoder = KLAutoencoder(factor=4, latent_channels=3, width=8, layers=1, patch=2)
+    autoencoder = KLAutoencoder(factor=4, latent_channels=3, width=8, layers=1, patch=2, residual=True)
     options = {"optimizer": optimizer, "ema_decay": 0.9, "training_size": 16}
     if kind == "light":
         return LightDecoderModule(autoencoder, AbsoluteError(), layers=1, map_weight=0.1, **options)

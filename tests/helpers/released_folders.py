@@ -57,7 +57,7 @@ def write_model(folder, name, place="checkpoints", **changes):
     return path, state
 
 
-def write_companions(folder):
+def write_frozen_parts(folder):
     """Both VAEs, the light decoder, and DINOv2 cut after its first block."""
     sd2 = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,

@@ -4,7 +4,8 @@ import struct
 
 from PIL import Image
 
-from vosr.imaging.exif import MAKER_NOTE, Entry, Exif
+from vosr.imaging.exif import MAKER_NOTE, Exif
+from vosr.imaging.tiff_directory import Entry
 
 RNG_TAGS = {tag: Entry(2, 5, b"abcd\0") for tag in range(0x9000, 0x9030)}
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from data_pipelines.decode import decode
 from data_pipelines.failures import ImageError, Reason
+from vosr.imaging import limits, tiff_reading
 from vosr.imaging.limits import MOST_BYTES, Header
 from vosr.imaging.reading import read_animation, read_header, read_photo
 
@@ -85,3 +86,25 @@ def test_frames_count_together(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", pages, photometric="rgb")
     header = read_header(tmp_path / "a.tif")
     assert (header.frames, header.samples, header.itemsize) == (2, 3, 8)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tif"])
+def test_thousands_of_images_in_a_few_bytes_each_are_refused(tmp_path, monkeypatch, suffix):
+    """Each takes a restoring of its own: a GIF of 3 MB could keep a machine for a day."""
+    for module in (limits, tiff_reading):
+        monkeypatch.setattr(module, "MOST_IMAGES", 2)
+    frames = [Image.new("L", (8, 6), value) for value in (0, 90, 180, 250)]
+    for count in (2, 3, 4):
+        frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:count])
+        if count == 2:
+            assert len(read_animation(tmp_path / f"a.{suffix}").frames) == 2
+            continue
+        with pytest.raises(ValueError, match="it holds more than 2 images"):
+            read_animation(tmp_path / f"a.{suffix}")
+        assert read_photo(tmp_path / f"a.{suffix}").size == (8, 6)
+
+
+def test_a_page_that_is_too_large_is_named_in_all_pages_too(tmp_path):
+    path = with_thumbnail(tmp_path, 40_000)
+    with pytest.raises(ValueError, match="40000x40000 pixels are more than"):
+        read_animation(path)

@@ -12,12 +12,13 @@ from PIL import Image, features
 from PIL.PngImagePlugin import PngInfo
 
 from vosr.imaging import tiff
-from vosr.imaging.exif import Entry, Exif
+from vosr.imaging.exif import Exif
 from vosr.imaging.formats import FORMATS
 from vosr.imaging.iptc import as_resources, from_resources, jpeg_segment
 from vosr.imaging.metadata import Metadata, gathered
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.reading import read_animation, read_photo
+from vosr.imaging.tiff_directory import Entry
 from vosr.imaging.writing import write_animation, write_photo
 
 PIXELS = np.full((16, 32, 3), (200, 100, 50), np.uint8)

@@ -41,16 +41,16 @@ def test_a_known_format_that_is_not_read_is_named(tmp_path, head, name):
 
 
 def test_an_eps_named_png_starts_no_program(tmp_path, monkeypatch):
-    def never(*arguments, **options):
-        raise AssertionError("a program was started")
-
-    monkeypatch.setattr("subprocess.Popen.__init__", never)
+    """What a decoder raises becomes a refusal, so the start itself is noted."""
+    started = []
+    monkeypatch.setattr("subprocess.Popen.__init__", lambda *arguments, **options: started.append(arguments))
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
     (tmp_path / "a.png").write_bytes(eps)
     with pytest.raises(ValueError, match="EPS"):
         read_photo(tmp_path / "a.png")
     with pytest.raises(ImageError):
         decode(eps)
+    assert started == []
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,33 @@ def test_an_eps_named_png_starts_no_program(tmp_path, monkeypatch):
 def test_exceptions_become_reasons(error, words):
     assert words in reason_of(error)
     assert not reason_of(error).endswith(".")
+
+
+@pytest.mark.parametrize("values", [(), (4, 5)])
+@pytest.mark.parametrize("tag", [256, 257, 259, 262, 277, 278])
+def test_a_tiff_of_two_widths_or_none_is_damaged(tmp_path, tag, values):
+    """Fields that must be one number; tifffile computes with whatever stands there."""
+    content = grey_tiff(4, 4, data=bytes(16), tags={tag: (4, list(values))})
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.tif: its directory is damaged: .* (one number|its kind)\.$"):
+        read_photo(tmp_path / "a.tif")
+    with pytest.raises(ImageError) as error:
+        decode(content)
+    assert error.value.reason is Reason.DAMAGED
+
+
+@pytest.mark.parametrize("tag", [258, 278])
+def test_samples_without_bits_and_strips_without_rows_are_damage(tmp_path, tag):
+    (tmp_path / "a.tif").write_bytes(grey_tiff(4, 4, data=bytes(16), tags={tag: (4, [0])}))
+    with pytest.raises(ValueError, match="its directory is damaged: strips without rows, or samples without"):
+        read_photo(tmp_path / "a.tif")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_a_damaged_avif_is_not_called_unsupported(tmp_path):
+    (tmp_path / "a.avif").write_bytes(b"\0\0\0\x18ftypavif" + bytes(64))
+    with pytest.raises(ValueError, match="its head is damaged"):
+        read_photo(tmp_path / "a.avif")
 
 
 def test_pipes_and_devices_are_not_waited_for(tmp_path):

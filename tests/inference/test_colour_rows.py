@@ -61,8 +61,8 @@ def almost_all_equal(ours, theirs):
 
 def test_adain_of_8_bits_is_the_references(eight_bits):
     result, source = (pixels / 255 for pixels in eight_bits)
-    deviation = [pixels.std((0, 1), ddof=1) + 1e-5 for pixels in (result, source)]
-    expected = (result - result.mean((0, 1))) / deviation[0] * deviation[1] + source.mean((0, 1))
+    std = [pixels.std((0, 1), ddof=1) + 1e-5 for pixels in (result, source)]
+    expected = (result - result.mean((0, 1))) / std[0] * std[1] + source.mean((0, 1))
     expected = np.floor(expected.clip(0, 1) * 255)
     ours = fixed("adain", *map(batched, eight_bits), 7, 50, 33, eight_bit=True)
     almost_all_equal(levels(ours), expected)
@@ -111,7 +111,7 @@ def test_the_blur_is_a_gaussian_of_five_pixels():
     torch.testing.assert_close(gaussian_blur(torch.full((1, 3, 1, 2), 0.4)), torch.full((1, 3, 1, 2), 0.4))
 
 
-def test_adain_gives_mean_and_deviation_of_the_reference(pair):
+def test_adain_gives_mean_and_std_of_the_reference(pair):
     image, reference = pair
     result = fixed("adain", image * 0.5 + 0.2, reference, 7, 50, 33)
     torch.testing.assert_close(result.mean((2, 3)), reference.mean((2, 3)))

@@ -63,7 +63,7 @@ def test_dists_of_torchmetrics(pair, tmp_path, monkeypatch):
 
 
 class Statistics(nn.Module):
-    """Mean and deviation of each channel, in place of Inception."""
+    """Mean and std of each channel, in place of Inception."""
 
     num_features = 6
 

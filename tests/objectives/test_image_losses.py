@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from vosr.core.timm_features import TimmFeatures
-from vosr.objectives import FeatureLoss, LogMSE, Mesh, WeightedSum
+from vosr.objectives import FeatureLoss, LogMSE, Mesh, SpectralLines, WeightedSum
 
 
 def features(**options):
@@ -82,3 +82,29 @@ def test_mesh_is_the_share_of_the_common_pattern():
     assert Mesh(4)(hq + 0.1, hq).total < 1e-6  # a cast is no mesh
     with pytest.raises(ValueError, match="at least 2"):
         Mesh(1)
+
+
+def test_spectral_lines_see_a_pattern_whose_sign_changes_from_cell_to_cell():
+    generator = torch.Generator().manual_seed(0)
+    hq = torch.rand(2, 3, 128, 128, generator=generator)
+    white = 0.1 * torch.randn(2, 3, 128, 128, generator=generator)
+    loss = SpectralLines(8)
+    assert loss(hq + white, hq).total < 0.1
+    x = torch.arange(128)
+    # a line at 4 px: per bin and row 24 times the noise's power, of the three that a Hann window spreads it over
+    lines = white + 0.1 * 2**0.5 * torch.cos(torch.pi * x / 2)
+    power = 128 * 0.5 * 0.5**2 / 0.375  # of the line's bin over that of white noise of the same variance
+    found = loss(hq + lines, hq).total.item()
+    assert found == pytest.approx(power / 4, rel=0.2)  # one of two axes, one of two periods
+    row_signs = torch.randint(0, 2, (2, 1, 128, 1), generator=generator) * 2 - 1
+    turned = white + 0.1 * 2**0.5 * row_signs * torch.cos(torch.pi * x / 2)
+    assert loss(hq + turned, hq).total == pytest.approx(found, rel=0.1)
+    assert Mesh(4)(hq + turned, hq).total < 0.1
+    assert loss(hq + 1e-5 * lines, hq).total < 1e-3  # what rounding hides
+
+
+def test_spectral_lines_need_room_beside_them():
+    with pytest.raises(ValueError, match="An image of 64 px has no line of period 8 px"):
+        SpectralLines(8)(torch.zeros(1, 3, 64, 64), torch.zeros(1, 3, 64, 64))
+    with pytest.raises(ValueError, match="even number from 4"):
+        SpectralLines(7)

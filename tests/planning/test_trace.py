@@ -87,6 +87,13 @@ def test_distillation_counts_what_the_objective_runs(teacher_folder, objective, 
     assert (trace.flops[FORWARD] - prepared) * targets == trace.flops[TARGET] * 2
 
 
+def test_a_teacher_stored_in_float16_is_counted_as_it_trains(teacher_folder):
+    module = student(teacher_folder, RCGM())
+    module.teacher.half()
+    expected = trace_step(student(teacher_folder, RCGM()), BATCH, 16, "32-true").flops
+    assert trace_step(module, BATCH, 16, "32-true").flops == expected
+
+
 def test_a_teacher_in_bfloat16_costs_no_copies_of_its_weights(teacher_folder):
     """The same operations; autocast copies no weight of the teacher's while it runs, and a rank stores half as much."""
     single, half = (student(teacher_folder, RCGM(), teacher_dtype=held) for held in ("float32", "bfloat16"))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vosr.cli.training import _fit_precision
+from vosr.cli.training import fit_precision
 from vosr.training import cpu_precision
 from vosr.training.cpu_precision import slow_bfloat16
 
@@ -38,7 +38,7 @@ def test_what_the_processor_and_the_accelerator_decide(processor):
 def test_fit_trains_in_what_the_cpu_computes(processor, caplog, has_bfloat16, asked, used):
     processor(has_bfloat16)
     trainer = SimpleNamespace(precision=asked, accelerator="cpu")
-    _fit_precision(trainer)
+    fit_precision(trainer)
     assert trainer.precision == used
     assert ("training in 32-true instead of bf16-mixed" in caplog.text) == (asked != used)
 
@@ -48,4 +48,4 @@ def test_weights_are_trained_in_float32(asked):
     with pytest.raises(
         ValueError, match=rf"^trainer\.precision={asked} is none that training takes: .* bf16-mixed"
     ):
-        _fit_precision(SimpleNamespace(precision=asked, accelerator="cpu"))
+        fit_precision(SimpleNamespace(precision=asked, accelerator="cpu"))

@@ -83,7 +83,7 @@ def test_divergence_is_told_once(caplog):
     spike = LossSpike()
     for step in range(LASTING + 5):
         spike._in_a_row = step + 1
-        spike._tell(20 + step, 50.0)
+        spike._warn(20 + step, 50.0)
     assert [record.message.partition(" times")[0] for record in caplog.records] == [
         "The loss of step 20 is 50", "The loss has been over 10"
     ]  # fmt: skip

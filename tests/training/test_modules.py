@@ -8,9 +8,12 @@ from models import save_trained
 from training_modules import student, teacher, trainer
 
 from vosr.checkpoints import load_model, save_model
+from vosr.flow import interpolate
 from vosr.guidance import NoGuidance
 from vosr.objectives import RCGM, FidelitySharpness, Shortcut
+from vosr.objectives.combined import AbsoluteError
 from vosr.training.ema import update_average
+from vosr.training.randomness import StepRandom
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +178,30 @@ def test_image_loss_pulls_the_one_step_image_to_the_original(teacher_folder, tmp
     module.log_dict = lambda values, **_: errors.extend(float(values[k]) for k in ["loss/mse"] if k in values)
     trainer(tmp_path, max_steps=60).fit(module, ImageData(count=64))
     assert sum(errors[-5:]) < 0.5 * sum(errors[:5])
+
+
+def test_a_teachers_image_loss_compares_the_predicted_clean_image():
+    """A fresh backbone predicts no velocity, so the clean image is the noisy one."""
+    hq = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    random = StepRandom(0, 0, list("abcd"), torch.device("cpu"))
+    for until in (1.0, 0.5, 1e-6):
+        module = teacher(image_loss=AbsoluteError(), image_until=until)
+        module.configure_model()
+        data, condition = module.frozen_pass(hq, hq, random)
+        draw = random.draw("flow", module.objective.draw, data)
+        noisy = interpolate(data, draw.noise, draw.t)
+        counted = draw.t <= max(until, float(draw.t.min()))
+        image = (module.conditioner.autoencoder.decode(noisy) + 1) / 2
+        expected = counted.float().mean() * (image - hq)[counted].abs().mean()
+        loss = module.objective_loss(hq, data, condition, random)
+        plain = teacher()
+        plain.configure_model()
+        torch.testing.assert_close(
+            loss.total, plain.objective_loss(hq, data, condition, random).total + expected
+        )
+    assert counted.sum() == 1  # the least noisy always counts
+    with pytest.raises(ValueError, match="image_until must be in"):
+        teacher(image_until=0.0)
 
 
 def test_logged_losses_are_means_over_the_logging_interval(tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import torch
 
 from vosr.autoencoders.posterior import draw_latent
@@ -42,11 +44,12 @@ def test_streams_differ_by_seed_step_purpose_key_and_occurrence():
 
 def test_degradations_draw_each_image_by_itself():
     def compare(whole, first, second, path=""):
-        for name, value in whole.items():
+        for name, value in asdict(whole).items():
+            parts = [getattr(part, name) for part in (first, second)]
             if isinstance(value, dict):
-                compare(value, first[name], second[name], f"{path}/{name}")
+                compare(getattr(whole, name), *parts, f"{path}/{name}")
             else:
-                assert torch.equal(value, torch.cat([first[name], second[name]])), f"{path}/{name}"
+                assert torch.equal(value, torch.cat(parts)), f"{path}/{name}"
 
     for name in ("real_esrgan", "gaussian_noise", "motion_blur", "jpeg"):
         degradation = DEGRADATIONS.build(name)

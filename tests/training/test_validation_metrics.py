@@ -52,6 +52,17 @@ def test_every_column_is_measured_over_all_batches(module, images):
     )
 
 
+def test_images_that_the_degradation_left_as_they_were_do_not_count(module, images):
+    """Their input has the 100 dB of equal images, which no restored image can gain on."""
+    callback, trainer = ValidationMetrics(["psnr_y"]), SimpleNamespace(sanity_checking=False)
+    kept = torch.cat([images["HQ"][:1], images["LQ"][1:]])
+    callback.on_validation_batch_end(trainer, module, images | {"LQ": kept})
+    callback.on_validation_epoch_end(trainer, module)
+    psnr = METRICS.build("psnr_y")
+    expected = [psnr.measure(images[title][1:], images["HQ"][1:]).mean() for title in ("student", "LQ")]
+    torch.testing.assert_close(module.logged["val/psnr_gain"], (expected[0] - expected[1]).float())
+
+
 def test_sanity_checks_do_not_count(module, images):
     callback = ValidationMetrics()
     callback.on_validation_batch_end(SimpleNamespace(sanity_checking=True), module, images)

@@ -9,8 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vosr.autoencoders.block_transform import BlockTransform
 from vosr.autoencoders.diffusers_vae import DIFFUSERS_FILES, build_vae, read_vae_config, rename_attention
-from vosr.autoencoders.light_decoder import LightlyDecoded, norm_groups, unshuffled
+from vosr.autoencoders.light_decoder import LightlyDecoded, norm_groups
 from vosr.autoencoders.posterior import draw_latent
 from vosr.autoencoders.spatial_map import SpatialMap
 from vosr.core.files.atomic import write_atomically
@@ -27,7 +28,7 @@ KL_WEIGHTS = Weights(
         *DIFFUSERS_FILES,
         *(f"{folder}/{name}" for folder in ("model", "vae") for name in DIFFUSERS_FILES),
     ),
-    companions=("config.json",),
+    extra_files=("config.json",),
 )
 _MULTIPLES = (1, 2, 4)
 """Width of each level over that of the finest; coarser levels are as the last."""
@@ -46,9 +47,12 @@ _CONFIG: dict[str, Any] = {
     "latents_mean": None,
     "latents_std": None,
     "patch_size": 1,
+    "residual": False,
 }
-_OWN = ("patch_size", "scaling_factor", "shift_factor", "latents_mean", "latents_std")
+_OWN = ("patch_size", "residual", "scaling_factor", "shift_factor", "latents_mean", "latents_std")
 """Keys that diffusers' constructor is not given."""
+_INITIAL_LOG_VARIANCE = -6.0
+"""Of a residual autoencoder's posterior: a std of 0.05, where a coefficient's is about 1."""
 
 
 class KLAutoencoder(FrozenModule, LightlyDecoded):
@@ -56,7 +60,8 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
 
     The network is diffusers' ``AutoencoderKL``, on patches of pixels where ``patch`` is over 1: full resolution is
     where most of the time goes. Latents are (z - mean) / std per channel; training measures both at its end. Files are
-    in diffusers' layout, so that ``AutoencoderKL.from_pretrained`` opens them where ``patch`` is 1.
+    in diffusers' layout, so that ``AutoencoderKL.from_pretrained`` opens them where ``patch`` is 1 and ``residual``
+    false.
 
     Args:
         weights: file, folder, run or hub id; sizes come from the ``config.json`` beside it. None has new weights of
@@ -69,6 +74,8 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
         layers: residual blocks a level; the decoder has one more. By default 2.
         patch: side of the patches of pixels that the network sees as one. By default 1.
         attention: whether the coarsest level attends to all of its positions. By default true.
+        residual: whether the network adds to a linear transform of the image's blocks and back, which trains with it
+            and begins as the cosine transform of the same compression: training starts at its level. By default false.
 
     Raises:
         ValueError: a factor that is no power of two times ``patch``, or weights of another layout or size.
@@ -89,6 +96,7 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
         layers: int | None = None,
         patch: int | None = None,
         attention: bool | None = None,
+        residual: bool | None = None,
     ) -> None:
         super().__init__()
         path = None if weights is None else KL_WEIGHTS.locate(weights)  # also on meta: it has the sizes
@@ -101,6 +109,7 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
             "layers": layers,
             "patch": patch,
             "attention": attention,
+            "residual": residual,
         }
         config = _new_config(given) if path is None else _stored_config(path, given)
         self.config = config
@@ -115,9 +124,9 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
                 path.absolute()
             )  # of the file: records name it and exports hold it
         if path is None or not load:
-            self.vae = random_module(lambda: build_vae(arguments))
+            self.vae = random_module(lambda: _network(arguments, sizes))
         else:
-            self.vae = empty_module(lambda: build_vae(arguments))
+            self.vae = empty_module(lambda: _network(arguments, sizes))
             load_strictly(self.vae, rename_attention(read_tensors(path)), path)
         for name, values in zip(("mean", "std"), _normalisation(config)):
             self.register_buffer(name, values.view(-1, 1, 1))
@@ -147,13 +156,26 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
                 f"Images of {width} x {height} pixels do not fit this autoencoder, whose factor is {self.factor}."
             )
         moments: Tensor = self.vae.encode(F.pixel_unshuffle(image, self.patch)).latent_dist.parameters
-        return moments.float()
+        if self.linear is None:
+            return moments.float()
+        correction, log_variance = moments.float().chunk(2, dim=1)
+        return torch.cat([self.linear.analysis(image) + correction, log_variance], dim=1)
 
     def unscaled(self, latent: Tensor) -> Tensor:
         return latent * self.std + self.mean
 
     def decode_unscaled(self, latent: Tensor) -> Tensor:
-        return unshuffled(self.vae.decode(latent).sample, self.image_channels)
+        return self.completed(self.vae.decode(latent).sample, latent)
+
+    def completed(self, output: Tensor, latent: Tensor) -> Tensor:
+        image = super().completed(output, latent)
+        return image if self.linear is None else self.linear.synthesis(latent) + image
+
+    @property
+    def linear(self) -> BlockTransform | None:
+        """What the network adds to; None where it does all of it."""
+        found: BlockTransform | None = getattr(self.vae, "linear", None)
+        return found
 
     def up_blocks(self) -> list[nn.Module]:
         return list(self.vae.decoder.up_blocks)
@@ -186,8 +208,19 @@ class KLAutoencoder(FrozenModule, LightlyDecoded):
         from vosr.autoencoders.light_layers import reset_layers
 
         reset_layers(self.vae)
+        if self.linear is not None:
+            self._begin_linear()
         self.mean.zero_()
         self.std.fill_(1.0)
+
+    @torch.no_grad()
+    def _begin_linear(self) -> None:
+        """Begin with a network that adds nothing and a posterior that is narrow."""
+        start = [0.0] * self.latent_channels + [_INITIAL_LOG_VARIANCE] * self.latent_channels
+        for coder in (self.vae.encoder, self.vae.decoder):
+            for parameter in coder.conv_out.parameters():
+                parameter.zero_()
+        self.vae.quant_conv.bias.copy_(torch.tensor(start))
 
     def save(self, folder: Path, dtype: torch.dtype | None = None) -> None:
         """Write ``config.json`` and the weights in diffusers' layout; each file appears complete or not at all."""
@@ -224,6 +257,7 @@ def sizes_of(config: dict[str, Any]) -> dict[str, Any]:
         "layers": config["layers_per_block"],
         "patch": patch,
         "attention": config["mid_block_add_attention"],
+        "residual": config["residual"],
     }
 
 
@@ -236,7 +270,7 @@ def _new_config(given: dict[str, Any]) -> dict[str, Any]:
     sizes = sizes_of(_CONFIG) | {name: value for name, value in given.items() if value is not None}
     factor, patch = sizes["factor"], sizes["patch"]
     for name, value in sizes.items():
-        if name != "attention" and value < 1:
+        if not isinstance(value, bool) and value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}.")
     levels = (factor // patch).bit_length()
     if factor != patch * 2 ** (levels - 1):
@@ -253,7 +287,16 @@ def _new_config(given: dict[str, Any]) -> dict[str, Any]:
         "mid_block_add_attention": sizes["attention"],
         "scaling_factor": 1.0,
         "patch_size": patch,
+        "residual": sizes["residual"],
     }
+
+
+def _network(arguments: dict[str, Any], sizes: dict[str, Any]) -> Any:
+    """The ``AutoencoderKL``, which holds the linear part too where there is one, so that one file has both."""
+    vae = build_vae(arguments)
+    if sizes["residual"]:
+        vae.linear = BlockTransform(sizes["image_channels"], sizes["factor"], sizes["latent_channels"])
+    return vae
 
 
 def _stored_config(path: Path, given: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,11 @@ class LightlyDecoded(Autoencoder):
         latent = self.unscaled(latent)
         if self.light is None:
             return self.decode_unscaled(latent)
-        return unshuffled(self.light(latent), self.image_channels)
+        return self.completed(self.light(latent), latent)
+
+    def completed(self, output: Tensor, latent: Tensor) -> Tensor:
+        """Image of unscaled latents (B, C, h, w), of what a decoder, its own or a light one, has made of them."""
+        return unshuffled(output, self.image_channels)
 
     def lighten(self, place: str, load: bool) -> None:
         """Decode with the light decoder at ``place``, or with a random one of half the widths.

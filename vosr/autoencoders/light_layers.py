@@ -1,5 +1,6 @@
 """The network of a light decoder; imports diffusers, which is slow."""
 
+import torch
 from diffusers.models.autoencoders.vae import Decoder
 from torch import nn
 
@@ -13,8 +14,11 @@ class LightDecoderNetwork(Decoder):
         return [self.mid_block, *self.up_blocks]
 
     def reset_parameters(self) -> None:
-        """Draw initial weights anew."""
+        """Draw initial weights anew; it begins as a grey image, or as what the autoencoder adds to it."""
         reset_layers(self)
+        with torch.no_grad():
+            for parameter in self.conv_out.parameters():
+                parameter.zero_()
 
 
 def reset_layers(network: nn.Module) -> None:

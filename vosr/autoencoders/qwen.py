@@ -11,15 +11,7 @@ from vosr.autoencoders.posterior import draw_latent
 from vosr.autoencoders.qwen_layers import QwenNetwork
 from vosr.core.frozen import FrozenModule
 from vosr.core.types import RandomSource
-from vosr.core.weights import (
-    State,
-    Weights,
-    empty_module,
-    load_strictly,
-    on_meta,
-    random_module,
-    read_tensors,
-)
+from vosr.core.weights import State, Weights, on_meta, pretrained_module
 
 QWEN_VAE = Weights(
     title="Qwen-Image VAE",
@@ -30,7 +22,7 @@ QWEN_VAE = Weights(
         "Qwen-Image/vae/diffusion_pytorch_model.safetensors",
     ),
     own=("diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"),
-    companions=("config.json",),
+    extra_files=("config.json",),
     licence="Apache-2.0",
 )
 
@@ -54,7 +46,7 @@ class QwenVAE(FrozenModule, LightlyDecoded):
     """Qwen-Image VAE for single images: 16 channels, factor 8; the released 1.4B models' autoencoder.
 
     Latents are (z - mean) / std per channel. A ``config.json`` beside the weights gives the sizes, the means
-    and the deviations; without one they are the published model's.
+    and the stds; without one they are the published model's.
 
     Args:
         weights: file, folder or hub id of the 2-D VAE or of the published 3-D one; by default it is looked up
@@ -91,11 +83,7 @@ class QwenVAE(FrozenModule, LightlyDecoded):
         self.latent_channels = int(config["z_dim"])
         self.factor = 2 ** (len(config["dim_mult"]) - 1)
         sizes = {key: config[key] for key in ("base_dim", "z_dim", "dim_mult", "num_res_blocks")}
-        if path is None:
-            self.network = random_module(lambda: QwenNetwork(**sizes))
-        else:
-            self.network = empty_module(lambda: QwenNetwork(**sizes))
-            load_strictly(self.network, drop_time(read_tensors(path)), path)
+        self.network = pretrained_module(lambda: QwenNetwork(**sizes), path, drop_time)
         for name in ("mean", "std"):
             values = torch.tensor(config[f"latents_{name}"], dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)

@@ -9,14 +9,7 @@ from vosr.autoencoders.light_decoder import LightlyDecoded
 from vosr.autoencoders.posterior import draw_latent
 from vosr.core.frozen import FrozenModule
 from vosr.core.types import RandomSource
-from vosr.core.weights import (
-    Weights,
-    empty_module,
-    load_strictly,
-    on_meta,
-    random_module,
-    read_tensors,
-)
+from vosr.core.weights import Weights, on_meta, pretrained_module
 
 _FOLDER = "stable-diffusion-2-1-base/vae"
 SD2_VAE = Weights(
@@ -25,7 +18,7 @@ SD2_VAE = Weights(
     file=f"{_FOLDER}/{DIFFUSERS_FILES[0]}",
     shared=tuple(f"{_FOLDER}/{name}" for name in DIFFUSERS_FILES),
     own=(*DIFFUSERS_FILES, *(f"vae/{name}" for name in DIFFUSERS_FILES)),
-    companions=("config.json",),
+    extra_files=("config.json",),
     licence="CreativeML Open RAIL++-M",
 )
 
@@ -79,11 +72,7 @@ class StableDiffusionVAE(FrozenModule, LightlyDecoded):
         self.latent_channels = int(config["latent_channels"])
         self.factor = 2 ** (len(config["block_out_channels"]) - 1)
         self.scale = float(config["scaling_factor"])
-        if path is None:
-            self.vae = random_module(lambda: build_vae(config))
-        else:
-            self.vae = empty_module(lambda: build_vae(config))
-            load_strictly(self.vae, rename_attention(read_tensors(path)), path)
+        self.vae = pretrained_module(lambda: build_vae(config), path, rename_attention)
         self.decoder_widths = tuple(config["block_out_channels"])
         if light_decoder is not None:
             self.lighten(light_decoder, load)

@@ -9,11 +9,11 @@ from vosr.backbones.image_detail import averages, detail
 LARGEST = 0.7
 """Largest detail that is counted, in units of the output: an edge is larger, and leaves no ghosts in its neighbours."""
 
-REACH = 2
+REACH = 1
 """Cells to either side in each of the two passes over neighbouring cells."""
 
-PASSES = 2
-"""The limit hides part of the pattern in noise; the second pass finds most of what is left."""
+PASSES = 3
+"""The limit hides part of the pattern in noise; further passes find most of what is left."""
 
 
 def without_cell_pattern(output: Tensor, lq: Tensor, residual_std: float, factor: int, period: int) -> Tensor:
@@ -23,9 +23,7 @@ def without_cell_pattern(output: Tensor, lq: Tensor, residual_std: float, factor
     counts it and the eye sees it in smooth areas. Here the mean detail of neighbouring cells, phase by phase, is the
     pattern; its projection on the pattern of the LQ image stays (noise that the residual removes, texture that it
     sharpens), the rest goes. Colours and gradients are kept: a pattern has no mean, and symmetric smoothing over
-    one period leaves no detail of a ramp. Computed in float32.
-
-    The gradient is that of the residual itself: what is subtracted counts as constant.
+    one period leaves no detail of a ramp. Computed in float32; the gradient is exact.
 
     Args:
         output: (B, 3 factor^2, h, w), residual of unshuffled images in units of ``residual_std``.
@@ -34,7 +32,7 @@ def without_cell_pattern(output: Tensor, lq: Tensor, residual_std: float, factor
         factor: of the pixel unshuffling.
         period: pixels of a cell; a multiple of ``factor`` that divides the image's sides.
     """
-    with torch.no_grad(), torch.autocast(output.device.type, enabled=False):
+    with torch.autocast(output.device.type, enabled=False):
         image = before = F.pixel_shuffle(output.float(), factor)
         allowed = _pattern(F.pixel_shuffle(lq.float(), factor) / residual_std, period)
         energy = allowed.square().sum(2, keepdim=True) + 1e-6

@@ -137,8 +137,10 @@ class ConvUNet(Backbone):
         if self.pixel_factor:
             lq = x[:, : self.latent_channels]
             period = self.pixel_factor * self.patch_size
-            out = out * detail_gate(lq, self.pixel_factor).to(out.dtype)
-            out = without_cell_pattern(out, lq, self.residual_std, self.pixel_factor, period)
+            gate = detail_gate(lq, self.pixel_factor).to(out.dtype)
+            out = out * gate
+            cleaned = without_cell_pattern(out, lq, self.residual_std, self.pixel_factor, period)
+            out = torch.lerp(out, cleaned, gate)  # nor does a pattern of busy cells go where there is none
         return network_velocity(x, t, out, self.residual_std)
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:

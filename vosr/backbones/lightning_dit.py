@@ -41,7 +41,7 @@ class LightningDiT(Backbone):
         prediction: "velocity" is what the network gives (the released models); "residual" lets it give the
             difference of the clean latent to the LQ latent, from which the velocity follows (see
             :mod:`vosr.backbones.precondition`): small models learn much faster.
-        residual_std: deviation of that difference, for "residual".
+        residual_std: std of that difference, for "residual".
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Scaling around a network that predicts the difference of the clean latent to the LQ latent.
 
-With the residual e = data - lq of deviation s, the noisy residual y = z_t - (1 - t) lq = (1 - t) e + t noise has the
+With the residual e = data - lq of std s, the noisy residual y = z_t - (1 - t) lq = (1 - t) e + t noise has the
 variance D = (1 - t)^2 s^2 + t^2. As in Karras et al. (2022, section 5), the best linear guess of e from y is given
 and the network supplies the rest at unit variance: e = (1 - t) s^2 / D y + s t / sqrt(D) F.
 """

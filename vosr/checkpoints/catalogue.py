@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vosr.checkpoints.companions import companions_of
+from vosr.checkpoints.frozen_parts import frozen_parts_of
 from vosr.checkpoints.model_folder import CONFIG
 from vosr.checkpoints.released_args import FILE
 from vosr.core.weights import Weights
@@ -40,7 +40,7 @@ class Release:
                 f"{self.name} {file}", REPO, f"{self.name}/{file}", (f"{self.name}/{file}",), (file,)
             )
             for part, file in own.items()
-        } | companions_of(self.ae_type, self.encoder)
+        } | frozen_parts_of(self.ae_type, self.encoder)
 
 
 RELEASES = {

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from vosr.checkpoints.catalogue import RELEASES, REPO, SHIPPED, Release, release_of, shipped_names
-from vosr.checkpoints.companions import locate_all
 from vosr.checkpoints.fidelity import FAITHFUL
+from vosr.checkpoints.frozen_parts import locate_all
 from vosr.checkpoints.model_folder import CONFIG, WEIGHTS
 from vosr.checkpoints.places import PARTS
 from vosr.checkpoints.released import AVERAGED, is_released
@@ -61,12 +61,12 @@ def place_of(name: str) -> Path:
     return weights_folder() / name.removeprefix(f"{REPO}/")
 
 
-def find_model(name_or_path: str | Path, companions: Path | None = None) -> Path:
+def find_model(name_or_path: str | Path, frozen_parts: Path | None = None) -> Path:
     """The folder of a model.
 
     Args:
         name_or_path: see :func:`vosr.checkpoints.load_model`.
-        companions: where the pretrained parts of a released model lie, if not in or beside its folder.
+        frozen_parts: where the pretrained parts of a released model lie, if not in or beside its folder.
 
     Raises:
         FileNotFoundError: nothing there; the message names what could have been meant.
@@ -74,11 +74,11 @@ def find_model(name_or_path: str | Path, companions: Path | None = None) -> Path
     """
     named = isinstance(name_or_path, str)
     if named and (name_or_path in shipped_names() or str(name_or_path).startswith(f"{REPO}/")):
-        _tell_of_folder(Path(name_or_path))
+        _warn_of_folder(Path(name_or_path))
     folder = local_folder(name_or_path)
     release = release_of(name_or_path) if isinstance(name_or_path, str) else None
     if release is not None and folder in (None, place_of(release.name)):
-        return _released(release, companions)
+        return _released(release, frozen_parts)
     if folder is not None:
         return folder
     if Path(name_or_path).exists():
@@ -112,9 +112,9 @@ def is_model(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and '"vosr/' in (folder / CONFIG).read_text(errors="replace")[:4096]
 
 
-def _released(release: Release, companions: Path | None) -> Path:
+def _released(release: Release, frozen_parts: Path | None) -> Path:
     """Folder of a released model with all it needs on this machine; missing parts are reported together."""
-    found = locate_all(release.parts(), release.name, [companions] if companions else [])
+    found = locate_all(release.parts(), release.name, [frozen_parts] if frozen_parts else [])
     return Path(str(found["settings"])).parent
 
 
@@ -173,6 +173,6 @@ def _files_of_model(files: set[str], folder: str) -> list[str]:
     return [weights, FILE] if weights is not None and f"{folder}{FILE}" in files else []
 
 
-def _tell_of_folder(path: Path) -> None:
+def _warn_of_folder(path: Path) -> None:
     if path.exists():
         log.warning("%s is the model of that name; the folder here is %s.", path, spelled(path))

@@ -14,7 +14,7 @@ from vosr.model import RestorationModel
 def load_model(
     name_or_path: str | Path,
     dtype: torch.dtype | None = torch.float32,
-    companions: Path | None = None,
+    frozen_parts: Path | None = None,
     trust_remote_code: bool = False,
     checkpoints: bool = False,
     fidelity: float | None = None,
@@ -28,7 +28,7 @@ def load_model(
             folder in one. Shipped names and CSWRY/VOSR/… win over a folder of the same name, which is "./NAME", or a
             ``Path``; other folders win over the hub.
         dtype: of the backbone's weights; None keeps what the file has.
-        companions: where the pretrained parts of a released model lie, if not in or beside its folder.
+        frozen_parts: where the pretrained parts of a released model lie, if not in or beside its folder.
         trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
         checkpoints: whether a run folder without model.safetensors is put together from its newest checkpoint.
         fidelity: 0 (sharp) to 1 (faithful), of models that have both ends.
@@ -39,7 +39,7 @@ def load_model(
         ValueError: something there that is not a model.
         UntrustedCodeError: a model folder names code, and ``trust_remote_code`` is false.
     """
-    folder = find_model(name_or_path, companions)
+    folder = find_model(name_or_path, frozen_parts)
     if (folder / CONFIG).is_file():
         model = load_folder(folder, dtype, trust_remote_code, checkpoints, fidelity)
         if light_decoder is not None:
@@ -48,4 +48,4 @@ def load_model(
         return model
     if fidelity is not None:
         raise ValueError(f"{name_or_path} has one set of weights: it takes no fidelity.")
-    return load_released(folder, dtype, companions, light_decoder)
+    return load_released(folder, dtype, frozen_parts, light_decoder)

@@ -14,7 +14,7 @@ from torch import Tensor
 from vosr.backbones import LightningDiT
 from vosr.backbones.lightning_dit import ROTARY_THETA
 from vosr.backbones.rope import rotary_angles
-from vosr.checkpoints.companions import build_companions
+from vosr.checkpoints.frozen_parts import build_frozen_parts
 from vosr.checkpoints.record import explained
 from vosr.checkpoints.released_args import ENC_TYPES, FILE, ReleasedArgs, read_args
 from vosr.core.files.atomic import write_atomically
@@ -43,7 +43,7 @@ def is_released(folder: Path) -> bool:
 def load_released(
     folder: Path,
     dtype: torch.dtype | None = torch.float32,
-    companions: Path | None = None,
+    frozen_parts: Path | None = None,
     light_decoder: str | None = None,
 ) -> RestorationModel:
     """Open a folder in the released layout; on the CPU, in eval mode.
@@ -51,17 +51,17 @@ def load_released(
     Args:
         folder: with args.json.
         dtype: of the backbone's weights; None keeps what the file has.
-        companions: where the VAE, DINOv2 and the light decoder lie, if not in or beside the folder.
+        frozen_parts: where the VAE, DINOv2 and the light decoder lie, if not in or beside the folder.
         light_decoder: another light decoder, for either autoencoder.
 
     Raises:
         ValueError: a key of args.json, or weights, that do not fit.
-        MissingWeightsError: weights or companions that are missing.
+        MissingWeightsError: weights or frozen parts that are missing.
     """
     with explained(folder / FILE):
         args = read_args(folder / FILE)
         backbone = load_backbone(folder, args, dtype)
-        autoencoder, encoder = build_companions(args, folder, companions, light_decoder)
+        autoencoder, encoder = build_frozen_parts(args, folder, frozen_parts, light_decoder)
     single = args.distill_type == "onestep"
     student = backbone.end_time or single
     model = RestorationModel(
@@ -108,7 +108,7 @@ def load_backbone(
 
 
 def save_released(model: RestorationModel, folder: Path, dtype: torch.dtype | None = None) -> None:
-    """Write ``model`` in the released layout; companions are not copied.
+    """Write ``model`` in the released layout; frozen parts are not copied.
 
     Args:
         model: an `sd2` or `qwen` model with a DINOv2 encoder, the paper's guidance and an unchanged LightningDiT.

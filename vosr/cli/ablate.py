@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from vosr.cli.values import load_yaml
 from vosr.core.files.atomic import write_atomically
+from vosr.core.files.regular import read_regular
 from vosr.core.packaged import packaged_config
 
 COMMAND = [sys.executable, "-c", "import sys; from vosr.cli import main; sys.exit(main())"]
@@ -88,7 +90,7 @@ def read_grid(path: Path) -> Grid:
         ValueError: it is no such file, or names a variant that comes later or not at all.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = load_yaml(read_regular(path).decode())
         grid = Grid(**content)
         seen: dict[str, str] = {}
         for name, arguments in grid.variants.items():

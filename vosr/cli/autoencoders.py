@@ -115,7 +115,7 @@ def _write(
     text = "\n".join([f"# Autoencoders: {protocol}", "", *lines]).rstrip() + "\n"
     write_atomically(folder / f"{FILE}.md", lambda path: path.write_text(text))
     write_atomically(folder / f"{FILE}.json", lambda path: path.write_text(figures_json(figures)))
-    PlainConsole().print(f"Report: {folder / FILE}.md (also {FILE}.json with means, deviations and spectra)")
+    PlainConsole().print(f"Report: {folder / FILE}.md (also {FILE}.json with means, stds and spectra)")
 
 
 def _line(cells: list[str]) -> str:

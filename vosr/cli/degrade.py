@@ -59,7 +59,7 @@ def run(options: Namespace) -> int:
     count = options.rows * options.columns - 1
     params = degradation.sample(count, generator_for("degrade", options.seed))
     tiles = torch.cat([hq, degradation.apply(hq.expand(count, -1, -1, -1), params)])
-    labels = [["clean"], *(describe_params(params, i) for i in range(count))]
+    labels = [["clean"], *(describe_params(degradation, params, i) for i in range(count))]
     sheet = contact_sheet(tiles, labels, options.columns)
     write_image(sheet, options.output)
     PlainConsole().print(f"{count} draws of {type(degradation).__name__}: {options.output}")

@@ -1,4 +1,4 @@
-"""What a continued run's configuration has otherwise than the run began with."""
+"""Differences between the configuration of a continued run and that of its beginning."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -84,6 +84,6 @@ def _of_weights(weights: Weights) -> Iterator[HubFile]:
     place = weights.here() or weights.target()
     if place.is_relative_to(weights_folder()) and place != weights.target():
         return  # in another layout, which the hub does not have
-    for name in weights.companions:
+    for name in weights.extra_files:
         yield HubFile(weights.repo, str(Path(weights.file).with_name(name)), place.with_name(name), True)
     yield HubFile(weights.repo, weights.file, place)

@@ -21,7 +21,7 @@ def add_engine_arguments(parser: ArgumentParser) -> None:
     )
     add_trust_argument(parser)
     parser.add_argument(
-        "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
+        "--frozen_parts", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
     add_light_decoder_argument(parser)
     parser.add_argument(
@@ -109,7 +109,7 @@ def recipe_of(options: Namespace) -> "Recipe":
         options.model,
         settings,
         precision,
-        options.companions,
+        options.frozen_parts,
         options.compile,
         options.trust_remote_code,
         options.fidelity,

@@ -11,6 +11,9 @@ from jsonargparse import ArgumentParser
 
 from vosr.core.files.shown import shown
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, 128 + SIGINT; after SIGTERM, ``main`` makes 143 of it."""
+
 
 def fail(message: str, status: int = 2) -> NoReturn:
     """Write ``error: message`` to standard error and exit."""
@@ -41,18 +44,15 @@ class OneLineParser(ArgumentParser):
         return [dest for dest in dests if not dest.endswith("help") and not dest.startswith("print_")]
 
 
-UNKNOWN_KEY = (
-    r"Option '([\w.]+)' is not accepted",
-    r"[Kk]ey ['\"]([\w.]+)['\"] is not expected",
-    r"[Uu]nrecognized arguments: -*([\w.]+)",
-    r"No such option: -*([\w.]+)",
-)
-REASON_IN_UNION = r"Errors: - (.*?) - (?:Expected|Not of type)"
+# What jsonargparse 4.53 and argparse of Python 3.11 say; "Key" is jsonargparse 4.41, the oldest that is allowed.
+UNKNOWN_KEY = r"(?:unrecognized arguments:|[Oo]ption|Key) ['-]*([\w.]+)"
 WRONG_BASE = r"Import path ([\w.]+) does not correspond to a subclass of (\w+)"
 NO_CLASS = r"Expected a dot import path string: (\S+)"
-NOT_INSTALLED = r"class_path '[\w.]*?(\w+)': Requirement '([^']+)' not met"
 NO_MODEL = r"arguments are required: .*(?:data|model)"
-PARSER_KEY = r'Parser key "[\w.]+":'
+FIRST_OF_UNION = r'^(Parser key "[\w.]+":)?.*?Errors: - (.*?) - (?:Expected|Not of type).*'
+LITERAL = r"Expected a typing\.Literal\[(.*?)\]"
+# lightning-utilities 0.15, within a message of jsonargparse 4.53
+NOT_INSTALLED = r"class_path '[\w.]*?(\w+)': Requirement '([^']+)' not met"
 FEW = 20
 """Valid keys that one line may hold."""
 
@@ -66,9 +66,8 @@ def explain(message: str, keys: set[str], own: Sequence[str] = (), every_key: st
         own: whole keys of the parser that complains.
         every_key: the option that lists them.
     """
-    for pattern in UNKNOWN_KEY:
-        if found := re.search(pattern, message):
-            return _unknown_key(found.group(1), keys, own, every_key)
+    if found := re.search(UNKNOWN_KEY, message):
+        return _unknown_key(found.group(1), keys, own, every_key)
     if found := re.search(WRONG_BASE, message):
         return _wrong_base(*found.groups())
     if re.search(NO_MODEL, message):
@@ -77,9 +76,8 @@ def explain(message: str, keys: set[str], own: Sequence[str] = (), every_key: st
         return f"{found.group(1)} needs a package that is not installed: pip install '{found.group(2)}'."
     if found := re.search(NO_CLASS, message):
         return _no_class(found.group(1), keys)
-    inner, key = re.search(REASON_IN_UNION, message), re.match(PARSER_KEY, message)
-    reason = f"{key.group() if key else ''} {inner.group(1)}".strip() if inner else message
-    return re.sub(r"Expected a typing\.Literal\[(.*?)\]", r"Expected one of \1", reason)
+    reason = re.sub(FIRST_OF_UNION, r"\1 \2", message).strip()
+    return re.sub(LITERAL, r"Expected one of \1", reason)
 
 
 def _unknown_key(key: str, keys: set[str], own: Sequence[str], every_key: str) -> str:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from vosr.cli.engine import add_trust_argument
-from vosr.cli.errors import fail
+from vosr.cli.errors import INTERRUPTED, fail
 from vosr.core.console import PlainConsole
 from vosr.core.devices import pick_device
 from vosr.core.files.atomic import write_atomically
@@ -73,7 +73,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_trust_argument(parser)
     parser.add_argument("--seed", type=int | None, help="Of the noise; made from each image if not given.")
     parser.add_argument(
-        "--companions", type=Path | None, help="Folder with the VAE and encoder of a released model."
+        "--frozen_parts", type=Path | None, help="Folder with the VAE and encoder of a released model."
     )
     parser.add_argument(
         "--shard",
@@ -92,7 +92,9 @@ def run(options: Namespace) -> int:
         raise ValueError("evaluate needs --model or --autoencoder.")
     shard = JobShard.given(options.shard)
     device = pick_device(_of_rank(options.device))
-    runtime = Runtime(str(device), options.dtype, options.companions, options.seed, options.trust_remote_code)
+    runtime = Runtime(
+        str(device), options.dtype, options.frozen_parts, options.seed, options.trust_remote_code
+    )
     methods, benchmarks = open_methods(options.model, runtime), open_benchmarks(options.data)
     measures = Measures(choose_metrics(options.metrics), device)
     comparison = Comparison(options.output, methods, benchmarks, measures, device)
@@ -107,7 +109,7 @@ def run(options: Namespace) -> int:
         ) as bar:
             comparison.run(records, shard, bar.advance)
     except KeyboardInterrupt:
-        fail("Interrupted; run the same command again to go on.", 130)
+        fail("Interrupted; run the same command again to go on.", INTERRUPTED)
     report = make_report(comparison, Records(options.output), _command())
     _write(comparison, report)
     _conclude(report, options.output)

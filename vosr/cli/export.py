@@ -41,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--dtype", type=DType, default="stored", help="Of the written weights.")
     parser.add_argument(
-        "--companions", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
+        "--frozen_parts", type=Path | None, help="Folder with the VAE and DINOv2 of a released model."
     )
     parser.add_argument(
         "--license", type=str | None, help="Of the weights, for the model card; yours to name."
@@ -66,7 +66,7 @@ def run(options: Namespace) -> int:
     model = load_model(
         options.model,
         dtype,
-        options.companions,
+        options.frozen_parts,
         options.trust_remote_code,
         checkpoints=True,
         light_decoder=options.light_decoder,
@@ -99,7 +99,7 @@ def _export_graphs(options: Namespace) -> int:
     if options.dtype not in ("stored", "float32"):
         raise ValueError(f"Graphs are written in float32; --dtype {options.dtype} has no effect on them.")
     model = load_model(
-        options.model, torch.float32, options.companions, options.trust_remote_code, checkpoints=True
+        options.model, torch.float32, options.frozen_parts, options.trust_remote_code, checkpoints=True
     )
     options.output.mkdir(parents=True, exist_ok=True)
     with locked(options.output):

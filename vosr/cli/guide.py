@@ -30,9 +30,18 @@ OF_PLAN = {
     "--teacher_config=CONFIG": "of a teacher that does not exist yet",
 }
 
+OF_PRECOMPUTE = {
+    "-o FOLDER": "of the shards; then fit … --data.train=FOLDER",
+    "--variants=N": "crops and degradations of each image; 1 if not given",
+    "--dtype=TYPE": "float32, bfloat16, float16; as computed if not given",
+    "--images=true": "keep the clean crops too, which image losses need",
+    "--max_megabytes=N": "size of a shard; 500 if not given",
+}
+OPTIONS = {"plan": OF_PLAN, "precompute": OF_PRECOMPUTE}
+
 
 def show_guide(command: str, description: str) -> None:
-    """Print the first page of ``fit``, ``validate``, ``test``, ``predict`` or ``plan``."""
+    """Print the first page of ``fit``, ``validate``, ``test``, ``predict``, ``plan`` or ``precompute``."""
     console = Console(highlight=False, markup=False)
     console.print(
         f"usage: python main.py {command} --config CONFIG [--config OVERLAY …] [--KEY=VALUE …]\n\n"
@@ -40,8 +49,8 @@ def show_guide(command: str, description: str) -> None:
         "CONFIG is a file, or a name of configs/: teacher, distill; overlays such as task/jpeg and cluster/fsdp.\n"
     )
     _list(console, "Components, by name; their arguments by --model.KIND.ARGUMENT=VALUE", _components())
-    if command == "plan":
-        _list(console, "Options of plan", OF_PLAN)
+    if command in OPTIONS:
+        _list(console, f"Options of {command}", OPTIONS[command])
     _list(console, "Keys that are often set", OFTEN)
     closer = {
         "--print_config": "every key with its value, as the configs and keys before it make them",

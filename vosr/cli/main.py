@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
-from vosr.cli.errors import OneLineParser, explain, fail
+from vosr.cli.errors import INTERRUPTED, OneLineParser, explain, fail
 from vosr.core.console import PlainConsole
 from vosr.core.files.shown import shown
 
@@ -34,7 +34,10 @@ NOISE = (  # remarks of libraries that no user of ours can act on
     ".*is not supported by the model summary.*",
     "The dirpath has changed from.*",  # a run of its own for each command
 )
-PLAN = {"plan": "Predict what a training run costs: operations, memory, communication, days."}
+PLAN = {
+    "plan": "Predict what a training run costs: operations, memory, communication, days.",
+    "precompute": "Write the latents and tokens that a training run would compute, for many runs.",
+}
 OTHERS = {
     "restore": ("vosr.cli.restore", "Restore photographs: files or whole folders."),
     "video": ("vosr.cli.video", "Restore a film, image by image; its sound is kept."),
@@ -76,13 +79,13 @@ def main(arguments: list[str] | None = None) -> int:
         if command in TRAINING:
             return _train([command, *rest])
         if command in PLAN:
-            return _plan(rest)
+            return _plan(command, rest)
         if command in OTHERS:
             show_log(logging.WARNING)
             with _ended_by_sigterm():
                 return _call(command, rest)
     except KeyboardInterrupt:
-        fail("Interrupted.", 130)
+        fail("Interrupted.", INTERRUPTED)
     except (ValueError, OSError) as error:
         fail(explain(" ".join(_message(error).split()), set()))
     fail(_unknown(command))
@@ -136,12 +139,11 @@ def _checked(arguments: list[str]) -> list[str]:
     return ["--help" if argument == EVERYTHING else argument for argument in arguments]
 
 
-def _plan(arguments: list[str]) -> int:
+def _plan(command: str, arguments: list[str]) -> int:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    from vosr.cli.plan import run
-
-    return run(arguments)
+    module = importlib.import_module(f"vosr.cli.{command}")
+    return int(module.run(arguments))
 
 
 def show_log(level: int = logging.INFO) -> None:
@@ -167,19 +169,30 @@ class _Shown(logging.Formatter):
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, also where a script that started it with & has SIGINT ignored."""
+    """SIGTERM ends a command as Ctrl-C does, with the status 143 of its own.
+
+    Also where a script that started the command with & has SIGINT ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    received: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
+    except SystemExit as error:  # commands say themselves how far they came
+        if received and error.code == INTERRUPTED:
+            sys.exit(128 + signal.SIGTERM)
+        raise
+    except KeyboardInterrupt:
+        fail("Interrupted.", 128 + (signal.SIGTERM if received else signal.SIGINT))
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _call(command: str, arguments: list[str]) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from vosr.cli.values import load_yaml
+from vosr.core.files.regular import read_regular
 from vosr.core.registry import REGISTRIES, class_path
 from vosr.core.renamed import rename, rename_arguments
 
@@ -82,12 +84,15 @@ def _expand_value(kind: str, value: str) -> str:
 
 def _written(kind: str, value: str) -> Any:
     """What YAML text or a YAML file holds: a record with class_path, or a config in which there is one of the kind."""
-    path = Path(value)
+    path, name = Path(value), value
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        value = path.read_text()
+        value = read_regular(path).decode()
     elif not (value.lstrip().startswith(("{", "[")) or "class_path:" in value):
         return None
-    record = yaml.safe_load(value)
+    try:
+        record = load_yaml(value)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is no YAML: {error}") from error
     if isinstance(record, dict) and isinstance(record.get("model"), dict):
         return record["model"].get("init_args", record["model"]).get(kind)
     return record

@@ -22,7 +22,7 @@ _EVERY = 30.0
 
 @dataclass
 class JobTally:
-    """What became of the images so far.
+    """Counts of images restored, failed and left out so far.
 
     Attributes:
         restored: written.
@@ -75,7 +75,7 @@ class Display:
         self._task = self._progress.add_task("Restoring", total=None)
         self._total: int | None = None
         self._incomplete = False
-        self._start = self._said = time.monotonic()
+        self._start = self._printed_at = time.monotonic()
 
     def __enter__(self) -> "Display":
         if not self._progress.disable:
@@ -98,8 +98,8 @@ class Display:
         tried = self.tally.restored + self.tally.failed
         left = None if self._total is None else self._total - self.tally.skipped
         self._progress.update(self._task, completed=tried, total=left)
-        if not self._quiet and not self._console.is_terminal and time.monotonic() - self._said > _EVERY:
-            self._say(tried, left)
+        if not self._quiet and not self._console.is_terminal and time.monotonic() - self._printed_at > _EVERY:
+            self._print_progress(tried, left)
 
     def stage(self, name: str, done: int, total: int) -> None:
         """Show where the work on the current image is: for one image the bar counts the stage's pieces."""
@@ -109,8 +109,8 @@ class Display:
         else:
             self._progress.update(self._task, description=f"Restoring ({where})")
         silent = self._quiet or self._console.is_terminal or not self._plan.single
-        if not silent and time.monotonic() - self._said > _EVERY:
-            self._said = time.monotonic()
+        if not silent and time.monotonic() - self._printed_at > _EVERY:
+            self._printed_at = time.monotonic()
             self._console.print(where)
 
     def complain(self, message: str) -> None:
@@ -125,9 +125,9 @@ class Display:
             return 0
         return 1 if self.tally.restored or self.tally.skipped else 2
 
-    def _say(self, tried: int, left: int | None) -> None:
-        self._said = time.monotonic()
-        rate = tried / (self._said - self._start)
+    def _print_progress(self, tried: int, left: int | None) -> None:
+        self._printed_at = time.monotonic()
+        rate = tried / (self._printed_at - self._start)
         rest = f", {(left - tried) / rate / 60:.0f} minutes left" if left is not None and rate else ""
         self._console.print(f"{tried} of {left or '?'} images, {rate:.2f} a second{rest}")
 

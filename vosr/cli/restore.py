@@ -11,14 +11,14 @@ from jsonargparse import ArgumentParser, Namespace
 
 from vosr.cli.cluster import add_cluster_arguments, cluster_of
 from vosr.cli.engine import add_engine_arguments, recipe_of
-from vosr.cli.errors import fail
+from vosr.cli.errors import INTERRUPTED, fail
 from vosr.cli.progress import Display
 from vosr.core.pool import cores
 from vosr.core.ray_cluster import RayCluster
 from vosr.core.shard import JobShard
-from vosr.imaging.finishing import Profile
 from vosr.imaging.formats import format_of
 from vosr.imaging.gallery import write_gallery
+from vosr.imaging.layout import Profile
 from vosr.imaging.writing import Encoding
 from vosr.jobs.devices import Work, run_on_devices
 from vosr.jobs.files import Frames, Writing
@@ -118,7 +118,7 @@ def run(options: Namespace) -> int:
         except KeyboardInterrupt:
             fail(
                 f"Interrupted after {display.tally.restored} images; run the same command again to go on.",
-                130,
+                INTERRUPTED,
             )
         except OutputError:  # its image was reported like any that failed
             display.complain("Stopped, as nothing more can be written; run the same command again to go on.")

@@ -140,7 +140,7 @@ class TrainingCLI(LightningCLI):
         above = next(folder for folder in (group, *group.absolute().parents) if folder.exists())
         if not above.is_dir():
             raise ValueError(f"{above} is a file; give another folder by --runs or another --name.")
-        _fit_precision(config.trainer)
+        fit_precision(config.trainer)
         if str(config.trainer.strategy).startswith("fsdp"):
             raise ValueError(
                 f"trainer.strategy={config.trainer.strategy} would shard the frozen parts too; add --config "
@@ -149,7 +149,7 @@ class TrainingCLI(LightningCLI):
         checkpoint = self._checkpoint(config, group)
         if checkpoint is not None:
             self.run = checkpoint.parent.parent
-            self._tell_differences(config)
+            self._print_differences(config)
         else:
             self.run = next_run(group) if config.trainer.get("fast_dev_run") else claim_run(group)
         record_collectives(self.run, config.flight_recorder)
@@ -176,7 +176,7 @@ class TrainingCLI(LightningCLI):
             raise ValueError(f"{given} is no whole checkpoint of a training run; give another one.")
         return None
 
-    def _tell_differences(self, config: Any) -> None:
+    def _print_differences(self, config: Any) -> None:
         """Name what the given configuration has otherwise than the run that it continues."""
         begun = self.run / "config.yaml"
         if not begun.is_file() or getattr(rank_zero_only, "rank", 0) != 0:
@@ -195,6 +195,8 @@ class TrainingCLI(LightningCLI):
         check_multiple(getattr(self.datamodule, "crop_size", None) or multiple, multiple)
         if isinstance(self.datamodule, ShardDataModule) and getattr(rank_zero_only, "rank", 0) == 0:
             self.datamodule.check()  # likewise; other ranks read what rank 0 finds
+            if self.datamodule.encoding is not None:
+                self.model.check_encoding(self.datamodule.encoding)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
@@ -249,9 +251,9 @@ class TrainingCLI(LightningCLI):
         self.trainer.save_checkpoint(last, weights_only=False)  # also between two intervals
         if not self.trainer.is_global_zero:
             return
-        self._tell_of_run(PlainConsole())
+        self._print_run(PlainConsole())
 
-    def _tell_of_run(self, console: PlainConsole) -> None:
+    def _print_run(self, console: PlainConsole) -> None:
         """Where everything is, and the commands that come next."""
         console.print(labelled("\nRun folder", 15, self.run))
         for part in ("config.yaml", "metrics", "images", "checkpoints", "model"):
@@ -268,7 +270,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 """What training takes: weights and their average in float32, and Lightning's older names for that."""
 
 
-def _fit_precision(trainer: Any) -> None:
+def fit_precision(trainer: Any) -> None:
     """Refuse weights in half precision; replace mixed precision where the processor would be slower with it.
 
     Raises:

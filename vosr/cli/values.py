@@ -18,14 +18,18 @@ def load_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: no YAML, or its aliases or nesting make too much of it.
     """
+    _check_size(text)
+    return yaml.safe_load(text)
+
+
+def _check_size(text: str) -> None:
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         size = 0 if node is None else _size(node, {}, set())
-        if size <= MOST_VALUES:
-            return yaml.safe_load(text)
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
-    raise yaml.YAMLError(f"its aliases (*) stand for more than {MOST_VALUES} values")
+    if size > MOST_VALUES:
+        raise yaml.YAMLError(f"its aliases (*) stand for more than {MOST_VALUES} values")
 
 
 def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
@@ -46,7 +50,10 @@ def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
 
 def _option(text: str) -> Any:
     """Names of files may hold what no YAML does: they stay text."""
-    return text if shown(text) != text else get_loader("yaml")(text)
+    if shown(text) != text:
+        return text
+    _check_size(text)
+    return get_loader("yaml")(text)
 
 
 set_loader(OPTIONS_MODE, _option, exceptions=(yaml.YAMLError,))

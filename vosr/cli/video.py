@@ -6,7 +6,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vosr.cli.engine import add_engine_arguments, recipe_of
-from vosr.cli.errors import fail
+from vosr.cli.errors import INTERRUPTED, fail
 from vosr.core.console import PlainConsole
 from vosr.imaging.formats import SUFFIXES as IMAGES
 from vosr.jobs.video import FORMATS, SUFFIXES, CodecName, VideoEncoding, restore_film
@@ -56,7 +56,7 @@ def run(options: Namespace) -> int:
                 source, target, restorer, recipe.settings, VideoEncoding(options.codec, options.crf), advance
             )
         except KeyboardInterrupt:
-            fail(f"Interrupted after {done} images; nothing was kept.", 130)
+            fail(f"Interrupted after {done} images; nothing was kept.", INTERRUPTED)
     out = PlainConsole()
     out.print(f"Restored {done} images: {target}")
     for note in ("every image was restored by itself, so fine detail may flicker", *notes):

@@ -1,4 +1,4 @@
-"""An end to what takes too long."""
+"""Time limits."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ _AGAIN = 1.0
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in what is done within, when ``seconds`` are over.
+    """Context manager that raises TimeoutError after ``seconds``.
 
     It interrupts Python, not a decoder that never returns to it: :class:`~vosr.core.pool.Pool` ends the process then.
     In other threads than the main one, and where the system has no timers, nothing is limited.

@@ -1,4 +1,4 @@
-"""Worker processes that survive what they are fed, or none at all."""
+"""A pool of worker processes that outlasts crashes and hangs of its workers; without workers, calls run in this one."""
 
 import multiprocessing
 import os

@@ -11,6 +11,7 @@ KEYS = {
     "weak_probability": "partial_probability",
     "picture_loss": "image_loss",
     "pictures": "images",
+    "companions": "frozen_parts",
 }
 """Config keys and options."""
 

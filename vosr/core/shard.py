@@ -1,4 +1,4 @@
-"""One of several parts of a work, for machines that share it."""
+"""The i-th of n parts of a set of images, for machines that share the work."""
 
 import logging
 import os

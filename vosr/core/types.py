@@ -1,4 +1,4 @@
-"""The few records that travel between components.
+"""Records that components exchange: batches, conditions, random sources.
 
 Shape legend, used in every docstring: B batch, C latent channels, H W pixels, h w latent grid (H / factor),
 N backbone tokens, M semantic tokens, Z semantic width, D backbone width. Time: t = 1 is noise, t = 0 is data.
@@ -98,3 +98,27 @@ class Batch:
     def pin_memory(self) -> "Batch":
         """The batch in page-locked memory. torch's DataLoader calls this where ``pin_memory`` is set."""
         return replace(self, hq=self.hq.pin_memory(), lq=None if self.lq is None else self.lq.pin_memory())
+
+
+@dataclass(frozen=True)
+class EncodedBatch(Batch):
+    """A training batch whose images the frozen parts have seen before.
+
+    Attributes:
+        hq: of the right size, but empty where the images were not kept.
+        latent: of the clean images, (B, C, h, w).
+        condition: of the degraded images.
+    """
+
+    latent: Tensor
+    condition: Condition
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "EncodedBatch":
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "EncodedBatch":
+        return self._mapped(Tensor.pin_memory)
+
+    def _mapped(self, move: Callable[[Tensor], Tensor]) -> "EncodedBatch":
+        condition = Condition(move(self.condition.latent), move(self.condition.tokens))
+        return replace(self, hq=move(self.hq), latent=move(self.latent), condition=condition)

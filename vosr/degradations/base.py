@@ -2,18 +2,59 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from vosr.core.registry import Component
 
-DegradationParams = dict[str, Any]
-"""Tensors of leading dimension B on the CPU, or nested mappings of such.
+Params = TypeVar("Params", bound="DegradationParams")
 
-The numbers are few, and having them on the host lets shapes be chosen without waiting for the device.
-"""
+
+@dataclass(frozen=True)
+class DegradationParams:
+    """Drawn parameters of a batch. Each degradation has a frozen dataclass of its own, derived from this one.
+
+    Fields are tensors of leading dimension B, other parameters, tuples of parameters, or None. They are drawn on the
+    CPU: the numbers are few, and on the host they decide shapes without waiting for the device.
+    """
+
+    def select(self: Params, index: Tensor | slice) -> Params:
+        """Parameters of some images of the batch."""
+        return self._with(lambda tensors: tensors[0][index])
+
+    def to(self: Params, device: torch.device) -> Params:
+        """Copy to a device, without waiting for the copy."""
+        return self._with(lambda tensors: tensors[0].to(device, non_blocking=True))
+
+    @staticmethod
+    def cat(params: Sequence[Params]) -> Params:
+        """Parameters of several batches as those of one.
+
+        Raises:
+            TypeError: they are something else, as those of degradations written for version 0.1 are.
+        """
+        if not isinstance(params[0], DegradationParams):
+            raise TypeError(
+                f"A degradation's sample gives a DegradationParams, not a {type(params[0]).__name__}."
+            )
+        return params[0]._with(torch.cat, *params[1:])
+
+    def _with(self: Params, function: Callable[[list[Tensor]], Tensor], *others: Params) -> Params:
+        """``function`` of each tensor here and its counterparts in ``others``."""
+        each = ([getattr(one, field.name) for one in (self, *others)] for field in fields(self))
+        return type(self)(*(_mapped(function, values) for values in each))
+
+
+def _mapped(function: Callable[[list[Tensor]], Tensor], values: list[Any]) -> Any:
+    first, *others = values
+    if first is None:
+        return None
+    if isinstance(first, tuple):
+        return tuple(_mapped(function, list(each)) for each in zip(*values))
+    return first._with(function, *others) if isinstance(first, DegradationParams) else function(values)
 
 
 class Degradation(Component, nn.Module, ABC):
@@ -41,7 +82,7 @@ class Degradation(Component, nn.Module, ABC):
 
     def sample_each(self, generators: Sequence[torch.Generator]) -> DegradationParams:
         """Draw the parameters of one degradation from each CPU generator, whatever else is in the batch."""
-        return _together([self.sample(1, generator) for generator in generators])
+        return DegradationParams.cat([self.sample(1, generator) for generator in generators])
 
     @abstractmethod
     def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
@@ -74,20 +115,3 @@ def check_images(hq: Tensor, multiple: int = 1) -> None:
 def to_8_bits(image: Tensor) -> Tensor:
     """Clamp to [0, 1] and round to multiples of 1/255; not-a-number becomes 0."""
     return image.nan_to_num(0.0).clamp_(0, 1).mul_(255).round_().div_(255)
-
-
-def _together(params: list[DegradationParams]) -> DegradationParams:
-    return {
-        name: _together([one[name] for one in params])
-        if isinstance(value, dict)
-        else torch.cat([one[name] for one in params])
-        for name, value in params[0].items()
-    }
-
-
-def select(params: DegradationParams, index: Tensor | slice) -> DegradationParams:
-    """Parameters of some images of a batch."""
-    return {
-        name: select(value, index) if isinstance(value, dict) else value[index]
-        for name, value in params.items()
-    }

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,6 +14,13 @@ from vosr.degradations.draws import Draws
 from vosr.degradations.kernels import LARGEST, disk_kernels, gaussian_kernels, motion_kernels, sinc_kernels
 
 
+@dataclass(frozen=True)
+class BlurParams(DegradationParams):
+    """A kernel (k, k) for each image, (B, k, k)."""
+
+    kernel: Tensor
+
+
 class Blur(Degradation):
     """Correlates each image with a kernel of its own; the border is reflected."""
 
@@ -20,12 +28,12 @@ class Blur(Degradation):
     def kernels(self, draws: Draws) -> Tensor:
         """Kernels (B, k, k), k odd, each of sum 1."""
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
-        return {"kernel": self.kernels(Draws(batch_size, generator))}
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> BlurParams:
+        return BlurParams(self.kernels(Draws(batch_size, generator)))
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: BlurParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
-        return to_8_bits(filter2d(whole(to_8_bits(hq)), params["kernel"]).image)
+        return to_8_bits(filter2d(whole(to_8_bits(hq)), params.kernel).image)
 
 
 class GaussianBlur(Blur):
@@ -35,7 +43,7 @@ class GaussianBlur(Blur):
 
     Args:
         sigma: range of the standard deviation in pixels.
-        anisotropic_probability: of two deviations and a random direction.
+        anisotropic_probability: of two stds and a random direction.
     """
 
     def __init__(self, sigma: tuple[float, float] = (0.5, 4.0), anisotropic_probability: float = 0.5) -> None:

@@ -1,5 +1,7 @@
 """Changes of colour: jitter and loss of colour."""
 
+from dataclasses import dataclass
+
 import kornia
 import torch
 from torch import Tensor
@@ -8,6 +10,16 @@ from vosr.degradations.base import Degradation, DegradationParams, check_images,
 from vosr.degradations.checks import check_probability, check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.noise import luma
+
+
+@dataclass(frozen=True)
+class ColorJitterParams(DegradationParams):
+    """Factors, and the turn of the hue in degrees, (B, 1, 1, 1) each."""
+
+    brightness: Tensor
+    contrast: Tensor
+    saturation: Tensor
+    hue: Tensor
 
 
 class ColorJitter(Degradation):
@@ -36,33 +48,34 @@ class ColorJitter(Degradation):
         self.saturation = saturation
         self.hue = hue
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> ColorJitterParams:
         draws = Draws(batch_size, generator)
-        return {
-            "brightness": draws.uniform(*self.brightness),
-            "contrast": draws.uniform(*self.contrast),
-            "saturation": draws.uniform(*self.saturation),
-            "hue": draws.uniform(*self.hue),
-        }
+        ranges = (self.brightness, self.contrast, self.saturation, self.hue)
+        return ColorJitterParams(*(draws.uniform(*bounds).view(-1, 1, 1, 1) for bounds in ranges))
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: ColorJitterParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
-        moved = {
-            name: value.to(hq.device, non_blocking=True).view(-1, 1, 1, 1) for name, value in params.items()
-        }
-        image = (image * moved["brightness"]).clamp(0, 1)
+        params = params.to(hq.device)
+        image = (image * params.brightness).clamp(0, 1)
         mean = luma(image).mean(dim=(2, 3), keepdim=True)
-        image = (mean + moved["contrast"] * (image - mean)).clamp(0, 1)
+        image = (mean + params.contrast * (image - mean)).clamp(0, 1)
         grey = luma(image)
-        image = (grey + moved["saturation"] * (image - grey)).clamp(0, 1)
+        image = (grey + params.saturation * (image - grey)).clamp(0, 1)
         hsv = kornia.color.rgb_to_hsv(image)
-        hsv[:, :1] += torch.deg2rad(moved["hue"])
+        hsv[:, :1] += torch.deg2rad(params.hue)
         return to_8_bits(kornia.color.hsv_to_rgb(hsv))
 
 
+@dataclass(frozen=True)
+class GrayscaleParams(DegradationParams):
+    """Whether the image loses its colour, (B,)."""
+
+    grey: Tensor
+
+
 class Grayscale(Degradation):
-    """Loses its colour: luma in all channels.
+    """Conversion to grey: luma in all channels.
 
     Args:
         probability: of losing it, per image.
@@ -72,11 +85,11 @@ class Grayscale(Degradation):
         check_probability("probability", probability)
         self.probability = probability
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
-        return {"grey": Draws(batch_size, generator).happens(self.probability)}
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> GrayscaleParams:
+        return GrayscaleParams(Draws(batch_size, generator).happens(self.probability))
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: GrayscaleParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
-        grey = params["grey"].to(hq.device, non_blocking=True).view(-1, 1, 1, 1)
+        grey = params.grey.to(hq.device, non_blocking=True).view(-1, 1, 1, 1)
         return to_8_bits(torch.where(grey, luma(image), image))

@@ -2,13 +2,22 @@
 
 import math
 from abc import abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, check_images, select, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.checks import check_probability
 from vosr.degradations.draws import Draws
+
+
+@dataclass(frozen=True)
+class CompositeParams(DegradationParams):
+    """Which step happens when (B, times), -1 is none, and the parameters of every step."""
+
+    plan: Tensor
+    steps: tuple[DegradationParams, ...]
 
 
 class Composite(Degradation):
@@ -27,29 +36,25 @@ class Composite(Degradation):
     def plan(self, draws: Draws) -> Tensor:
         """Which step happens when, int64 (B, times); -1 is none."""
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
-        drawn: DegradationParams = {"plan": self.plan(Draws(batch_size, generator))}
-        return drawn | {
-            f"{i}_{type(step).__name__}": step.sample(batch_size, generator)
-            for i, step in enumerate(self.steps)
-        }
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> CompositeParams:
+        plan = self.plan(Draws(batch_size, generator))
+        return CompositeParams(plan, tuple(step.sample(batch_size, generator) for step in self.steps))
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: CompositeParams) -> Tensor:  # type: ignore[override]
         check_images(hq, self.scale)
         image = to_8_bits(hq)
-        drawn = [params[f"{i}_{type(step).__name__}"] for i, step in enumerate(self.steps)]
-        for turn in params["plan"].unbind(1):
+        for turn in params.plan.unbind(1):
             for number in turn.unique().tolist():
                 if number >= 0:
                     chosen = (turn == number).nonzero()[:, 0]
                     index = chosen.to(hq.device, non_blocking=True)
-                    changed = self.steps[number].apply(image[index], select(drawn[number], chosen))
+                    changed = self.steps[number].apply(image[index], params.steps[number].select(chosen))
                     image = image.index_copy(0, index, changed)
         return image
 
 
 class Sequence(Composite):
-    """One step after the other, each with its probability.
+    """Applies its steps in order, each with its probability.
 
     Args:
         steps: degradations, in order.
@@ -66,7 +71,7 @@ class Sequence(Composite):
 
 
 class Shuffle(Composite):
-    """The steps in a random order, each with its probability.
+    """Applies its steps in a random order, each with its probability.
 
     Args:
         steps: degradations.
@@ -84,7 +89,7 @@ class Shuffle(Composite):
 
 
 class Choice(Composite):
-    """One of the steps.
+    """Applies one of its steps, drawn for each image.
 
     Args:
         steps: degradations.

@@ -1,6 +1,7 @@
 """Lossy compression by itself: JPEG on the device, WebP through Pillow."""
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +12,13 @@ from vosr.degradations.base import Degradation, DegradationParams, check_images,
 from vosr.degradations.checks import check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.jpeg import jpeg
+
+
+@dataclass(frozen=True)
+class CompressionParams(DegradationParams):
+    """The encoder's quality, (B,)."""
+
+    quality: Tensor
 
 
 class Compression(Degradation):
@@ -26,8 +34,8 @@ class Compression(Degradation):
             raise ValueError(f"quality must lie within 1 to 100, not {tuple(quality)}.")
         self.quality = quality
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
-        return {"quality": Draws(batch_size, generator).uniform(*self.quality)}
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> CompressionParams:
+        return CompressionParams(Draws(batch_size, generator).uniform(*self.quality))
 
 
 class JPEG(Compression):
@@ -39,9 +47,9 @@ class JPEG(Compression):
         quality: range of libjpeg's quality, 1 to 100.
     """
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: CompressionParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
-        return to_8_bits(jpeg(to_8_bits(hq), params["quality"].to(hq.device, non_blocking=True)))
+        return to_8_bits(jpeg(to_8_bits(hq), params.quality.to(hq.device, non_blocking=True)))
 
 
 class WebP(Compression):
@@ -59,10 +67,10 @@ class WebP(Compression):
         if not features.check("webp"):
             raise ValueError("This Pillow was built without WebP; install one with it, or use jpeg.")
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: CompressionParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         bytes_ = (to_8_bits(hq) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        coded = [_webp(image, float(q)) for image, q in zip(bytes_, params["quality"])]
+        coded = [_webp(image, float(q)) for image, q in zip(bytes_, params.quality)]
         return torch.from_numpy(np.stack(coded)).to(hq.device).permute(0, 3, 1, 2).to(hq.dtype) / 255
 
 

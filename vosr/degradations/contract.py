@@ -1,11 +1,12 @@
-"""What every degradation promises, checked: for authors, for ``degrade --check`` and for the tests."""
+"""Checks of the contract that every degradation keeps: for authors, for ``degrade --check`` and for the tests."""
 
+from dataclasses import astuple
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import Degradation, DegradationParams, select, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, to_8_bits
 
 SIDE = 64
 ALIKE = 1.01 / 255
@@ -13,7 +14,7 @@ ALIKE = 1.01 / 255
 
 
 def faults(degradation: Degradation, batch_size: int = 4, seed: int = 0) -> list[str]:
-    """What a degradation does wrong, as ends of sentences; nothing if it keeps its promises.
+    """Violations of the contract by a degradation, as ends of sentences; empty if there are none.
 
     Args:
         degradation: to be checked on the CPU.
@@ -25,7 +26,11 @@ def faults(degradation: Degradation, batch_size: int = 4, seed: int = 0) -> list
     hq[:, :, side // 2 :] = hq[:, :, :1].mean()  # a flat half: noise and borders show there
     with torch.random.fork_rng(devices=[]):
         params, again = (_sampled(degradation, batch_size, seed, elsewhere) for elsewhere in (1, 2))
-        if not _equal(params, again):
+        if not isinstance(params, DegradationParams):
+            return [
+                f"draws parameters of type {type(params).__name__}: derive a dataclass from DegradationParams"
+            ]
+        if not _equal(astuple(params), astuple(again)):
             return ["ignores the generator that sample is given: the same one draws different parameters"]
         kept = hq.clone()
         lq, replayed = (_applied(degradation, hq, params, elsewhere) for elsewhere in (1, 2))
@@ -51,7 +56,7 @@ def _of_batch(
         return ["draws numbers in apply: the same parameters give different images; put a seed among them"]
     try:
         single = torch.cat(
-            [degradation.apply(hq[i : i + 1], select(params, torch.tensor([i]))) for i in range(len(hq))]
+            [degradation.apply(hq[i : i + 1], params.select(torch.tensor([i]))) for i in range(len(hq))]
         )
     except (IndexError, RuntimeError) as error:
         return [f"depends on the batch: parameters of single images fail ({error})"]
@@ -72,6 +77,6 @@ def _applied(degradation: Degradation, hq: Tensor, params: DegradationParams, el
 
 
 def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(_equal(a[name], b[name]) for name in a)
-    return torch.equal(a, b)
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return torch.equal(a, b) if isinstance(a, Tensor) else bool(a == b)

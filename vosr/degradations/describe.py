@@ -1,63 +1,65 @@
 """Drawn parameters in words."""
 
 import math
+from dataclasses import fields
 
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import DegradationParams
+from vosr.degradations.base import Degradation, DegradationParams
 from vosr.degradations.canvas import MODES
+from vosr.degradations.compose import Composite, CompositeParams
+from vosr.degradations.real_esrgan import Stage, StageParams
 
-UNSEEN = ("seed",)
 INSIDE = {"first": "1:", "second": "2:", "inside": "there:"}
 
 
-def describe_params(params: DegradationParams, index: int) -> list[str]:
-    """Lines that describe what is drawn for the image ``index`` of a batch.
+def describe_params(degradation: Degradation | Stage, params: DegradationParams, index: int) -> list[str]:
+    """Lines that describe what ``degradation`` has drawn for the image ``index`` of a batch.
 
     Steps of a composite appear in the order in which they happen; those that do not are left out. A kernel is given
     by the standard deviations along its two axes, in pixels.
     """
-    if "plan" in params:
-        names = list(params)
-        steps = [names[1 + i] for i in params["plan"][index].tolist() if i >= 0]
-        described = [_step(name.partition("_")[2], params[name], index) for name in steps]
-        return [line for step in described for line in step] or ["unchanged"]
     lines: list[str] = []
+    if isinstance(degradation, Composite) and isinstance(params, CompositeParams):
+        for number in params.plan[index].tolist():
+            if number >= 0:
+                step = degradation.steps[number]
+                lines += _step(type(step).__name__, step, params.steps[number], index)
+        return lines or ["unchanged"]
     words: list[str] = []
-    for name, value in params.items():
-        if name in _unused(params, index):
-            continue
-        if isinstance(value, dict):
-            lines += _step(INSIDE.get(name, name), value, index)
-        elif name not in UNSEEN and (word := _word(name, value[index])):
-            words.append(word)
+    for field in fields(params):
+        name, value = field.name, getattr(params, field.name)
+        if isinstance(value, DegradationParams):
+            lines += _step(INSIDE[name], getattr(degradation, name), value, index)
+        elif isinstance(value, Tensor) and name not in _left_out(params, index):
+            words += _word(name, value[index])
     return lines + ([", ".join(words)] if words else []) or ["unchanged"]
 
 
-def _unused(params: DegradationParams, index: int) -> tuple[str, ...]:
-    """Parameters of the kind of noise that this image does not get."""
-    if "gaussian" not in params:
-        return ()
-    return ("poisson_scale",) if params["gaussian"][index] else ("sigma",)
+def _left_out(params: DegradationParams, index: int) -> tuple[str, ...]:
+    """Seeds, and parameters of the kind of noise that this image does not get."""
+    if not isinstance(params, StageParams):
+        return ("seed",)
+    return ("seed", "poisson_scale" if params.gaussian[index] else "sigma")
 
 
-def _step(title: str, params: DegradationParams, index: int) -> list[str]:
-    first, *more = describe_params(params, index)
+def _step(title: str, degradation: Degradation | Stage, params: DegradationParams, index: int) -> list[str]:
+    first, *more = describe_params(degradation, params, index)
     return [f"{title} {first}", *(f"  {line}" for line in more)]
 
 
-def _word(name: str, value: Tensor) -> str:
+def _word(name: str, value: Tensor) -> list[str]:
     if value.ndim == 2:
-        long, short = kernel_deviations(value)
-        return f"{name} {long:.2g} x {short:.2g} px" if long > 1e-3 else ""
+        long, short = kernel_stds(value)
+        return [f"{name} {long:.2g} x {short:.2g} px"] if long > 1e-3 else []
     label = name.replace("_", " ")
     if value.dtype == torch.bool:
-        return label if value else ""
-    return f"{label} {MODES[int(value)]}" if name.endswith("mode") else f"{label} {float(value):.3g}"
+        return [label] if value else []
+    return [f"{label} {MODES[int(value)]}" if name.endswith("mode") else f"{label} {float(value):.3g}"]
 
 
-def kernel_deviations(kernel: Tensor) -> tuple[float, float]:
+def kernel_stds(kernel: Tensor) -> tuple[float, float]:
     """Standard deviations in pixels along the long and the short axis of a kernel (k, k), of its magnitude."""
     weights = kernel.abs().double() / kernel.abs().double().sum()
     axis = torch.arange(len(kernel), dtype=torch.float64)

@@ -26,18 +26,18 @@ class Draws:
     shared: bool = False
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """U(low, high), (B,)."""
+        """Uniform draws U(low, high), (B,)."""
         count = 1 if self.shared else self.batch_size
         drawn = low + (high - low) * self._each(lambda n, stream: torch.rand(n, generator=stream), count)
         return drawn.expand(self.batch_size).clone()
 
     def choice(self, probabilities: tuple[float, ...]) -> Tensor:
-        """Index by probability, int64 (B,)."""
+        """Categorical draws: indices, int64 (B,)."""
         edges = torch.tensor(probabilities).cumsum(0) / sum(probabilities)
         return torch.bucketize(self.uniform(), edges[:-1], right=True)
 
     def happens(self, probability: float) -> Tensor:
-        """Bool (B,)."""
+        """Bernoulli draws, bool (B,)."""
         return self.uniform() < probability
 
     def seeds(self) -> Tensor:
@@ -58,7 +58,7 @@ class Draws:
         return torch.where(kind == 0, up, torch.where(kind == 1, down, torch.ones_like(up)))
 
     def kernel_size(self) -> Tensor:
-        """Odd, 7 to 21."""
+        """Odd kernel sizes, 7 to 21, (B,)."""
         return 7 + 2 * self.choice((1.0,) * 8)
 
     def exponent(self, bounds: tuple[float, float]) -> Tensor:

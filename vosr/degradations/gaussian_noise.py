@@ -1,5 +1,7 @@
 """White Gaussian noise, the classical denoising task."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,15 @@ from vosr.degradations.checks import check_probability, check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.noise import gaussian_noise
 from vosr.degradations.random_field import normal_field
+
+
+@dataclass(frozen=True)
+class GaussianNoiseParams(DegradationParams):
+    """Strength in 8-bit steps, whether the channels share a field, and its seed, (B,) each."""
+
+    sigma: Tensor
+    grey: Tensor
+    seed: Tensor
 
 
 class GaussianNoise(Degradation):
@@ -27,17 +38,15 @@ class GaussianNoise(Degradation):
         self.sigma = sigma
         self.grey_probability = grey_probability
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> GaussianNoiseParams:
         draws = Draws(batch_size, generator)
-        return {
-            "sigma": draws.uniform(*self.sigma),
-            "grey": draws.happens(self.grey_probability),
-            "seed": draws.seeds(),
-        }
+        return GaussianNoiseParams(
+            sigma=draws.uniform(*self.sigma), grey=draws.happens(self.grey_probability), seed=draws.seeds()
+        )
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: GaussianNoiseParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
-        moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
-        normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)
-        normal = torch.where(moved["grey"].view(-1, 1, 1, 1), normal[:, :1], normal)
-        return to_8_bits(hq + gaussian_noise(normal, moved["sigma"]))
+        params = params.to(hq.device)
+        normal = normal_field(params.seed, *hq.shape[2:]).to(hq)
+        normal = torch.where(params.grey.view(-1, 1, 1, 1), normal[:, :1], normal)
+        return to_8_bits(hq + gaussian_noise(normal, params.sigma))

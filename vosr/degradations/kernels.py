@@ -64,7 +64,7 @@ def _normalised(kernel: Tensor) -> Tensor:
 
 
 def gaussian_kernels(side: int, sigma_x: Tensor, sigma_y: Tensor, theta: Tensor) -> Tensor:
-    """Gaussians (B, side, side) of two deviations in pixels, turned by ``theta`` radians, (B,) each."""
+    """Gaussians (B, side, side) of two stds in pixels, turned by ``theta`` radians, (B,) each."""
     along, across = _turned(side, theta)
     q = (along / sigma_x.view(-1, 1, 1)).square() + (across / sigma_y.view(-1, 1, 1)).square()
     return _normalised(torch.exp(-0.5 * q))

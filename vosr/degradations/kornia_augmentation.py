@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import kornia.augmentation
@@ -17,6 +18,13 @@ AUGMENTATIONS = {
     for name, cls in vars(kornia.augmentation).items()
     if inspect.isclass(cls) and issubclass(cls, AugmentationBase2D) and not name.endswith("Base2D")
 }
+
+
+@dataclass(frozen=True)
+class KorniaParams(DegradationParams):
+    """Seed of kornia's own draws, (B,)."""
+
+    draw: Tensor
 
 
 class KorniaAugmentation(Degradation):
@@ -45,18 +53,18 @@ class KorniaAugmentation(Degradation):
         except (TypeError, ValueError, AssertionError) as error:
             raise ValueError(f"kornia.augmentation.{augmentation} refuses {given}: {error}") from error
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
-        return {"draw": Draws(batch_size, generator).seeds()}
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> KorniaParams:
+        return KorniaParams(Draws(batch_size, generator).seeds())
 
     @torch.no_grad()
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: KorniaParams) -> Tensor:  # type: ignore[override]
         """See :meth:`vosr.degradations.base.Degradation.apply`.
 
         Raises:
             ValueError: the augmentation changes the size of the images.
         """
         check_images(hq)
-        lq = [self._one(image[None], int(seed)) for image, seed in zip(to_8_bits(hq), params["draw"])]
+        lq = [self._one(image[None], int(seed)) for image, seed in zip(to_8_bits(hq), params.draw)]
         return to_8_bits(torch.cat(lq))
 
     def _one(self, image: Tensor, seed: int) -> Tensor:

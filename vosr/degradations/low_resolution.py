@@ -1,18 +1,28 @@
-"""What happens to an image at a lower resolution, before it is enlarged for the model."""
+"""Degradations at a lower resolution, after which the image is enlarged for the model."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vosr.core.resampling import antialiased
-from vosr.degradations.base import Degradation, DegradationParams, check_images, select, to_8_bits
+from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
 from vosr.degradations.canvas import MODES
 from vosr.degradations.checks import check_shares
-from vosr.degradations.compose import Sequence
+from vosr.degradations.compose import CompositeParams, Sequence
 from vosr.degradations.draws import Draws
 from vosr.degradations.pillow import pillow_bicubic
+
+
+@dataclass(frozen=True)
+class LowResolutionParams(DegradationParams):
+    """Reduction and its interpolation (index into MODES), (B,) each; parameters of the steps, if there are any."""
+
+    scale: Tensor
+    reduce_mode: Tensor
+    inside: CompositeParams | None
 
 
 class LowResolution(Degradation):
@@ -50,31 +60,33 @@ class LowResolution(Degradation):
         self.inside = Sequence(steps, probabilities) if steps else None
         self.scale = math.ceil(max(scales))
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> LowResolutionParams:
         draws = Draws(batch_size, generator)
         index = torch.tensor([MODES.index(mode) for mode in self.modes])
-        drawn: DegradationParams = {
-            "scale": torch.tensor(self.scales)[draws.choice(self.weights)],
-            "reduce_mode": index[draws.choice((1.0,) * len(self.modes))],
-        }
-        return drawn | ({"inside": self.inside.sample(batch_size, generator)} if self.inside else {})
+        return LowResolutionParams(
+            scale=torch.tensor(self.scales)[draws.choice(self.weights)],
+            reduce_mode=index[draws.choice((1.0,) * len(self.modes))],
+            inside=self.inside.sample(batch_size, generator) if self.inside else None,
+        )
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: LowResolutionParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         lq = to_8_bits(hq)
-        alike = torch.stack([params["scale"], params["reduce_mode"].float()], dim=1)
+        alike = torch.stack([params.scale, params.reduce_mode.float()], dim=1)
         for scale, mode in alike.unique(dim=0).tolist():
             chosen = (alike == torch.tensor([scale, mode])).all(dim=1).nonzero()[:, 0]
             index = chosen.to(hq.device, non_blocking=True)
-            degraded = self._at(scale, MODES[int(mode)], lq[index], select(params, chosen))
+            degraded = self._at(
+                scale, MODES[int(mode)], lq[index], params.inside and params.inside.select(chosen)
+            )
             lq = lq.index_copy(0, index, degraded)
         return lq
 
-    def _at(self, scale: float, mode: str, hq: Tensor, params: DegradationParams) -> Tensor:
+    def _at(self, scale: float, mode: str, hq: Tensor, inside: CompositeParams | None) -> Tensor:
         height, width = hq.shape[2:]
         small = _reduced(hq, max(1, round(height / scale)), max(1, round(width / scale)), mode)
-        if self.inside:
-            small = self.inside.apply(small, params["inside"])
+        if self.inside and inside:
+            small = self.inside.apply(small, inside)
         return pillow_bicubic(small, height, width)
 
 

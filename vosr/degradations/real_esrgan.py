@@ -9,10 +9,10 @@ from torch import Tensor
 
 from vosr.core.types import RandomSource
 from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
+from vosr.degradations.buckets import apply_in_buckets
 from vosr.degradations.canvas import MODES, Canvas, edge_repeated, filter2d, resize, whole
 from vosr.degradations.checks import check_probability, check_range, check_shares
 from vosr.degradations.draws import Draws
-from vosr.degradations.groups import in_groups
 from vosr.degradations.jpeg import jpeg
 from vosr.degradations.kernels import identity_kernels
 from vosr.degradations.noise import mixed_noise
@@ -70,6 +70,56 @@ class Stage:
             check_range(name, getattr(self, name), least=0)
 
 
+@dataclass(frozen=True)
+class StageParams(DegradationParams):
+    """Parameters of one round.
+
+    Attributes:
+        kernel: of the blur, (B, 21, 21).
+        factor: of the resize, (B,).
+        mode: its interpolation, index into MODES, (B,).
+        gaussian: Gaussian noise instead of Poisson, (B,).
+        grey: one noise field for all channels, (B,).
+        sigma: of Gaussian noise in 8-bit steps, (B,).
+        poisson_scale: strength of Poisson noise, (B,).
+        seed: of the noise field, (B,).
+    """
+
+    kernel: Tensor
+    factor: Tensor
+    mode: Tensor
+    gaussian: Tensor
+    grey: Tensor
+    sigma: Tensor
+    poisson_scale: Tensor
+    seed: Tensor
+
+
+@dataclass(frozen=True)
+class RealESRGANParams(DegradationParams):
+    """Parameters of both rounds and of what follows.
+
+    Attributes:
+        first: first round.
+        second: second round.
+        first_quality: of the first JPEG, (B,).
+        second_quality: of the second JPEG, (B,).
+        final_kernel: ringing kernel at the end, or one that changes nothing, (B, 21, 21).
+        final_mode: interpolation to the small size, index into MODES, (B,).
+        jpeg_last: the second JPEG after the final kernel instead of before, (B,).
+        enlarge_mode: interpolation back to the HQ's size, index into MODES, (B,); None for Pillow's.
+    """
+
+    first: StageParams
+    second: StageParams
+    first_quality: Tensor
+    second_quality: Tensor
+    final_kernel: Tensor
+    final_mode: Tensor
+    jpeg_last: Tensor
+    enlarge_mode: Tensor | None
+
+
 FIRST = Stage()
 SECOND = Stage(
     blur_probability=0.8,
@@ -119,33 +169,33 @@ class RealESRGAN(Degradation):
         self.enlarge = enlarge
         self.per_image = per_image
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> RealESRGANParams:
         return self._drawn(batch_size, generator)
 
-    def sample_each(self, generators: Sequence[torch.Generator]) -> DegradationParams:
+    def sample_each(self, generators: Sequence[torch.Generator]) -> RealESRGANParams:
         return self._drawn(len(generators), generators)
 
-    def _drawn(self, batch_size: int, generator: RandomSource | None) -> DegradationParams:
+    def _drawn(self, batch_size: int, generator: RandomSource | None) -> RealESRGANParams:
         shared = Draws(batch_size, generator, shared=not self.per_image)
         single = Draws(batch_size, generator)
         final_sinc = shared.happens(self.final_sinc_probability)
         enlarge = shared.choice((1.0,) * len(MODES))
         if self.enlarge in MODES:
             enlarge = torch.full_like(enlarge, MODES.index(self.enlarge))
-        drawn: DegradationParams = {
-            "first": _draw_stage(self.first, shared, single),
-            "second": _draw_stage(self.second, shared, single),
-            "first_quality": single.uniform(*self.jpeg_quality),
-            "second_quality": single.uniform(*self.jpeg_quality),
-            "final_kernel": torch.where(
+        return RealESRGANParams(
+            first=_draw_stage(self.first, shared, single),
+            second=_draw_stage(self.second, shared, single),
+            first_quality=single.uniform(*self.jpeg_quality),
+            second_quality=single.uniform(*self.jpeg_quality),
+            final_kernel=torch.where(
                 final_sinc.view(-1, 1, 1), shared.final_sinc(), identity_kernels(batch_size)
             ),
-            "final_mode": shared.choice((1.0,) * len(MODES)),
-            "jpeg_last": shared.happens(0.5),
-        }
-        return drawn if self.enlarge == "pillow" else drawn | {"enlarge_mode": enlarge}
+            final_mode=shared.choice((1.0,) * len(MODES)),
+            jpeg_last=shared.happens(0.5),
+            enlarge_mode=None if self.enlarge == "pillow" else enlarge,
+        )
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: RealESRGANParams) -> Tensor:  # type: ignore[override]
         """See :meth:`vosr.degradations.base.Degradation.apply`.
 
         Raises:
@@ -155,25 +205,25 @@ class RealESRGAN(Degradation):
         if min(hq.shape[2:]) < 4 * self.scale:
             raise ValueError(f"Image size {tuple(hq.shape[2:])} is too small for scale {self.scale}.")
         hq = to_8_bits(hq)
-        return in_groups(hq, params, params["first"]["factor"], self._apply_group)
+        return apply_in_buckets(hq, params, params.first.factor, self._apply_group)
 
-    def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def _apply_group(self, hq: Tensor, params: RealESRGANParams) -> Tensor:
         canvas = whole(hq)
         full, small = (canvas.height, canvas.width), (canvas.height // self.scale, canvas.width // self.scale)
-        canvas = _apply_stage(canvas, params["first"], full, by_factor=True)
-        canvas = _compressed(canvas, params["first_quality"])
-        canvas = _apply_stage(canvas, params["second"], small)
-        canvas = _compressed(canvas, params["second_quality"], ~params["jpeg_last"])
-        canvas = filter2d(resize(canvas, *small, params["final_mode"]), params["final_kernel"])
-        canvas = _compressed(canvas, params["second_quality"], params["jpeg_last"])
-        if self.enlarge == "pillow":  # all are of the small size by now
+        canvas = _apply_stage(canvas, params.first, full, by_factor=True)
+        canvas = _compressed(canvas, params.first_quality)
+        canvas = _apply_stage(canvas, params.second, small)
+        canvas = _compressed(canvas, params.second_quality, ~params.jpeg_last)
+        canvas = filter2d(resize(canvas, *small, params.final_mode), params.final_kernel)
+        canvas = _compressed(canvas, params.second_quality, params.jpeg_last)
+        if self.enlarge == "pillow" or params.enlarge_mode is None:  # all are of the small size by now
             return pillow_bicubic(canvas.image, *hq.shape[2:])
-        return to_8_bits(resize(canvas, *full, params["enlarge_mode"]).image)
+        return to_8_bits(resize(canvas, *full, params.enlarge_mode).image)
 
 
-def _draw_stage(stage: Stage, shared: Draws, single: Draws) -> DegradationParams:
-    return {
-        "kernel": shared.blur(
+def _draw_stage(stage: Stage, shared: Draws, single: Draws) -> StageParams:
+    return StageParams(
+        kernel=shared.blur(
             stage.blur_probability,
             stage.sinc_probability,
             stage.family_probabilities,
@@ -181,31 +231,32 @@ def _draw_stage(stage: Stage, shared: Draws, single: Draws) -> DegradationParams
             stage.generalized_beta,
             stage.plateau_beta,
         ),
-        "factor": shared.resize_factor(stage.resize_probabilities, stage.resize_range),
-        "mode": shared.choice((1.0,) * len(MODES)),
-        "gaussian": shared.happens(stage.gaussian_probability),
-        "grey": single.happens(stage.grey_probability),
-        "sigma": single.uniform(*stage.gaussian_sigma),
-        "poisson_scale": single.uniform(*stage.poisson_scale),
-        "seed": single.seeds(),
-    }
+        factor=shared.resize_factor(stage.resize_probabilities, stage.resize_range),
+        mode=shared.choice((1.0,) * len(MODES)),
+        gaussian=shared.happens(stage.gaussian_probability),
+        grey=single.happens(stage.grey_probability),
+        sigma=single.uniform(*stage.gaussian_sigma),
+        poisson_scale=single.uniform(*stage.poisson_scale),
+        seed=single.seeds(),
+    )
 
 
 def _apply_stage(
-    canvas: Canvas, params: DegradationParams, relative_to: tuple[Tensor, Tensor], by_factor: bool = False
+    canvas: Canvas, params: StageParams, relative_to: tuple[Tensor, Tensor], by_factor: bool = False
 ) -> Canvas:
     """Blur, resize by the drawn factor of the size ``relative_to``, add noise.
 
     With ``by_factor`` positions are stepped by 1 / factor, not by the ratio of the rounded sizes, as the reference's
     first stage does.
     """
-    canvas = filter2d(canvas, params["kernel"])
-    factor = params["factor"].double()
+    canvas = filter2d(canvas, params.kernel)
+    factor = params.factor.double()
     height, width = ((size * factor).long().clamp_min(1) for size in relative_to)
-    canvas = resize(canvas, height, width, params["mode"], factor if by_factor else None)
-    image, gaussian, grey = canvas.image, params["gaussian"], params["grey"]
+    canvas = resize(canvas, height, width, params.mode, factor if by_factor else None)
+    image, gaussian, grey = canvas.image, params.gaussian, params.grey
     seed, sigma, scale = (
-        params[name].to(image.device, non_blocking=True) for name in ("seed", "sigma", "poisson_scale")
+        drawn.to(image.device, non_blocking=True)
+        for drawn in (params.seed, params.sigma, params.poisson_scale)
     )
     channels = 1 if bool(grey.all()) else 3
     normal = normal_field(seed, image.shape[2], image.shape[3], channels).to(image)

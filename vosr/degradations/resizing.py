@@ -1,13 +1,24 @@
 """Loss of resolution: reduce, then enlarge back."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from vosr.degradations.base import Degradation, DegradationParams, check_images, to_8_bits
+from vosr.degradations.buckets import apply_in_buckets
 from vosr.degradations.canvas import MODES, resize, whole
 from vosr.degradations.checks import check_range
 from vosr.degradations.draws import Draws
-from vosr.degradations.groups import in_groups
+
+
+@dataclass(frozen=True)
+class ResizeParams(DegradationParams):
+    """Reduction, and the interpolations down and up (indices into MODES), (B,) each."""
+
+    factor: Tensor
+    down_mode: Tensor
+    up_mode: Tensor
 
 
 class Resize(Degradation):
@@ -25,24 +36,24 @@ class Resize(Degradation):
         self.factor = factor
         self.modes = modes
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> ResizeParams:
         draws = Draws(batch_size, generator)
         index = torch.tensor([MODES.index(mode) for mode in self.modes])
         equal = (1.0,) * len(self.modes)
-        return {
-            "factor": draws.uniform(*self.factor),
-            "down_mode": index[draws.choice(equal)],
-            "up_mode": index[draws.choice(equal)],
-        }
+        return ResizeParams(
+            factor=draws.uniform(*self.factor),
+            down_mode=index[draws.choice(equal)],
+            up_mode=index[draws.choice(equal)],
+        )
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: ResizeParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
-        return in_groups(to_8_bits(hq), params, -params["factor"], self._apply_group)
+        return apply_in_buckets(to_8_bits(hq), params, -params.factor, self._apply_group)
 
-    def _apply_group(self, hq: Tensor, params: DegradationParams) -> Tensor:
+    def _apply_group(self, hq: Tensor, params: ResizeParams) -> Tensor:
         canvas = whole(hq)
         height, width = (
-            (size / params["factor"]).round().long().clamp_min(1) for size in (canvas.height, canvas.width)
+            (size / params.factor).round().long().clamp_min(1) for size in (canvas.height, canvas.width)
         )
-        small = resize(canvas, height, width, params["down_mode"])
-        return to_8_bits(resize(small, canvas.height, canvas.width, params["up_mode"]).image)
+        small = resize(canvas, height, width, params.down_mode)
+        return to_8_bits(resize(small, canvas.height, canvas.width, params.up_mode).image)

@@ -1,5 +1,7 @@
 """Signal-dependent noise: Poisson and speckle."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,15 @@ from vosr.degradations.checks import check_probability, check_range
 from vosr.degradations.draws import Draws
 from vosr.degradations.noise import luma, poisson_noise
 from vosr.degradations.random_field import normal_field
+
+
+@dataclass(frozen=True)
+class PoissonNoiseParams(DegradationParams):
+    """Strength, whether the channels share a field, and its seed, (B,) each."""
+
+    strength: Tensor
+    grey: Tensor
+    seed: Tensor
 
 
 class PoissonNoise(Degradation):
@@ -24,26 +35,34 @@ class PoissonNoise(Degradation):
         self.strength = scale
         self.grey_probability = grey_probability
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> PoissonNoiseParams:
         draws = Draws(batch_size, generator)
-        return {
-            "strength": draws.uniform(*self.strength),
-            "grey": draws.happens(self.grey_probability),
-            "seed": draws.seeds(),
-        }
+        return PoissonNoiseParams(
+            strength=draws.uniform(*self.strength),
+            grey=draws.happens(self.grey_probability),
+            seed=draws.seeds(),
+        )
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: PoissonNoiseParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
-        moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
-        grey = moved["grey"].view(-1, 1, 1, 1)
-        normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)
+        params = params.to(hq.device)
+        grey = params.grey.view(-1, 1, 1, 1)
+        normal = normal_field(params.seed, *hq.shape[2:]).to(hq)
         noise = poisson_noise(
             torch.where(grey, luma(image), image),
             torch.where(grey, normal[:, :1], normal),
-            moved["strength"],
+            params.strength,
         )
         return to_8_bits(image + noise)
+
+
+@dataclass(frozen=True)
+class SpeckleNoiseParams(DegradationParams):
+    """Strength relative to the signal, and the field's seed, (B,) each."""
+
+    sigma: Tensor
+    seed: Tensor
 
 
 class SpeckleNoise(Degradation):
@@ -57,13 +76,13 @@ class SpeckleNoise(Degradation):
         check_range("sigma", sigma)
         self.sigma = sigma
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> SpeckleNoiseParams:
         draws = Draws(batch_size, generator)
-        return {"sigma": draws.uniform(*self.sigma), "seed": draws.seeds()}
+        return SpeckleNoiseParams(sigma=draws.uniform(*self.sigma), seed=draws.seeds())
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:  # type: ignore[override]
+    def apply(self, hq: Tensor, params: SpeckleNoiseParams) -> Tensor:  # type: ignore[override]
         check_images(hq)
         image = to_8_bits(hq)
-        moved = {name: value.to(hq.device, non_blocking=True) for name, value in params.items()}
-        normal = normal_field(moved["seed"], *hq.shape[2:]).to(hq)
-        return to_8_bits(image * (1 + moved["sigma"].view(-1, 1, 1, 1) * normal))
+        params = params.to(hq.device)
+        normal = normal_field(params.seed, *hq.shape[2:]).to(hq)
+        return to_8_bits(image * (1 + params.sigma.view(-1, 1, 1, 1) * normal))

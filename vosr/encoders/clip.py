@@ -1,9 +1,9 @@
 """CLIP: names and sizes."""
 
+from functools import partial
 from typing import Any, Literal
 
-from vosr.core.weights import State, Weights
-from vosr.encoders.timm_vit import TimmViT, ViTSpec
+from vosr.encoders.timm_vit import TimmViT, ViTSpec, on_timm, resample_positions
 
 _MEAN_STD = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 _SIZES = {"b": "base_patch16", "l": "large_patch14"}
@@ -37,21 +37,7 @@ class CLIP(TimmViT):
     @staticmethod
     def spec(size: Literal["b", "l"]) -> ViTSpec:
         """Architecture and weights of one variant."""
-        tag = f"vit_{_SIZES[size]}_clip_224.openai"
-        weights = Weights(
-            title=f"CLIP ViT-{size.upper()}",
-            repo=f"timm/{tag}",
-            file="model.safetensors",
-            shared=(f"{tag}/model.safetensors",),
-            own=("model.safetensors",),
-        )
         # OpenAI's weights were trained with the quick GELU; timm has that as an architecture of its own.
-        return ViTSpec(f"vit_{_SIZES[size]}_clip_quickgelu_224", weights, _MEAN_STD, from_clip)
-
-
-def from_clip(state: State, grid: int) -> State:
-    """Positions resampled to ``grid`` x ``grid`` tokens; the class token keeps its own."""
-    from timm.layers import resample_abs_pos_embed  # type: ignore[attr-defined]
-
-    positions = resample_abs_pos_embed(state["pos_embed"], [grid, grid], num_prefix_tokens=1)
-    return {**state, "pos_embed": positions}
+        model = f"vit_{_SIZES[size]}_clip_quickgelu_224"
+        weights = on_timm(f"CLIP ViT-{size.upper()}", f"vit_{_SIZES[size]}_clip_224.openai")
+        return ViTSpec(model, weights, _MEAN_STD, partial(resample_positions, prefix=1))

@@ -77,11 +77,11 @@ def from_dinov2(state: State, grid: int) -> State:
     if original:  # timm adds it to the class token itself
         state["cls_token"] = state["cls_token"] + prefix
         prefix = prefix[:, :0]
-    state["pos_embed"] = torch.cat([prefix, resample_positions(patches, grid, exact=registers)], dim=1)
+    state["pos_embed"] = torch.cat([prefix, dinov2_positions(patches, grid, exact=registers)], dim=1)
     return state
 
 
-def resample_positions(positions: Tensor, grid: int, exact: bool = False) -> Tensor:
+def dinov2_positions(positions: Tensor, grid: int, exact: bool = False) -> Tensor:
     """Position embedding for another grid (docs/method.md#inputs).
 
     Args:

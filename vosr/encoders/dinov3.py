@@ -3,8 +3,8 @@
 import re
 from typing import Any, Literal
 
-from vosr.core.weights import State, Weights
-from vosr.encoders.timm_vit import IMAGENET, TimmViT, ViTSpec
+from vosr.core.weights import State
+from vosr.encoders.timm_vit import IMAGENET, TimmViT, ViTSpec, on_timm
 
 _SIZES = {"s": "small", "b": "base", "l": "large", "h": "huge_plus"}
 _UNUSED = re.compile(r"mask_token|rope_embed\.|.*\.bias_mask|local_cls_norm\.")
@@ -49,14 +49,7 @@ class DINOv3(TimmViT):
     def spec(size: Literal["s", "b", "l", "h"]) -> ViTSpec:
         """Architecture and weights of one variant."""
         model = f"vit_{_SIZES[size]}_patch16_dinov3"
-        tag = f"{model}.lvd1689m"
-        weights = Weights(
-            title=f"DINOv3 ViT-{size.upper()}/16",
-            repo=f"timm/{tag}",
-            file="model.safetensors",
-            shared=(f"{tag}/model.safetensors",),
-            own=("model.safetensors",),
-        )
+        weights = on_timm(f"DINOv3 ViT-{size.upper()}/16", f"{model}.lvd1689m")
         return ViTSpec(model, weights, IMAGENET, from_dinov3)
 
 

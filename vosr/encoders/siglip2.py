@@ -1,9 +1,9 @@
 """SigLIP2: names and sizes."""
 
+from functools import partial
 from typing import Any, Literal
 
-from vosr.core.weights import State, Weights
-from vosr.encoders.timm_vit import TimmViT, ViTSpec
+from vosr.encoders.timm_vit import TimmViT, ViTSpec, on_timm, resample_positions
 
 _SIZES = {"b": "base", "l": "large", "so400m": "so400m"}
 _HALF = (0.5, 0.5, 0.5)
@@ -38,20 +38,5 @@ class SigLIP2(TimmViT):
     def spec(size: Literal["b", "l", "so400m"]) -> ViTSpec:
         """Architecture and weights of one variant."""
         model = f"vit_{_SIZES[size]}_patch16_siglip_512"
-        tag = f"{model}.v2_webli"
-        weights = Weights(
-            title=f"SigLIP2 {size}/16 at 512",
-            repo=f"timm/{tag}",
-            file="model.safetensors",
-            shared=(f"{tag}/model.safetensors",),
-            own=("model.safetensors",),
-        )
-        return ViTSpec(model, weights, (_HALF, _HALF), from_siglip)
-
-
-def from_siglip(state: State, grid: int) -> State:
-    """Positions resampled to ``grid`` x ``grid`` tokens."""
-    from timm.layers import resample_abs_pos_embed  # type: ignore[attr-defined]
-
-    positions = resample_abs_pos_embed(state["pos_embed"], [grid, grid], num_prefix_tokens=0)
-    return {**state, "pos_embed": positions}
+        weights = on_timm(f"SigLIP2 {size}/16 at 512", f"{model}.v2_webli")
+        return ViTSpec(model, weights, (_HALF, _HALF), partial(resample_positions, prefix=0))

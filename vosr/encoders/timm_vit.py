@@ -46,6 +46,20 @@ class ViTSpec:
     convert: Callable[[State, int], State]
 
 
+def on_timm(title: str, tag: str) -> Weights:
+    """The weights that timm publishes by a tag, such as ``vit_base_patch16_dinov3.lvd1689m``."""
+    file = "model.safetensors"
+    return Weights(title, repo=f"timm/{tag}", file=file, shared=(f"{tag}/{file}",), own=(file,))
+
+
+def resample_positions(state: State, grid: int, prefix: int) -> State:
+    """Position embedding resampled to ``grid`` x ``grid`` tokens as timm does; ``prefix`` others keep their own."""
+    from timm.layers import resample_abs_pos_embed  # type: ignore[attr-defined]
+
+    positions = resample_abs_pos_embed(state["pos_embed"], [grid, grid], num_prefix_tokens=prefix)
+    return {**state, "pos_embed": positions}
+
+
 class TimmViT(FrozenModule, Encoder):
     """A frozen vision transformer that gives the patch tokens of one intermediate block.
 

@@ -44,7 +44,7 @@ class AutoencoderFigures:
         parameters: of both coders.
         quality: mean of each metric of the reconstructions, by name; empty where weights are missing.
         means: of the normalised latent's channels.
-        stds: their deviations.
+        stds: their standard deviations.
         spectrum: share of the latents' energy in rings of frequencies, lowest first, the mean left out.
         equivariance: squared difference between latents of halved and turned images and halved and turned latents,
             over the latents' variance.

@@ -26,14 +26,14 @@ class Runtime:
     Args:
         device: "auto", "cpu", "cuda", …
         dtype: of backbone and encoder.
-        companions: folder with the VAE and encoder of a released model.
+        frozen_parts: folder with the VAE and encoder of a released model.
         seed: of the noise; made from each image if not given.
         trust_remote_code: see :func:`vosr.checkpoints.load_model`.
     """
 
     device: str = "auto"
     dtype: DTypeName = "auto"
-    companions: Path | None = None
+    frozen_parts: Path | None = None
     seed: int | None = None
     trust_remote_code: bool = False
 
@@ -58,7 +58,7 @@ class Model(Method):
         self._files = _digest(files)
 
     def fingerprint(self) -> str:
-        runtime = replace(self._runtime, device=str(pick_device(self._runtime.device)), companions=None)
+        runtime = replace(self._runtime, device=str(pick_device(self._runtime.device)), frozen_parts=None)
         runtime = replace(runtime, trust_remote_code=False)
         text = f"{self._files} {self._chosen()} {runtime}"
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -69,7 +69,7 @@ class Model(Method):
             self._name,
             runtime.device,
             runtime.dtype,
-            runtime.companions,
+            runtime.frozen_parts,
             trust_remote_code=runtime.trust_remote_code,
         )
         model, engine = self._restorer.model, self._restorer.engine

@@ -28,7 +28,7 @@ Advance = Callable[[str, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What is compared, and where it is written.
+    """Evaluation of methods on benchmarks, and where its results are written.
 
     Args:
         output: folder of the report.

@@ -5,37 +5,28 @@ value is only ever copied, and a broken one is left out by itself.
 """
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
 
 from PIL import ExifTags
+
+from vosr.imaging.tiff_directory import (
+    LONG,
+    LONG8,
+    RATIONAL,
+    SHORT,
+    Directory,
+    Entry,
+    Order,
+    Read,
+    packed,
+    read_directory,
+    whole_number,
+)
 
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 PHOTO, GPS, INTEROP = 0x8769, 0x8825, 0xA005
 """Tags that point to directories of their own."""
 MAKER_NOTE, _WIDTH, _HEIGHT, _INTEROP_INDEX = 0x927C, 0xA002, 0xA003, 1
-SHORT, LONG, RATIONAL, LONG8 = 3, 4, 5, 16
-_SIZES = {
-    1: 1,
-    2: 1,
-    SHORT: 2,
-    LONG: 4,
-    RATIONAL: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-}
-"""Bytes of a value of each type of TIFF."""
-_MOST_TAGS, _LONGEST = 4096, 2**24
-"""Of a directory: its values, and their bytes together."""
 _PLACES = ("main", "photo", "gps", "interop")
 _MARKER = b"Exif\0\0"
 _OF_THE_FILE = frozenset({
@@ -44,20 +35,6 @@ _OF_THE_FILE = frozenset({
     34675, *range(34735, 34738), 37724, 40965, 42112, 42113, *range(50706, 52600), PHOTO, GPS, INTEROP,
 })  # fmt: skip
 """Tags that say how the pixels of a TIFF are stored or lie on a map, and blocks of other programs."""
-
-
-class Entry(NamedTuple):
-    """A value: its type and number in TIFF's terms, and its bytes in the byte order of the file."""
-
-    kind: int
-    values: int
-    data: bytes
-
-
-Directory = dict[int, Entry]
-Order = Literal["<", ">"]
-Read = Callable[[int, int], bytes]
-"""Bytes of a file, by offset and length; fewer at its end."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +72,12 @@ class Exif:
     @classmethod
     def read(cls, read: Read, order: Order, offset: int, big: bool = False) -> "Exif":
         """From a TIFF (``big`` for BigTIFF) whose first directory lies at ``offset``."""
-        main, damaged = _directory(read, order, offset, big)
+        main, damaged = read_directory(read, order, offset, big)
         found: dict[int, Directory] = {}
         for tag, parent in ((PHOTO, main), (GPS, main), (INTEROP, None)):
             pointer = (found[PHOTO] if parent is None else parent).get(tag)
-            at = _whole(pointer, order)
-            found[tag], bad = _directory(read, order, at, big) if at else ({}, 0)
+            at = whole_number(pointer, order)
+            found[tag], bad = read_directory(read, order, at, big) if at else ({}, 0)
             damaged += bad
         main = {tag: entry for tag, entry in main.items() if tag not in (PHOTO, GPS)}
         found[PHOTO].pop(INTEROP, None)
@@ -113,7 +90,7 @@ class Exif:
 
     def whole(self, tag: int) -> int | None:
         """A whole number of the main directory."""
-        return _whole(self.main.get(tag), self.order)
+        return whole_number(self.main.get(tag), self.order)
 
     def ratio(self, tag: int) -> float | None:
         """A rational number of the main directory that is above 0; None for 0/0 and the like."""
@@ -179,9 +156,9 @@ class Exif:
         magic = b"II*\0" if self.order == "<" else b"MM\0*"
         head = magic + struct.pack(self.order + "I", 8)
         pointers, _ = self.blocks(0)
-        start = len(head) + len(_packed({**self.main, **pointers}, self.order, 0))
+        start = len(head) + len(packed({**self.main, **pointers}, self.order, 0))
         pointers, behind = self.blocks(start)
-        return _MARKER + head + _packed({**self.main, **pointers}, self.order, len(head)) + behind
+        return _MARKER + head + packed({**self.main, **pointers}, self.order, len(head)) + behind
 
     def blocks(self, offset: int, big: bool = False) -> tuple[Directory, bytes]:
         """The directories other than the main one as they stand at ``offset``, and entries that point to them."""
@@ -189,64 +166,12 @@ class Exif:
         photo = dict(self.photo)
         if self.interop:
             photo[INTEROP] = self._pointer(offset, big)
-            behind += _packed(self.interop, self.order, offset, big)
+            behind += packed(self.interop, self.order, offset, big)
         for tag, content in ((PHOTO, photo), (GPS, self.gps)):
             if content:
                 pointers[tag] = self._pointer(offset + len(behind), big)
-                behind += _packed(content, self.order, offset + len(behind), big)
+                behind += packed(content, self.order, offset + len(behind), big)
         return pointers, behind
 
     def _pointer(self, offset: int, big: bool) -> Entry:
         return Entry(LONG8, 1, struct.pack(self.order + "Q", offset)) if big else self.entry_of(LONG, offset)
-
-
-def _directory(read: Read, order: str, offset: int, big: bool) -> tuple[Directory, int]:
-    """Values of the directory at ``offset``, and how many could not be read."""
-    number, entry = (order + "Q", order + "HHQ8s") if big else (order + "H", order + "HHI4s")
-    head = read(offset, struct.calcsize(number))
-    if len(head) < struct.calcsize(number):
-        return {}, 1
-    count = min(struct.unpack(number, head)[0], _MOST_TAGS)
-    size = struct.calcsize(entry)
-    table = read(offset + len(head), count * size)
-    found: Directory = {}
-    room = _LONGEST
-    for tag, kind, values, inline in struct.iter_unpack(entry, table[: len(table) // size * size]):
-        data = _value(read, order, kind, values, inline, room)
-        if data is not None and tag not in found:
-            found[tag] = Entry(kind, values, data)
-            room -= len(data)
-    return found, count - len(found)
-
-
-def _value(read: Read, order: str, kind: int, count: int, inline: bytes, room: int) -> bytes | None:
-    length = _SIZES.get(kind, 0) * count
-    if not 0 < length <= room:
-        return None
-    if length <= len(inline):
-        return inline[:length]
-    (at,) = struct.unpack(order + ("Q" if len(inline) == 8 else "I"), inline)
-    data = read(at, length)
-    return data if len(data) == length else None
-
-
-def _packed(directory: Directory, order: str, offset: int, big: bool = False) -> bytes:
-    """A directory as it stands at ``offset``, its long values behind it."""
-    number, entry, pointer = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
-    size, inline = struct.calcsize("=" + entry), 8 if big else 4
-    at = offset + struct.calcsize("=" + number) + size * len(directory) + inline
-    table, behind = struct.pack(order + number, len(directory)), b""
-    for tag, (kind, count, data) in sorted(directory.items()):
-        value = data
-        if len(data) > inline:
-            value = struct.pack(order + pointer, at + len(behind))
-            behind += data + b"\0" * (len(data) % 2)
-        table += struct.pack(order + entry, tag, kind, count, value)
-    return table + b"\0" * inline + behind
-
-
-def _whole(entry: Entry | None, order: str) -> int | None:
-    if entry is None or entry.kind not in (SHORT, LONG, 13, 16) or not entry.values:
-        return None
-    code = {2: "H", 4: "I", 8: "Q"}[_SIZES[entry.kind]]
-    return int(struct.unpack_from(order + code, entry.data)[0])

@@ -11,7 +11,7 @@ MOST_BYTES = 3 * 2**30
 MOST_SAMPLES = 16
 """Of a pixel: colours, opacity and some channels of an editor."""
 MOST_IMAGES = 10_000
-"""In one file."""
+"""Restored out of one file."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,13 @@ class Header:
                 f"{several}{size} pixels with {self.samples} samples of {8 * self.itemsize} bits take "
                 f"{self.nbytes * frames / 2**30:.1f} GiB, more than {MOST_BYTES / 2**30:.0f}"
             )
+
+
+def check_count(images: int) -> None:
+    """Refuse a file out of which thousands of images would be restored: a few bytes each can say so.
+
+    Raises:
+        TooLargeError: more than :data:`MOST_IMAGES`.
+    """
+    if images > MOST_IMAGES:
+        raise TooLargeError(f"it holds more than {MOST_IMAGES} images")

@@ -4,17 +4,9 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vosr.imaging.exif import (
-    ORIENTATION,
-    RATIONAL,
-    RESOLUTION_UNIT,
-    SHORT,
-    X_RESOLUTION,
-    Y_RESOLUTION,
-    Directory,
-    Exif,
-)
+from vosr.imaging.exif import ORIENTATION, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Exif
 from vosr.imaging.formats import Format
+from vosr.imaging.tiff_directory import RATIONAL, SHORT, Directory
 
 LONGEST_IN_JPEG = 65533
 """A JPEG segment holds 65535 bytes, two of them its length."""

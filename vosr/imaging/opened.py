@@ -7,19 +7,18 @@ from dataclasses import replace
 from threading import Lock
 from typing import BinaryIO, Protocol
 
-import tifffile
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
+from vosr.imaging.decoded import DecodedImage
 from vosr.imaging.errors import TooLargeError, UnknownFormatError, UnsupportedError
 from vosr.imaging.exif import ORIENTATION, Exif
 from vosr.imaging.formats import PILLOW_READS, unsupported
-from vosr.imaging.limits import MOST_BYTES, MOST_PIXELS, Header
+from vosr.imaging.limits import MOST_BYTES, MOST_PIXELS, Header, check_count
 from vosr.imaging.metadata import xmp_orientation
 from vosr.imaging.pillow_reading import from_pillow, from_png, samples_of
 from vosr.imaging.png_reading import SIGNATURE, PngParts, take_apart
 from vosr.imaging.profiles import is_srgb, space_of
-from vosr.imaging.stored import Stored
-from vosr.imaging.tiff_reading import MAGIC, TiffPage, pages_of, read_page, read_without_pixels
+from vosr.imaging.tiff_reading import MAGIC, TiffPage, opened_tiff, read_page, read_without_pixels
 
 _BYTES = {"I;16": 2, "I": 4, "F": 4}
 _LIMIT = Lock()
@@ -35,14 +34,14 @@ class Opened(Protocol):
     def plain(self) -> Image.Image | None:
         """The first image, not decoded yet, where it is nothing but upright RGB of 8 bits in sRGB; else None."""
 
-    def first(self, reduce_to: tuple[int, int] | None = None) -> Stored:
+    def first(self, reduce_to: tuple[int, int] | None = None) -> DecodedImage:
         """Decode the first image. Raises what decoders do.
 
         Args:
             reduce_to: width and height, as stored, that a JPEG may be reduced to while it is decoded.
         """
 
-    def frames(self) -> Iterator[tuple[Stored, int]]:
+    def frames(self) -> Iterator[tuple[DecodedImage, int]]:
         """Decode all images, each with its duration in milliseconds. Raises what decoders do."""
 
     @property
@@ -62,8 +61,8 @@ def opened(file: BinaryIO) -> Iterator[Opened]:
     """
     head = _head(file)
     if head[:4] in MAGIC and head[8:11] != b"CR\x02":
-        with tifffile.TiffFile(file) as tiff:
-            yield _Tiff(file, pages_of(tiff))
+        with opened_tiff(file) as pages:
+            yield _Tiff(file, pages)
         return
     data, parts = b"", None
     if head.startswith(SIGNATURE):
@@ -75,7 +74,8 @@ def opened(file: BinaryIO) -> Iterator[Opened]:
     try:
         image = open_with_pillow(file, PILLOW_READS)
     except UnidentifiedImageError as error:
-        if parts is not None or head.startswith((b"\xff\xd8", b"RIFF", b"GIF8", b"BM")):
+        avif = head[4:11] == b"ftypavi" and "AVIF" in PILLOW_READS
+        if parts is not None or avif or head.startswith((b"\xff\xd8", b"RIFF", b"GIF8", b"BM")):
             raise ValueError("its head is damaged") from error
         known = unsupported(head)
         if known is not None:
@@ -100,17 +100,20 @@ class _Tiff:
     def plain(self) -> Image.Image | None:
         return None
 
-    def first(self, reduce_to: tuple[int, int] | None = None) -> Stored:
+    def first(self, reduce_to: tuple[int, int] | None = None) -> DecodedImage:
         return self._decoded(self._pages[0])
 
-    def frames(self) -> Iterator[tuple[Stored, int]]:
+    def frames(self) -> Iterator[tuple[DecodedImage, int]]:
+        for page in self._pages:
+            page.header.check()
+        check_count(len(self._pages))
         total = sum(page.header.nbytes for page in self._pages)
         if total > MOST_BYTES:
             raise TooLargeError(f"its {len(self._pages)} images take {total / 2**30:.1f} GiB")
         for page in self._pages:
             yield self._decoded(page), 0
 
-    def _decoded(self, page: TiffPage) -> Stored:
+    def _decoded(self, page: TiffPage) -> DecodedImage:
         page.header.check()
         if page.readable:
             return read_page(page, self._file)
@@ -153,7 +156,7 @@ class _Other:
         upright = (exif.whole(ORIENTATION) or xmp_orientation(xmp)) == 1
         return image if upright and (profile or not exif.adobe_rgb) else None
 
-    def first(self, reduce_to: tuple[int, int] | None = None) -> Stored:
+    def first(self, reduce_to: tuple[int, int] | None = None) -> DecodedImage:
         self.header.check()
         if self._parts is not None:
             return from_png(self._parts, self._image)
@@ -161,8 +164,9 @@ class _Other:
             self._image.draft(None, reduce_to)
         return from_pillow(self._image, self._data)
 
-    def frames(self) -> Iterator[tuple[Stored, int]]:
+    def frames(self) -> Iterator[tuple[DecodedImage, int]]:
         """All frames of an animation; those of a PNG have 8 bits."""
+        check_count(self.header.frames)
         self.header.check(frames=self.header.frames)
         if self.header.frames == 1:
             yield self.first(), 0

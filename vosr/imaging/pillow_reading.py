@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vosr.imaging.colour_tags import avif_codes, avif_depth, profile_of_codes
+from vosr.imaging.decoded import DecodedImage
 from vosr.imaging.exif import Exif
 from vosr.imaging.iptc import from_resources
 from vosr.imaging.metadata import announces_gain_map, gathered, without_gain_map
 from vosr.imaging.png_reading import CREDENTIALS, PngParts
 from vosr.imaging.sample_scale import unit_range
-from vosr.imaging.stored import Stored
 
 _GREY = ("1", "L", "LA", "La")
 _ALPHA = ("RGBA", "RGBa", "LA", "La", "PA")
@@ -24,7 +24,7 @@ _MORE_XMP = b"http://ns.adobe.com/xmp/extension/"
 Info = dict[str | tuple[int, int], Any]
 
 
-def from_png(parts: PngParts, image: Image.Image) -> Stored:
+def from_png(parts: PngParts, image: Image.Image) -> DecodedImage:
     """A PNG that was taken apart and its image opened. Raises what the decoder does."""
     metadata, orientation, more = gathered(
         parts.exif, parts.xmp, parts.iptc, parts.text, resolution=parts.resolution
@@ -35,12 +35,14 @@ def from_png(parts: PngParts, image: Image.Image) -> Stored:
         samples = samples[..., None] if samples.ndim == 2 else samples
         channels = 3 if samples.shape[2] > 2 else 1
         alpha = samples[..., channels] if samples.shape[2] > channels else None
-        return Stored(samples[..., :channels], alpha, orientation, parts.profile, metadata, "PNG", notes)
+        return DecodedImage(
+            samples[..., :channels], alpha, orientation, parts.profile, metadata, "PNG", notes
+        )
     colours, alpha, changed = samples_of(image)
-    return Stored(colours, alpha, orientation, parts.profile, metadata, "PNG", (*notes, *changed))
+    return DecodedImage(colours, alpha, orientation, parts.profile, metadata, "PNG", (*notes, *changed))
 
 
-def from_pillow(image: Image.Image, data: bytes = b"") -> Stored:
+def from_pillow(image: Image.Image, data: bytes = b"") -> DecodedImage:
     """A JPEG, WebP, AVIF, GIF, BMP or the like. Raises what the decoder does, and ValueError for HDR.
 
     Args:
@@ -66,7 +68,7 @@ def from_pillow(image: Image.Image, data: bytes = b"") -> Stored:
     if image.format == "AVIF":
         profile, more = _avif_profile(data, profile, more)
     notes = (*notes, *more)
-    return Stored(colours, alpha, orientation, profile, metadata, image.format or "PNG", notes)
+    return DecodedImage(colours, alpha, orientation, profile, metadata, image.format or "PNG", notes)
 
 
 def samples_of(image: Image.Image) -> tuple[NDArray, NDArray | None, tuple[str, ...]]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vosr.imaging.finishing import Layout
 from vosr.imaging.iptc import png_text
+from vosr.imaging.layout import Layout
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KINDS = {1: 0, 2: 4, 3: 2, 4: 6}

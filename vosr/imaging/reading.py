@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from vosr.core.files.regular import open_regular
+from vosr.imaging.decoded import to_photo
 from vosr.imaging.formats import format_called, format_of
 from vosr.imaging.limits import Header
 from vosr.imaging.opened import Opened, opened
 from vosr.imaging.photo import Animation, Photo
-from vosr.imaging.stored import to_photo
 
 _WORDS = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}")
 
@@ -75,7 +75,7 @@ def reason_of(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without remarks on size and metadata that no user can act on."""
+    """Context manager that silences warnings on size and metadata that no user can act on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,8 @@
-"""TIFF through tifffile, in strips, 8 or 16 bits a sample; BigTIFF where 4 GB could be exceeded."""
+"""TIFF through tifffile, in strips, 8 or 16 bits a sample; BigTIFF where 4 GB could be exceeded.
+
+Own code only for the directories of EXIF and GPS, as tifffile writes directories of pages alone, and for compressing
+strip by strip, as its own encoding wants the whole image.
+"""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +14,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from vosr.imaging.exif import GPS, PHOTO, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Exif, Order
-from vosr.imaging.finishing import Layout
+from vosr.imaging.exif import GPS, PHOTO, RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION, Exif
+from vosr.imaging.layout import Layout
+from vosr.imaging.tiff_directory import Order
 
 _ROWS = 64
 """Rows a strip of the file."""
@@ -91,7 +96,7 @@ def _text(exif: Exif, code: int) -> str | None:
 
 
 def _encoded(strips: Iterable[NDArray], order: Order) -> Iterator[bytes]:
-    """Deflate after horizontal differences (predictor 2); tifffile's own encoding wants the whole image."""
+    """Deflate after horizontal differences (predictor 2)."""
     for strip in strips:
         ordered = np.ascontiguousarray(strip, strip.dtype.newbyteorder(order))
         yield zlib.compress(imagecodecs.delta_encode(ordered, axis=1).tobytes(), _LEVEL)

@@ -5,6 +5,7 @@ Pillow reads 8 bits of 16, refuses floating point, and loses uncompressed images
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -12,13 +13,13 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from vosr.imaging.decoded import DecodedImage
 from vosr.imaging.errors import UnsupportedError
 from vosr.imaging.exif import Exif
 from vosr.imaging.iptc import from_resources
 from vosr.imaging.limits import MOST_IMAGES, Header
 from vosr.imaging.metadata import gathered
 from vosr.imaging.sample_scale import unit_range, whole_range
-from vosr.imaging.stored import Stored
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS, _YCBCR = 0, 1, 2, 3, 5, 6
@@ -27,6 +28,8 @@ _OTHER_COLOURS = {4: "a transparency mask", 8: "CIELab", 9: "ICCLab", 10: "ITULa
                   32844: "LogL", 32845: "LogLuv", 34892: "raw (LinearRaw)"}  # fmt: skip
 _JPEG, _UNCOMPRESSED = 7, 1
 _PROFILE, _XMP, _IPTC, _RESOURCES, _LAYERS, _BELOW = 34675, 700, 33723, 34377, 37724, 330
+_NUMBERS = {256: "width", 257: "height", 259: "compression", 262: "kind of colours", 277: "number of samples",
+            278: "number of rows in a strip"}  # fmt: skip
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _END_OF_JPEG = b"\xff\xd9"
 
@@ -63,13 +66,33 @@ class TiffPage:
         return _OTHER_COLOURS.get(int(self.page.photometric), f"colours of kind {int(self.page.photometric)}")
 
 
-def pages_of(file: tifffile.TiffFile) -> list[TiffPage]:
+@contextmanager
+def opened_tiff(binary: BinaryIO) -> Iterator[list[TiffPage]]:
     """Images of a file in their order, thumbnails left out; directories that point back are not followed.
 
-    Raises what tifffile does.
+    Raises:
+        ValueError: a directory is damaged.
+        UnsupportedError: camera raw.
+        Exception: what tifffile raises.
     """
+    try:
+        file = tifffile.TiffFile(binary)
+    except (
+        TypeError,
+        IndexError,
+        KeyError,
+    ) as error:  # it computes with whatever stands in the first directory
+        raise ValueError("its directory is damaged: a field is not of its kind") from error
+    with file:
+        yield _pages_of(file)
+
+
+def _pages_of(file: tifffile.TiffFile) -> list[TiffPage]:
     found = []
     for index, page in enumerate(_chain(file)):
+        for code, name in _NUMBERS.items():
+            if code in page.tags and not isinstance(page.tags[code].value, int):
+                raise ValueError(f"its directory is damaged: its {name} is not one number")
         frames = max(1, page.imagedepth)
         dtype = page.dtype or np.dtype(np.uint8)
         header = Header(
@@ -84,7 +107,7 @@ def pages_of(file: tifffile.TiffFile) -> list[TiffPage]:
     return whole or found[:1]
 
 
-def read_page(page: TiffPage, binary: BinaryIO) -> Stored:
+def read_page(page: TiffPage, binary: BinaryIO) -> DecodedImage:
     """Decode an image that is :attr:`~TiffPage.readable`. Raises what tifffile does.
 
     Args:
@@ -102,19 +125,19 @@ def read_page(page: TiffPage, binary: BinaryIO) -> Stored:
         or _swapped_records(tags) or from_resources(_bytes(tags, _RESOURCES) or b""),
     )  # fmt: skip
     layers = ("layers of Photoshop left out",) if _LAYERS in tags else ()
-    return Stored(colours, alpha, orientation, profile, metadata, "TIFF", (*notes, *more, *layers))
+    return DecodedImage(colours, alpha, orientation, profile, metadata, "TIFF", (*notes, *more, *layers))
 
 
-def read_without_pixels(page: TiffPage, binary: BinaryIO) -> Stored:
+def read_without_pixels(page: TiffPage, binary: BinaryIO) -> DecodedImage:
     """Everything but the pixels, for an image that Pillow decodes."""
     metadata, orientation, notes = gathered(_exif(page.page, binary), _bytes(page.page.tags, _XMP))
     empty = np.zeros((0, 0, 3), np.uint8)
-    return Stored(empty, None, orientation, None, metadata, "TIFF", notes)
+    return DecodedImage(empty, None, orientation, None, metadata, "TIFF", notes)
 
 
 def _chain(file: tifffile.TiffFile) -> Iterator[tifffile.TiffPage]:
     seen: set[int] = set()
-    for index in range(MOST_IMAGES):
+    for index in range(MOST_IMAGES + 1):  # one more tells that there are too many
         try:
             page = file.pages[index]
         except IndexError:
@@ -156,6 +179,8 @@ def _check_whole(page: tifffile.TiffPage, binary: BinaryIO) -> None:
     end = binary.seek(0, 2)
     if len(page.dataoffsets) != len(page.databytecounts) or not page.dataoffsets:
         raise ValueError("the list of its strips is damaged")
+    if not (page.is_tiled or page.rowsperstrip) or not page.bitspersample:
+        raise ValueError("its directory is damaged: strips without rows, or samples without bits")
     expected = int(np.prod(page.chunked))
     if len(page.dataoffsets) < expected:
         raise ValueError(f"it is truncated: {len(page.dataoffsets)} of {expected} strips or tiles")

@@ -12,9 +12,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from vosr.core.files.atomic import write_atomically
-from vosr.imaging.finishing import Layout, Profile, finished, layout_of
 from vosr.imaging.formats import Format, format_of
 from vosr.imaging.iptc import jpeg_segment, png_text
+from vosr.imaging.layout import Layout, Profile, file_rows, layout_of
 from vosr.imaging.photo import Animation, Photo
 from vosr.imaging.png import write_png
 from vosr.imaging.tiff import write_pages, write_tiff
@@ -68,7 +68,7 @@ def write_photo(
     form = _format(path)
     form.check(*size)
     layout = layout_of(photo, size, form, encoding.profile)
-    strips = finished(photo, rows, layout)
+    strips = file_rows(photo, rows, layout)
     path.parent.mkdir(parents=True, exist_ok=True)
     if form.name in _STREAMED:
         write_atomically(path, lambda temporary: _STREAMED[form.name](temporary, layout, strips))
@@ -96,7 +96,7 @@ def write_animation(
     layouts = [layout_of(frame, size, form, encoding.profile) for frame, size in zip(animation.frames, sizes)]
     if form.name == "tiff":
         pages = [
-            (layout, finished(frame, [pixels], layout))
+            (layout, file_rows(frame, [pixels], layout))
             for frame, pixels, layout in zip(animation.frames, restored, layouts, strict=True)
         ]
         write_atomically(path, lambda temporary: write_pages(temporary, pages))
@@ -113,7 +113,7 @@ def _write_sequence(
     if animation.frames[0].grey:
         layout = replace(layout, profile=None)
     images = [
-        _image(np.concatenate(list(finished(frame, [pixels], layout))), layout)
+        _image(np.concatenate(list(file_rows(frame, [pixels], layout))), layout)
         for frame, pixels in zip(animation.frames, restored, strict=True)
     ]
     options = _options(form, layout, encoding) | {"save_all": True, "append_images": images[1:]}

@@ -1,4 +1,4 @@
-"""Encoding and decoding in tiles that leave no trace."""
+"""Seamless encoding and decoding in tiles."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext

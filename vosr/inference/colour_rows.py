@@ -17,7 +17,7 @@ Reference = Callable[[int, int], Tensor]
 IN_MEMORY = 2**28
 """Bytes of strips kept in memory before they go to a temporary file."""
 EPSILON = 1e-5
-"""Added to each deviation by adain."""
+"""Added to each std by adain."""
 
 
 def fixed_rows(name: ColorFix, strips: Strips, reference: Reference, eight_bit: bool = False) -> Strips:
@@ -47,7 +47,7 @@ def fixed_rows(name: ColorFix, strips: Strips, reference: Reference, eight_bit: 
 
 
 def adain_rows(strips: Strips, reference: Reference) -> Strips:
-    """Mean and deviation per channel as in the reference: one pass for the statistics, one for the correction."""
+    """Mean and std per channel as in the reference: one pass for the statistics, one for the correction."""
     ours, theirs, top = Moments(), Moments(), 0
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as store:
         shapes = []
@@ -58,12 +58,12 @@ def adain_rows(strips: Strips, reference: Reference) -> Strips:
             shapes.append(strip.shape)
             store.write(strip.contiguous().numpy().tobytes())
         means = ours.mean().float(), theirs.mean().float()
-        deviations = (ours.deviation() + EPSILON).float(), (theirs.deviation() + EPSILON).float()
+        stds = (ours.std() + EPSILON).float(), (theirs.std() + EPSILON).float()
         store.seek(0)
         for shape in shapes:
             data = np.frombuffer(store.read(4 * shape.numel()), np.float32)
             strip = torch.from_numpy(data.reshape(shape).copy())
-            yield (strip - means[0]) / deviations[0] * deviations[1] + means[1]
+            yield (strip - means[0]) / stds[0] * stds[1] + means[1]
 
 
 def _filtered_rows(
@@ -91,7 +91,7 @@ def _levels(strip: Tensor) -> Tensor:
 
 
 class Moments:
-    """Mean and deviation per image and channel of images that come in strips, in float64."""
+    """Mean and std per image and channel of images that come in strips, in float64."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -107,7 +107,7 @@ class Moments:
     def mean(self) -> Tensor:
         return self.sum / self.count
 
-    def deviation(self) -> Tensor:
+    def std(self) -> Tensor:
         """Unbiased, as torch's."""
         spread = self.squares - self.sum.square() / self.count
         return (spread / max(1, self.count - 1)).clamp_min(0).sqrt()

@@ -1,4 +1,4 @@
-"""torch.compile as a switch that cannot break a run."""
+"""torch.compile, with eager execution where it fails."""
 
 import logging
 from typing import Any

@@ -19,7 +19,7 @@ from vosr.inference.autoencode import decode_rows, encode
 from vosr.inference.colour_rows import fixed_rows
 from vosr.inference.compile import compile_forward
 from vosr.inference.enlarge import Enlarged
-from vosr.inference.fallback import once_more_smaller
+from vosr.inference.fallback import retry_smaller
 from vosr.inference.memory import TilePlan, make_plan, memory_budget
 from vosr.inference.precision import Part, Precision
 from vosr.inference.settings import Settings
@@ -39,7 +39,7 @@ BUCKET = 64
 
 
 class Engine:
-    """A model at work on one device.
+    """Restoration by one model on one device, in bounded memory.
 
     Args:
         model: moved to ``device`` and cast in place.
@@ -123,7 +123,7 @@ class Engine:
         seeds: list[int],
     ) -> Iterator[Tensor]:
         """Decoded strips of the padded images; where memory runs out, once more with a smaller plan."""
-        again = partial(once_more_smaller, self.model, self.device)
+        again = partial(retry_smaller, self.model, self.device)
         plan, latent = again(plan, lambda p: self._latent(enlarged, p, settings, seeds))
         plan, (strips, first) = again(plan, lambda p: self._begun(latent, p))
         yield first

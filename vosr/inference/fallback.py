@@ -1,4 +1,4 @@
-"""What is done when memory runs out although it was planned with."""
+"""Retry with smaller tiles when out of memory."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ log = logging.getLogger("vosr")
 T = TypeVar("T")
 
 
-def once_more_smaller(
+def retry_smaller(
     model: RestorationModel, device: torch.device, plan: TilePlan, work: Callable[[TilePlan], T]
 ) -> tuple[TilePlan, T]:
     """Do ``work`` by ``plan``; where memory runs out, once more by a smaller one.

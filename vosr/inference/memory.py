@@ -1,4 +1,4 @@
-"""How much is worked on at once, from the memory that is free."""
+"""Tile and batch sizes from the memory that is free."""
 
 import contextlib
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ STRIP = 64
 
 @dataclass(frozen=True)
 class TilePlan:
-    """What is worked on at once.
+    """Sizes of what is worked on at once.
 
     Attributes:
         tile: side of the backbone's tiles in latent cells; 0 for the whole image.

@@ -1,4 +1,4 @@
-"""Group normalisation that does not know of tiles.
+"""Group normalisation of tiles by the statistics of the whole image.
 
 A group norm takes its statistics from whatever it sees. Tiles that are normalised each by themselves differ in tone
 from their neighbours, and from the image decoded as a whole. So the statistics are taken once, over pieces spread

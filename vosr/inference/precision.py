@@ -1,4 +1,4 @@
-"""Dtypes of a model's parts, and what happens when a format is too small."""
+"""Dtypes of a model's parts, and the fallback where one is too small."""
 
 import logging
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Precision:
     autoencoder: DTypeName = "auto"
 
     def resolve(self, device: torch.device) -> tuple[torch.dtype, torch.dtype, torch.dtype]:
-        """Formats of backbone, encoder and autoencoder on ``device``.
+        """Dtypes of backbone, encoder and autoencoder on ``device``.
 
         Raises:
             ValueError: a name that is none of the formats.

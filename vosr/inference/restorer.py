@@ -68,7 +68,7 @@ class Restorer:
 
     @property
     def model(self) -> RestorationModel:
-        """The model at work."""
+        """The restoration model."""
         return self.engine.model
 
     @classmethod
@@ -77,7 +77,7 @@ class Restorer:
         name_or_path: str | Path,
         device: str = "auto",
         dtype: DTypeName | Precision = "auto",
-        companions: Path | None = None,
+        frozen_parts: Path | None = None,
         compile: bool = False,
         trust_remote_code: bool = False,
         fidelity: float | None = None,
@@ -90,7 +90,7 @@ class Restorer:
             device: "auto" takes CUDA, then Apple's MPS, then the CPU; or cpu, cuda, cuda:1 (ROCm likewise), mps.
             dtype: of backbone and encoder; the autoencoder stays in float32. A :class:`vosr.inference.Precision` sets
                 each part.
-            companions: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
+            frozen_parts: where the VAE and DINOv2 of a released model lie, if not in or beside its folder.
             compile: see the class.
             trust_remote_code: whether a model folder may name classes by dotted paths, whose modules are imported.
             fidelity: 0 (sharp) to 1 (faithful), of models that have both ends; by default the model's own weights.
@@ -101,7 +101,7 @@ class Restorer:
         precision.resolve(place)  # a wrong name is refused before the model is loaded
         model = load_model(
             name_or_path,
-            companions=companions,
+            frozen_parts=frozen_parts,
             trust_remote_code=trust_remote_code,
             fidelity=fidelity,
             light_decoder=light_decoder,

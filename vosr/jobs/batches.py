@@ -1,10 +1,10 @@
-"""Images of one size find each other."""
+"""Batches of images of one size."""
 
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_GROUPS = 4
+_BUCKETS = 4
 """So many batches' worth of images wait for others of their size at most."""
 
 
@@ -16,18 +16,18 @@ class Batches(Generic[T]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._groups: dict[Hashable, list[T]] = {}
+        self._buckets: dict[Hashable, list[T]] = {}
 
     def add(self, key: Hashable, item: T) -> Iterator[list[T]]:
         """Take an item; gives the lists that are due."""
-        group = self._groups.setdefault(key, [])
+        group = self._buckets.setdefault(key, [])
         group.append(item)
         if len(group) == self._size:
-            yield self._groups.pop(key)
-        while sum(map(len, self._groups.values())) > _GROUPS * (self._size - 1):
-            yield self._groups.pop(next(iter(self._groups)))
+            yield self._buckets.pop(key)
+        while sum(map(len, self._buckets.values())) > _BUCKETS * (self._size - 1):
+            yield self._buckets.pop(next(iter(self._buckets)))
 
     def rest(self) -> Iterator[list[T]]:
         """What is left at the end."""
-        while self._groups:
-            yield self._groups.pop(next(iter(self._groups)))
+        while self._buckets:
+            yield self._buckets.pop(next(iter(self._buckets)))

@@ -47,7 +47,7 @@ class Writing:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What became of reading.
+    """Result of reading an image.
 
     Attributes:
         content: what was read; None where it failed or is too large for a queue.

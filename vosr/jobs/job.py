@@ -1,4 +1,4 @@
-"""What is to be done to one file, and what was done."""
+"""Records of jobs: one image to restore, and its outcome."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -57,7 +57,7 @@ class Manifest:
         if self.path is None or not self._earlier:
             return
         if self._known is None:
-            self._known, self._settings_before = _told_of(self.path)
+            self._known, self._settings_before = _read_back(self.path)
         for job in jobs:
             if hash(str(job.target.absolute())) not in self._known:
                 self._append(Done(job, notes=(_FOUND,)), self._settings_before)
@@ -95,7 +95,7 @@ class Manifest:
         return False
 
 
-def _told_of(path: Path) -> tuple[set[int], dict[str, object]]:
+def _read_back(path: Path) -> tuple[set[int], dict[str, object]]:
     """Hashes of the recorded outputs, and the settings of the last line."""
     known, settings = set[int](), dict[str, object]()
     with path.open("rb") as file:

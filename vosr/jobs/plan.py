@@ -22,7 +22,7 @@ COMPARISONS = "comparison"
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What a user asked for.
+    """The files and folders to restore, and where the results go.
 
     Attributes:
         sources: images and folders.
@@ -137,7 +137,7 @@ class JobPlan:
             if self.shard.holds(source.name):
                 report(PassedOver(source))
 
-        for below, sources in self._groups(complain, pass_over):
+        for below, sources in self._by_folder(complain, pass_over):
             jobs = [
                 self._job(source, below / name)
                 for source, name in zip(sources, output_names(sources, self.form))
@@ -180,7 +180,7 @@ class JobPlan:
             return int(self.shard.holds(self._target_of_single().name))
         return sum(
             self.shard.holds((below / name).as_posix())
-            for below, sources in self._groups(lambda *_: None)
+            for below, sources in self._by_folder(lambda *_: None)
             for name in output_names(sources, self.form)
         )
 
@@ -189,7 +189,7 @@ class JobPlan:
             return self.output
         return self.output / fitting(self.sources[0].stem + suffix_for(self.sources[0], self.form))
 
-    def _groups(
+    def _by_folder(
         self, complain: Complain, unread: Callable[[Path], object] = lambda path: None
     ) -> Iterator[tuple[Path, list[Path]]]:
         """Output folders relative to the output, each with the images that go there."""

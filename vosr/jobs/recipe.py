@@ -16,7 +16,7 @@ class Recipe:
         model: shipped name, model or run folder, or hub id.
         settings: of every image.
         precision: dtype of each part.
-        companions: folder with the VAE and encoder of a released model.
+        frozen_parts: folder with the VAE and encoder of a released model.
         compile: run the backbone through torch.compile.
         trust_remote_code: whether the model folder may name classes by dotted paths.
         fidelity: 0 (sharp) to 1 (faithful), of models that have both ends.
@@ -26,7 +26,7 @@ class Recipe:
     model: str
     settings: "Settings"
     precision: "Precision"
-    companions: Path | None = None
+    frozen_parts: Path | None = None
     compile: bool = False
     trust_remote_code: bool = False
     fidelity: float | None = None
@@ -44,7 +44,7 @@ class Recipe:
             self.model,
             device,
             self.precision,
-            self.companions,
+            self.frozen_parts,
             self.compile,
             self.trust_remote_code,
             self.fidelity,
@@ -60,7 +60,7 @@ class Recipe:
             settings["scale"] = settings["scale"] or restorer.model.card.scale
         return {
             "model": self.model,
-            "companions": None if self.companions is None else str(self.companions),
+            "frozen_parts": None if self.frozen_parts is None else str(self.frozen_parts),
             **settings,
             "dtype": self.precision.backbone,
             "encoder_dtype": self.precision.encoder,

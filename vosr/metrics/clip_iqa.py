@@ -42,7 +42,7 @@ def tiny() -> nn.Module:
 class CLIPIQA(ImageMetric):
     """CLIP-IQA, no reference: probability of "Good photo." against "Bad photo." for CLIP's ResNet-50.
 
-    [0, 1], higher is better. Takes RGB, normalised by CLIP's mean and deviation, whole image without positional
+    [0, 1], higher is better. Takes RGB, normalised by CLIP's mean and std, whole image without positional
     embedding. Needs the package ``piq``. Source: Wang et al. 2023, as in piq.
 
     Args:

@@ -76,8 +76,8 @@ def block_features(image: Tensor) -> Tensor:
 def _normalised(image: Tensor) -> Tensor:
     """Mean-subtracted, contrast-normalised coefficients: Gaussian window of 7 px, sigma 7/6."""
     mean = _filtered(image)
-    deviation = (_filtered(image.square()) - mean.square()).abs().sqrt()
-    coefficients = (image - mean) / (deviation + 1)
+    std = (_filtered(image.square()) - mean.square()).abs().sqrt()
+    coefficients = (image - mean) / (std + 1)
     return coefficients * (
         coefficients.abs() > ROUNDING
     )  # flat is flat: the fit counts values of either sign

@@ -1,13 +1,19 @@
 """Pixels -> latents and semantics, by the frozen parts. Teacher, student and restorer share this object."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from vosr.autoencoders import Autoencoder
 from vosr.core.fingerprint import fingerprint
 from vosr.core.frozen import FrozenModule
+from vosr.core.registry import describe
 from vosr.core.types import Condition, RandomSource
 from vosr.encoders import Encoder
+
+_PLACES = ("weights", "pretrained", "light_decoder")
+"""Arguments that say where weights come from."""
 
 
 class Conditioner(FrozenModule):
@@ -35,6 +41,15 @@ class Conditioner(FrozenModule):
         """Fingerprints of the weights of both parts; a part without weights has none."""
         found = {name: fingerprint(part) for name, part in self.named_children()}
         return {name: digits for name, digits in found.items() if digits}
+
+    def encoding_records(self) -> dict[str, Any]:
+        """Records of what decides latents and tokens, by part; where weights lie and how they decode does not."""
+        records = {}
+        for name, part in (("autoencoder", self.autoencoder), ("encoder", self.encoder)):
+            record = describe(part)
+            args = {key: value for key, value in record["args"].items() if key not in _PLACES}
+            records[name] = record | {"args": args, "weights": fingerprint(part, without="decoder")}
+        return records
 
     @torch.no_grad()
     def condition(

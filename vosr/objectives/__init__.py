@@ -9,6 +9,7 @@ from vosr.objectives.flow_matching import FlowMatching
 from vosr.objectives.image import FidelitySharpness, ImageLoss
 from vosr.objectives.rcgm import RCGM
 from vosr.objectives.shortcut import Shortcut
+from vosr.objectives.spectrum import SpectralLines
 
 OBJECTIVES: Registry[Objective] = Registry("objective", Objective)
 OBJECTIVES.add("flow_matching", FlowMatching)
@@ -21,6 +22,7 @@ IMAGE_LOSSES.add("fidelity_sharpness", FidelitySharpness)
 IMAGE_LOSSES.add("l1", AbsoluteError)
 IMAGE_LOSSES.add("log_mse", LogMSE)
 IMAGE_LOSSES.add("mesh", Mesh)
+IMAGE_LOSSES.add("spectral_lines", SpectralLines)
 IMAGE_LOSSES.add("weighted_sum", WeightedSum)
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Squared error in which every sample may count by how hard it is."""
+"""Mean squared error with adaptive weights per sample."""
 
 from torch import Tensor
 

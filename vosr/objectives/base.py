@@ -34,7 +34,7 @@ class FlowDraw:
 
 
 class Objective(Component, ABC):
-    """Anything that can be chosen as an objective: drawing is apart from the formula."""
+    """Base class of objectives: random draws are separate from the formula."""
 
     @abstractmethod
     def draw(self, data: Tensor, generator: torch.Generator | None = None) -> FlowDraw:

@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def days(self) -> float | None:
-        """Of the whole run, validation left out."""
+        """Days of the whole run, validation left out."""
         return None if self.step is None else self.step * self.job.max_steps / DAY
 
 

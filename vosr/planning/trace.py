@@ -63,7 +63,9 @@ def trace_step(
     """
     with torch.device("meta"):
         backbone = module.build_backbone().requires_grad_(True)
-    stored = half_type(precision) if precision.endswith("true") else None
+    stored = (
+        (half_type(precision) or torch.float32) if precision.endswith("true") else None
+    )  # files may be float16
     with FakeTensorMode(), AnyNumber():
         twin = fake_children(module, stored)
         twin.backbone = fake_copy(backbone, stored)

@@ -1,10 +1,10 @@
 """Training of a convolutional autoencoder from scratch (docs/autoencoders.md)."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from vosr.autoencoders import KLAutoencoder
@@ -12,10 +12,9 @@ from vosr.autoencoders.diffusers_vae import DIFFUSERS_FILES
 from vosr.autoencoders.kl import sizes_of
 from vosr.autoencoders.posterior import kl_divergence
 from vosr.autoencoders.spatial_map import SpatialMap
-from vosr.objectives import Adversary, ImageLoss, Loss
-from vosr.training.base import paper_optimizer
+from vosr.objectives import ImageLoss, Loss
 from vosr.training.latent_statistics import LatentStatistics
-from vosr.training.parallel import Parallelism, load_weights, reset_weights
+from vosr.training.parallel import load_weights, reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.reconstruction import ReconstructionModule
 
@@ -23,21 +22,15 @@ from vosr.training.reconstruction import ReconstructionModule
 class AutoencoderModule(ReconstructionModule):
     """Trains a convolutional KL autoencoder, from scratch or from the weights of one.
 
+    Further arguments are those of :class:`ReconstructionModule`.
+
     Args:
         autoencoder: sizes of what is trained; with ``weights``, training starts from them.
         image_loss: of the reconstruction.
-        adversary: discriminator that the reconstruction has to convince; None for none.
         kl_weight: of the divergence of the posterior from a standard normal distribution, in nats per latent value.
         equivariance: share of the steps in which the latent is reduced and turned, and the image reduced and turned in
             the same way has to come out (EQ-VAE, arXiv 2502.09509).
         statistics_images: training crops of each rank that the latents' mean and deviation are measured over.
-        training_size: side of the training crops in pixels.
-        optimizer: of encoder and decoder.
-        lr_scheduler: stepped once per optimizer step.
-        ema_decay: of the averaged weights that validate and are released.
-        schedule_step: steps that the learning-rate schedule counts as done before this run.
-        seed: of initial weights, posterior draws and spatial maps.
-        parallel: activation checkpointing, compilation and sharding.
 
     Raises:
         ValueError: a negative weight, a share outside [0, 1], or an autoencoder with a light decoder.
@@ -49,22 +42,12 @@ class AutoencoderModule(ReconstructionModule):
         self,
         autoencoder: KLAutoencoder,
         image_loss: ImageLoss,
-        adversary: Adversary | None = None,
         kl_weight: float = 1e-4,
         equivariance: float = 0.0,
         statistics_images: int = 512,
-        training_size: int = 256,
-        optimizer: OptimizerCallable = paper_optimizer,
-        lr_scheduler: LRSchedulerCallable | None = None,
-        ema_decay: float = 0.999,
-        schedule_step: int = 0,
-        seed: int = 0,
-        parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+        **shared: Any,
     ) -> None:
-        super().__init__(
-            *(image_loss, adversary, training_size, optimizer, lr_scheduler, ema_decay),
-            *(schedule_step, seed, parallel),
-        )
+        super().__init__(image_loss=image_loss, **shared)
         if kl_weight < 0 or not 0 <= equivariance <= 1:
             raise ValueError(
                 f"kl_weight must not be negative and equivariance in [0, 1], not {kl_weight} and {equivariance}."

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torchmetrics.aggregation import RunningMean
 
+from data_pipelines.sources.encoding import StoredEncoding
 from vosr.core.phases import Phases
 from vosr.core.types import Batch
 from vosr.core.weights import empty_module
@@ -33,7 +34,7 @@ def paper_optimizer(parameters: Any) -> torch.optim.Optimizer:
 
 
 class TrainingModule(L.LightningModule):
-    """Orchestration only; the mathematics is in the components.
+    """Base of all training modules: orchestration only, the mathematics is in the components.
 
     ``backbone`` is the network that trains, ``average`` its exponential moving average, which validates and is
     released. Frozen parts are neither in the optimizer nor in checkpoints. ``step_kept`` is whether the optimizer
@@ -249,16 +250,35 @@ class TrainingModule(L.LightningModule):
         batch = self.prepared(batch, batch_idx)
         random = StepRandom(self.seed, self.global_step, batch.key, self.device)
         hq = batch.hq.float() / 255
-        with self.phases("degradation"), torch.no_grad():
-            lq = self.degraded(batch, hq, random)
-        with self.phases("encode"):
-            frozen = self.frozen_pass(hq, lq, random)
+        frozen = self.frozen_inputs(batch, hq, random)
         loss = self.loss_of(hq, frozen, random)
         terms = {f"loss/{name}": value for name, value in loss.terms.items()}
         means = self.recent_means({"loss": loss.total.detach(), **terms})
         self.log("loss", means.pop("loss"), prog_bar=True, batch_size=len(hq))
         self.log_dict(means, batch_size=len(hq))
         return loss.total
+
+    def frozen_inputs(self, batch: Batch, hq: Tensor, random: StepRandom) -> Any:
+        """Degrade a batch and encode it."""
+        with self.phases("degradation"), torch.no_grad():
+            lq = self.degraded(batch, hq, random)
+        with self.phases("encode"):
+            return self.frozen_pass(hq, lq, random)
+
+    def on_train_start(self) -> None:
+        encoding = getattr(self.trainer.train_dataloader, "encoding", None)
+        if encoding is not None:
+            self.check_encoding(encoding)
+
+    def check_encoding(self, encoding: StoredEncoding) -> None:
+        """Refuse latents and tokens of ``precompute`` that are not what :meth:`frozen_inputs` would give.
+
+        Raises:
+            ValueError: with what differs.
+        """
+        raise ValueError(
+            "This model trains on images; give data.train images instead of precomputed latents."
+        )
 
     def degraded(self, batch: Batch, hq: Tensor, random: StepRandom) -> Tensor:
         """The low-quality images of a training batch; the clean ones where nothing is restored."""

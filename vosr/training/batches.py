@@ -1,4 +1,4 @@
-"""Batches of anybody's data module as the training step takes them."""
+"""Conversion of any data module's batches to those of the training step."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a run leaves behind: images at each validation and the releasable model."""
+"""Callbacks that write the images of each validation and the releasable model."""
 
 import logging
 from pathlib import Path

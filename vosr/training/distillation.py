@@ -22,10 +22,10 @@ from vosr.model import ModelCard, RestorationModel, Sampling
 from vosr.objectives import Adversary, DistillationObjective, ImageLoss, Loss
 from vosr.training.base import paper_optimizer
 from vosr.training.image_losses import ImageTrained
+from vosr.training.initial_weights import initial_weights
 from vosr.training.parallel import Parallelism, load_weights, parallelise, reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.restoration import RestorationModule
-from vosr.training.start import starting_weights
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class DistillationModule(ImageTrained, RestorationModule):
         self.initial = (
             None
             if init_from is None
-            else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
+            else initial_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
     def configure_model(self) -> None:
@@ -160,7 +160,7 @@ class DistillationModule(ImageTrained, RestorationModule):
     def initialise(self, backbone: Backbone) -> None:
         """Start as the teacher: only the end-time embedder is new, and it has no effect at r = t."""
         if self.initial is not None:
-            load_weights(backbone, self.initial)  # they fit: starting_weights has seen to it
+            load_weights(backbone, self.initial)  # they fit: initial_weights has seen to it
             self.initial = None
             return
         reset_weights(backbone, self.seed)

@@ -1,4 +1,4 @@
-"""What a run has achieved, in a table and an image at its end."""
+"""Comparison with bicubic enlargement at the end of a run, as a table and as images."""
 
 import statistics
 from pathlib import Path

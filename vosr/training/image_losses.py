@@ -3,6 +3,7 @@
 import lightning as L
 from torch import Tensor
 
+from data_pipelines.sources.encoding import StoredEncoding
 from vosr.objectives import Adversary, ImageLoss, Loss
 from vosr.training.adversary import DiscriminatorTraining
 from vosr.training.base import TrainingModule
@@ -24,6 +25,13 @@ class ImageTrained(TrainingModule):
     def configure_callbacks(self) -> list[L.Callback]:
         own = [] if self.adversary is None else [DiscriminatorTraining(self.adversary)]
         return [*super().configure_callbacks(), *own]
+
+    def check_encoding(self, encoding: StoredEncoding) -> None:
+        super().check_encoding(encoding)
+        if not encoding.images and (self.image_loss is not None or self.adversary is not None):
+            raise ValueError(
+                "A loss compares images, and the latents lie there without; precompute them with --images=true."
+            )
 
     def image_terms(self, restored: Tensor, hq: Tensor) -> list[Loss]:
         """Losses of images (B, C, H, W) near [0, 1] against what they should be."""

@@ -1,4 +1,4 @@
-"""Mean and deviation of an autoencoder's latents, by which they are normalised for a flow."""
+"""Mean and std of an autoencoder's latents, by which they are normalised for a flow."""
 
 from collections import deque
 from typing import Any
@@ -13,7 +13,7 @@ LEAST_STD = 1e-4
 
 
 class LatentStatistics(L.Callback):
-    """Measures the latents' mean and deviation per channel over the last training crops, by the averaged weights.
+    """Measures the latents' mean and std per channel over the last training crops, by the averaged weights.
 
     Before each validation and at the end of training, in time for what is written then. The crops are kept as 8-bit
     images, so that the training data need not be read again; posterior draws count with their noise.
@@ -70,7 +70,7 @@ def latent_sums(moments: Tensor) -> Tensor:
 
 
 def mean_and_std(sums: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation per channel of :func:`latent_sums`; a channel that carries nothing has a small deviation."""
+    """Mean and std per channel of :func:`latent_sums`; a channel that carries nothing has a small std."""
     count, total, squares = sums
     mean = total / count
     return mean, (squares / count - mean.square()).clamp_min(LEAST_STD**2).sqrt()

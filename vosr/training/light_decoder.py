@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from vosr.autoencoders import Autoencoder
@@ -15,16 +14,14 @@ from vosr.autoencoders.light_decoder import (
     build_light_decoder,
     half,
     save_light_decoder,
-    unshuffled,
 )
 from vosr.checkpoints import places
 from vosr.core.files.atomic import write_atomically
 from vosr.core.fingerprint import fingerprint
 from vosr.core.registry import describe
-from vosr.objectives import Adversary, ImageLoss, Loss
+from vosr.objectives import ImageLoss, Loss
 from vosr.training.attention_maps import AttentionMaps, map_distance
-from vosr.training.base import paper_optimizer
-from vosr.training.parallel import Parallelism, reset_weights
+from vosr.training.parallel import reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.reconstruction import ReconstructionModule
 
@@ -36,12 +33,11 @@ class LightDecoderModule(ReconstructionModule):
     """Trains a small decoder to do what an autoencoder's own one does.
 
     Both decode the same latents: draws of the posterior of training crops with noise on them, since a one-step student
-    does not meet the latents of clean images exactly.
+    does not meet the latents of clean images exactly. Further arguments are those of :class:`ReconstructionModule`.
 
     Args:
         autoencoder: frozen, with its own decoder.
         image_loss: of the light decoder's image against the original's.
-        adversary: discriminator that takes the original decoder's images for real; None for none.
         widths: of the levels, finest first; by default half of the original's, as in the released light decoder. Fewer
             levels make a patch of pixels at each place of the finest one.
         layers: residual blocks a level, less one; 2 in the released one.
@@ -49,13 +45,6 @@ class LightDecoderModule(ReconstructionModule):
         noise: deviation of the noise on normalised latents; each image draws its own between 0 and this. The
             latents of the shipped student differ by 0.28 from those of clean images (benchmarks/latent_error.py).
         map_weight: of the difference of the attention maps of both decoders' levels; 0 leaves them out.
-        training_size: side of the training crops in pixels.
-        optimizer: of the light decoder.
-        lr_scheduler: stepped once per optimizer step.
-        ema_decay: of the averaged weights that validate and are released.
-        schedule_step: steps that the learning-rate schedule counts as done before this run.
-        seed: of initial weights, posterior draws and noise.
-        parallel: activation checkpointing, compilation and sharding.
 
     Raises:
         ValueError: an autoencoder without a decoder of its own, levels that do not fit its factor, or a negative
@@ -68,24 +57,14 @@ class LightDecoderModule(ReconstructionModule):
         self,
         autoencoder: Autoencoder,
         image_loss: ImageLoss,
-        adversary: Adversary | None = None,
         widths: list[int] | None = None,
         layers: int = 2,
         attention: bool = True,
         noise: float = 0.3,
         map_weight: float = 0.0,
-        training_size: int = 256,
-        optimizer: OptimizerCallable = paper_optimizer,
-        lr_scheduler: LRSchedulerCallable | None = None,
-        ema_decay: float = 0.999,
-        schedule_step: int = 0,
-        seed: int = 0,
-        parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
+        **shared: Any,
     ) -> None:
-        super().__init__(
-            *(image_loss, adversary, training_size, optimizer, lr_scheduler, ema_decay),
-            *(schedule_step, seed, parallel),
-        )
+        super().__init__(image_loss=image_loss, **shared)
         if not isinstance(autoencoder, LightlyDecoded) or autoencoder.light is not None:
             raise ValueError(
                 f"{type(autoencoder).__name__} has no decoder of its own to distil; give sd2, qwen or kl without a "
@@ -143,7 +122,7 @@ class LightDecoderModule(ReconstructionModule):
     def loss_of(self, hq: Tensor, frozen: Frozen, random: StepRandom) -> Loss:
         latent, target, wanted = frozen
         with AttentionMaps(list(self.backbone.up_blocks) if self.map_weight else []) as maps:
-            image = unshuffled(self.backbone(latent), self.image_channels).float()
+            image = self.autoencoder.completed(self.backbone(latent), latent).float()
         others = []
         if self.map_weight:
             distance = map_distance(maps.found, wanted)
@@ -153,7 +132,7 @@ class LightDecoderModule(ReconstructionModule):
     def columns(self, image: Tensor) -> dict[str, Tensor]:
         latent = self.autoencoder.unscaled(self.autoencoder.encode(image))
         return {
-            self.kind: unshuffled(self.average(latent), self.image_channels).float(),
+            self.kind: self.autoencoder.completed(self.average(latent), latent).float(),
             "original": self.autoencoder.decode_unscaled(latent).float(),
         }
 

@@ -1,4 +1,4 @@
-"""Losses far above those before them: told, and left out if asked for."""
+"""Loss spikes: a warning, and the step is skipped if asked for."""
 
 import logging
 from typing import Any
@@ -95,9 +95,9 @@ class LossSpike(Checkpoint):
         for (step, _), ratio in zip(decided, ratios):
             self._in_a_row = self._in_a_row + 1 if self.factor < ratio < float("inf") else 0
             if trainer.is_global_zero:
-                self._tell(step, ratio)
+                self._warn(step, ratio)
 
-    def _tell(self, step: int, ratio: float) -> None:
+    def _warn(self, step: int, ratio: float) -> None:
         if self._in_a_row == 1:
             then = "the step is skipped" if self.skip else "--loss_spike.skip=true leaves such steps out"
             log.warning("The loss of step %d is %.3g times the median before it; %s.", step, ratio, then)

@@ -123,13 +123,18 @@ def reset_weights(backbone: nn.Module, seed: int) -> None:
 
 
 class WholeDraws(TorchDispatchMode):
-    """Random fills draw the whole tensor on the CPU and keep what this rank holds of it, one tensor at a time."""
+    """Random fills draw the whole tensor on the CPU and keep what this rank holds of it, one tensor at a time.
+
+    So do copies of whole tensors into sharded ones.
+    """
 
     RANDOM = (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func is torch.ops.aten.copy_.default:
+            return func(args[0], part_of(args[1], args[0]), *args[2:], **(kwargs or {}))
         if func not in self.RANDOM:
             return func(*args, **(kwargs or {}))
         target = args[0]

@@ -7,24 +7,37 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from vosr.objectives import Adversary, ImageLoss, Loss
+from vosr.training.base import paper_optimizer
 from vosr.training.image_losses import ImageTrained
 from vosr.training.parallel import Parallelism
 
 
 class ReconstructionModule(ImageTrained):
-    """Trains a network that gives images back; nothing is degraded."""
+    """Trains a network that gives images back; nothing is degraded.
+
+    Args:
+        image_loss: of the images that the network gives.
+        adversary: discriminator that they have to convince; None for none.
+        training_size: side of the training crops in pixels.
+        optimizer: of what trains.
+        lr_scheduler: stepped once per optimizer step.
+        ema_decay: of the averaged weights that validate and are released.
+        schedule_step: steps that the learning-rate schedule counts as done before this run.
+        seed: of initial weights and of whatever a step draws.
+        parallel: activation checkpointing, compilation and sharding.
+    """
 
     def __init__(
         self,
         image_loss: ImageLoss,
-        adversary: Adversary | None,
-        training_size: int,
-        optimizer: OptimizerCallable,
-        lr_scheduler: LRSchedulerCallable | None,
-        ema_decay: float,
-        schedule_step: int,
-        seed: int,
-        parallel: Parallelism,
+        adversary: Adversary | None = None,
+        training_size: int = 256,
+        optimizer: OptimizerCallable = paper_optimizer,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        ema_decay: float = 0.999,
+        schedule_step: int = 0,
+        seed: int = 0,
+        parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
     ) -> None:
         super().__init__(optimizer, lr_scheduler, ema_decay, seed, parallel)
         if schedule_step < 0:

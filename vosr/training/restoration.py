@@ -1,5 +1,6 @@
 """What teacher training and distillation share: frozen parts, degradation, validation."""
 
+import json
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
+from data_pipelines.sources.encoding import StoredEncoding
 from vosr.backbones import Backbone
 from vosr.checkpoints import save_model
 from vosr.checkpoints.model_folder import WEIGHTS, names_code, save_record
+from vosr.core.registry import describe
 from vosr.core.seeds import derive_seed, generator_for, noise_for
-from vosr.core.types import Batch, Condition
+from vosr.core.types import Batch, Condition, EncodedBatch
 from vosr.degradations import Degradation
 from vosr.guidance import Guidance
 from vosr.guidance.base import ConditionDraw
@@ -103,6 +106,32 @@ class RestorationModule(TrainingModule):
         """Latents of the clean images and the condition that the degraded ones give."""
         posterior = random.samples("hq posterior") + random.samples("lq posterior")
         return self.conditioner.encode_pair(hq, lq, posterior)
+
+    def frozen_inputs(self, batch: Batch, hq: Tensor, random: StepRandom) -> tuple[Tensor, Condition]:
+        if not isinstance(batch, EncodedBatch):
+            return super().frozen_inputs(batch, hq, random)
+        if torch.is_autocast_enabled(hq.device.type):
+            return batch.latent, batch.condition
+        return batch.latent.float(), Condition(batch.condition.latent.float(), batch.condition.tokens.float())
+
+    @torch.no_grad()
+    def encoded(self, batch: Batch, step: int) -> EncodedBatch:
+        """What :meth:`frozen_inputs` makes of a batch of clean images in an optimizer step."""
+        random = StepRandom(self.seed, step, batch.key, self.device)
+        latent, condition = super().frozen_inputs(batch, batch.hq.float() / 255, random)
+        return EncodedBatch(batch.hq, None, batch.key, latent, condition)
+
+    def encoding_records(self) -> dict[str, Any]:
+        """Records of what decides latents and tokens of a training batch, by part."""
+        return self.conditioner.encoding_records() | {"degradation": describe(self.degradation)}
+
+    def check_encoding(self, encoding: StoredEncoding) -> None:
+        for part, own in self.encoding_records().items():
+            if encoding.made_by[part] not in (json.loads(json.dumps(own)), None):
+                raise ValueError(
+                    f"The latents were made with another {part} than this model's; precompute them again with this "
+                    "config, or give data.train the images."
+                )
 
     def loss_of(self, hq: Tensor, frozen: tuple[Tensor, Condition], random: StepRandom) -> Loss:
         return self.objective_loss(hq, *frozen, random)

@@ -13,18 +13,20 @@ from vosr.core.types import Condition
 from vosr.core.weights import empty_module
 from vosr.degradations import Degradation
 from vosr.encoders import Encoder
+from vosr.flow import per_sample
 from vosr.guidance import Guidance
 from vosr.model import ModelCard, Sampling
 from vosr.model.conditioner import Conditioner
-from vosr.objectives import Loss, TeacherObjective
+from vosr.objectives import ImageLoss, Loss, TeacherObjective
 from vosr.training.base import paper_optimizer
+from vosr.training.image_losses import ImageTrained
+from vosr.training.initial_weights import initial_weights
 from vosr.training.parallel import Parallelism, load_weights, reset_weights
 from vosr.training.randomness import StepRandom
 from vosr.training.restoration import RestorationModule
-from vosr.training.start import starting_weights
 
 
-class TeacherModule(RestorationModule):
+class TeacherModule(ImageTrained, RestorationModule):
     """Trains a multi-step teacher from scratch, or finetunes one.
 
     Args:
@@ -34,6 +36,9 @@ class TeacherModule(RestorationModule):
         guidance: mixing of full and partial conditions.
         objective: training objective.
         degradation: HQ -> LQ, on the batch's device.
+        image_loss: added on the clean image that the velocity predicts; none by default, as in the paper.
+        image_until: largest time at which it counts, in (0, 1]: pixel-space models add errors of features where there
+            is little noise (PixelGen).
         sampling: sampling in validation and default of the released model.
         training_size: side of the training crops in pixels, for the restorer.
         color_fix: colour correction that suits the model.
@@ -56,6 +61,8 @@ class TeacherModule(RestorationModule):
         guidance: Guidance,
         objective: TeacherObjective,
         degradation: Degradation,
+        image_loss: ImageLoss | None = None,
+        image_until: float = 1.0,
         sampling: Sampling = Sampling(),  # noqa: B008  (immutable)
         training_size: int = 512,
         color_fix: ColorFix = "adain",
@@ -69,12 +76,17 @@ class TeacherModule(RestorationModule):
         trust_remote_code: bool = False,
     ) -> None:
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
+        if not 0 < image_until <= 1:
+            raise ValueError(f"image_until must be in (0, 1], not {image_until}.")
         if schedule_step < 0:
             raise ValueError(f"schedule_step must not be negative, not {schedule_step}.")
         self.schedule_step = schedule_step
         self.conditioner = Conditioner(autoencoder, encoder)
         self.backbone_factory = backbone
         self.objective = objective
+        self.image_loss = image_loss
+        self.adversary = None
+        self.image_until = image_until
         self.card = ModelCard(
             "teacher",
             training_size,
@@ -86,7 +98,7 @@ class TeacherModule(RestorationModule):
         self.initial = (
             None
             if init_from is None
-            else starting_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
+            else initial_weights(init_from, empty_module(self.build_backbone), trust_remote_code)
         )
 
     def build_backbone(self) -> Backbone:
@@ -98,10 +110,26 @@ class TeacherModule(RestorationModule):
         if self.initial is None:
             reset_weights(backbone, self.seed)
             return
-        load_weights(backbone, self.initial)  # they fit: starting_weights has seen to it
+        load_weights(backbone, self.initial)  # they fit: initial_weights has seen to it
         self.initial = None  # gigabytes that nobody needs any more
 
     def objective_loss(self, hq: Tensor, data: Tensor, condition: Condition, random: StepRandom) -> Loss:
         mixed, _ = self.mixed_condition(condition, random)
         draw = random.draw("flow", self.objective.draw, data)
-        return self.objective.loss(lambda z, t: self.backbone.velocity(z, t, mixed), data, draw)
+        clean = data
+
+        def velocity(z: Tensor, t: Tensor) -> Tensor:
+            nonlocal clean
+            predicted = self.backbone.velocity(z, t, mixed)
+            clean = z - per_sample(t, z) * predicted
+            return predicted
+
+        loss = self.objective.loss(velocity, data, draw)
+        if self.image_loss is None:
+            return loss
+        counted = draw.t <= draw.t.min().clamp_min(
+            self.image_until
+        )  # one at least: all ranks log the same terms
+        image = self.image_loss((self.conditioner.autoencoder.decode(clean[counted]) + 1) / 2, hq[counted])
+        share = counted.float().mean()
+        return Loss(loss.total + share * image.total, loss.terms | image.terms)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
@@ -61,14 +62,16 @@ class ValidationMetrics(L.Callback):
 
     def _add(self, pl_module: L.LightningModule, images: dict[str, Tensor]) -> None:
         kind: Any = pl_module.kind
+        hq, lq = images["HQ"], images.get("LQ")
+        counted = _damaged(lq, hq)
         for title, suffix in suffixes(kind).items():
             restored = images.get(title)
-            if restored is None or restored.shape != images["HQ"].shape:
+            if restored is None or restored.shape != hq.shape:
                 continue
             for name in self.names:
                 metric = self._metric(name, suffix, restored)
-                if metric is not None:
-                    metric.update(restored, images["HQ"], images.get("LQ"))
+                if metric is not None and counted.any():
+                    metric.update(restored[counted], hq[counted], None if lq is None else lq[counted])
 
     def _metric(self, name: str, suffix: str, images: Tensor) -> Metric | None:
         """The metric of one column; those of sets are for the restored images alone."""
@@ -85,6 +88,13 @@ class ValidationMetrics(L.Callback):
         pl_module.log_dict(values)
         if {"val/psnr_y", "val/psnr_y_input"} <= values.keys():
             pl_module.log("val/psnr_gain", values["val/psnr_y"] - values["val/psnr_y_input"], prog_bar=True)
+
+
+def _damaged(lq: Tensor | None, hq: Tensor) -> Tensor:
+    """Which images of a batch (B,) there is something to restore in, at 8 bits."""
+    if lq is None or lq.shape != hq.shape:
+        return hq.new_ones(len(hq), dtype=torch.bool)
+    return ((lq * 255).round() != (hq * 255).round()).flatten(1).any(1)
 
 
 class BestCheckpoint(ModelCheckpoint):

@@ -1,9 +1,18 @@
 """A degradation: few levels a channel."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from vosr.degradations import Degradation, DegradationParams
+
+
+@dataclass(frozen=True)
+class PosteriseParams(DegradationParams):
+    """Levels a channel, (B,)."""
+
+    levels: Tensor
 
 
 class Posterise(Degradation):
@@ -18,11 +27,11 @@ class Posterise(Degradation):
             raise ValueError(f"levels must be 2 <= least <= most <= 256, not {levels}.")
         self.levels = levels
 
-    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> DegradationParams:
+    def sample(self, batch_size: int, generator: torch.Generator | None = None) -> PosteriseParams:
         least, most = self.levels
-        return {"levels": torch.randint(least, most + 1, (batch_size,), generator=generator)}
+        return PosteriseParams(torch.randint(least, most + 1, (batch_size,), generator=generator))
 
-    def apply(self, hq: Tensor, params: DegradationParams) -> Tensor:
-        steps = (params["levels"] - 1).view(-1, 1, 1, 1).to(hq)
+    def apply(self, hq: Tensor, params: PosteriseParams) -> Tensor:
+        steps = (params.levels - 1).view(-1, 1, 1, 1).to(hq)
         rounded = (hq.clamp(0, 1) * steps).round() / steps
         return (rounded * 255).round() / 255

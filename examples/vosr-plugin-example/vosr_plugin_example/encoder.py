@@ -8,7 +8,7 @@ from vosr.encoders import Encoder
 
 
 class ColourLayout(Encoder):
-    """Mean and deviation of the colours in each cell of a grid, one token per cell.
+    """Mean and std of the colours in each cell of a grid, one token per cell.
 
     Args:
         grid: cells per axis, M = grid * grid.
@@ -25,5 +25,5 @@ class ColourLayout(Encoder):
     def forward(self, image: Tensor) -> Tensor:
         mean = F.adaptive_avg_pool2d(image, self.grid)
         square = F.adaptive_avg_pool2d(image.square(), self.grid)
-        deviation = (square - mean.square()).clamp_min(0).sqrt()
-        return torch.cat([mean, deviation], dim=1).flatten(2).mT
+        std = (square - mean.square()).clamp_min(0).sqrt()
+        return torch.cat([mean, std], dim=1).flatten(2).mT

@@ -12,13 +12,33 @@ _BEGIN = 200
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it; nothing stays behind on failure."""
+    _written(path, write, lambda temporary: temporary.replace(path))
+
+
+def write_once(path: Path, write: Callable[[Path], object]) -> None:
+    """As :func:`write_atomically`, but a file that is at ``path`` by then stays: others may have begun to read it."""
+
+    def keep_first(temporary: Path) -> None:
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links, where two writers may still meet within this moment
+            if not path.exists():
+                temporary.replace(path)
+        temporary.unlink(missing_ok=True)
+
+    _written(path, write, keep_first)
+
+
+def _written(path: Path, write: Callable[[Path], object], place: Callable[[Path], object]) -> None:
     begin = path.name
     while len(os.fsencode(begin)) > _BEGIN:  # names have 255 bytes at most, and this one gets some more
         begin = begin[:-1]
     temporary = _created(path.parent, begin)
     try:
         write(temporary)
-        temporary.replace(path)
+        place(temporary)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

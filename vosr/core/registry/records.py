@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from vosr.core.registry.component import Component
-from vosr.core.registry.groups import warn_of_groups
+from vosr.core.registry.entry_points import warn_of_unknown_groups
 from vosr.core.registry.registry import Registry
 
 _PLACES = {
@@ -27,7 +27,7 @@ class _Registries(Mapping[str, Registry[Any]]):
     """Registries by kind; a package is imported when its kind is asked for, so that this module is below them all."""
 
     def __getitem__(self, kind: str) -> Registry[Any]:
-        warn_of_groups(tuple(_PLACES))
+        warn_of_unknown_groups(tuple(_PLACES))
         module, _, name = _PLACES[kind].partition(":")
         registry: Registry[Any] = getattr(importlib.import_module(module), name)
         return registry

@@ -1,12 +1,15 @@
 """Strict loading of weights, memory-mapped: every name and shape must fit."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from vosr.core.weights.initialise import M, empty_module, random_module
 
 State = dict[str, Tensor]
 
@@ -23,6 +26,19 @@ def read_tensors(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # safetensors, pickle and zip each raise their own kinds
         raise ValueError(f"{path} is not a readable file of weights: {error}") from error
+
+
+def pretrained_module(factory: Callable[[], M], path: Path | None, convert: Callable[[State], State]) -> M:
+    """``factory()`` with the weights of a file, whose names ``convert`` puts in order; fixed random ones without.
+
+    Raises:
+        ValueError: the file is no such thing, or does not fit.
+    """
+    if path is None:
+        return random_module(factory)
+    module = empty_module(factory)
+    load_strictly(module, convert(read_tensors(path)), path)
+    return module
 
 
 def load_strictly(

@@ -35,7 +35,7 @@ class Weights:
         file: path inside the hub repository.
         shared: paths relative to a folder that holds the weights of several models, most usual first.
         own: paths relative to a folder that holds this model alone.
-        companions: file names beside ``file`` in the hub repository that are fetched with it.
+        extra_files: file names beside ``file`` in the hub repository that are fetched with it.
         licence: of the weights, where it is known.
     """
 
@@ -44,7 +44,7 @@ class Weights:
     file: str
     shared: tuple[str, ...]
     own: tuple[str, ...]
-    companions: tuple[str, ...] = ()
+    extra_files: tuple[str, ...] = ()
     licence: str = ""
 
     def beside(self, folder: Path) -> Path | None:
@@ -106,7 +106,7 @@ class Weights:
                 return found
         for file in files:
             try:
-                for name in self.companions:
+                for name in self.extra_files:
                     with suppress(NotOnHubError):
                         fetch(repo, str(Path(file).with_name(name)), target.with_name(name))
                 return fetch(repo, file, target.with_name(Path(file).name))

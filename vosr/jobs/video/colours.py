@@ -33,7 +33,7 @@ def tag(encoder: Any, decoder: Any) -> None:
     encoder.color_primaries, encoder.color_trc = decoder.color_primaries, decoder.color_trc
 
 
-def losses(frame: Any) -> list[str]:
+def unsupported_features(frame: Any) -> list[str]:
     """What a film loses on the way, in words, judged by its first image."""
     lost = {
         "transparency is left out": any(component.is_alpha for component in frame.format.components),

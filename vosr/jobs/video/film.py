@@ -1,7 +1,6 @@
 """A film: its images are restored one by one, sound and subtitles are copied as they are."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 
 from vosr.core.files.atomic import write_atomically
 from vosr.jobs.leftovers import clean_listing
-from vosr.jobs.video.colours import losses, pixels_of, tag, video_frame
+from vosr.jobs.video.colours import pixels_of, tag, unsupported_features, video_frame
+from vosr.jobs.video.containers import decoded, first_image, import_pyav, moving, reading, writing
 from vosr.jobs.video.times import Times, seconds_of, step_of
 from vosr.jobs.video.tracks import copy_labels, copy_tracks, others
 
@@ -70,13 +70,13 @@ def restore_film(
     Raises:
         ValueError: no film, one that cannot be read or written so, or PyAV is not installed.
     """
-    av = _pyav()
+    av = import_pyav()
     if target.suffix.lower() not in FORMATS:
         raise ValueError(
             f"A film's name must end in {', '.join(FORMATS)}, not {target.suffix or target.name!r}."
         )
-    first = _first_image(av, source)
-    with _reading(av, source) as film:
+    first = first_image(av, source)
+    with reading(av, source) as film:
         target.parent.mkdir(parents=True, exist_ok=True)
         clean_listing(target.parent)
         work = _Rewriting(av, film, source, target, restorer, settings, encoding)
@@ -99,7 +99,7 @@ class _Rewriting:
     ) -> None:
         self._av, self._film, self._source, self._target = av, film, source, target
         self._restorer, self._settings, self._encoding = restorer, settings, encoding
-        self._video = _moving(av, film, source)
+        self._video = moving(av, film, source)
         self._video.thread_type = "AUTO"
         self._damaged = 0
         self._durations: dict[int, int] = {}
@@ -107,10 +107,10 @@ class _Rewriting:
 
     def run(self, path: Path, first: Any, advance: Advance) -> None:
         """Write everything to ``path``; ``first`` is the film's first image."""
-        with _writing(self._av, path, FORMATS[self._target.suffix.lower()], self._target) as out:
+        with writing(self._av, path, FORMATS[self._target.suffix.lower()], self._target) as out:
             encoder = self._encoder(out, first)
             copies, notes = copy_tracks(out, self._film, self._source, self._target)
-            self.notes += [*losses(first), *notes]
+            self.notes += [*unsupported_features(first), *notes]
             copy_labels(self._film, out)
             self._begin(out)
             times, length = Times(step_of(self._video)), seconds_of(self._video)
@@ -132,7 +132,7 @@ class _Rewriting:
             if not done:
                 raise ValueError(f"{self._source} holds no image that can be read.")
             out.mux(self._lasting(encoder.encode(None)))
-        self._tell_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
+        self._report_damage(done, last + float(step_of(self._video) * self._video.time_base), length)
 
     def _lasting(self, packets: list[Any]) -> list[Any]:
         """Packets with the durations of their images: of the last one, nothing else gives how long it is shown."""
@@ -146,7 +146,7 @@ class _Rewriting:
     def _start(self) -> float:
         return float((self._video.start_time or 0) * self._video.time_base)
 
-    def _tell_damage(self, done: int, seconds: float, length: float | None) -> None:
+    def _report_damage(self, done: int, seconds: float, length: float | None) -> None:
         if self._damaged:
             self.notes.append(f"{self._damaged} damaged parts of {self._source} were passed over")
         if length and seconds < WHOLE * length:
@@ -160,7 +160,7 @@ class _Rewriting:
             raise ValueError(f"Cannot read {self._source}: {error.strerror or error}.") from error
 
     def _decoded(self, packet: Any) -> list[Any]:
-        frames = _tried(self._av, packet)
+        frames = decoded(self._av, packet)
         self._damaged += frames is None
         return frames or []
 
@@ -211,63 +211,3 @@ class _Rewriting:
 def _quarters(frame: Any) -> int:
     """Quarter turns counter-clockwise that make a frame upright."""
     return round(frame.rotation / 90) % 4
-
-
-def _moving(av: Any, film: Any, source: Path) -> Any:
-    """The first video stream that is no cover image."""
-    for stream in film.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            return stream
-    raise ValueError(f"{source} holds no moving images.")
-
-
-def _first_image(av: Any, source: Path) -> Any:
-    with _reading(av, source) as film:
-        try:
-            for packet in film.demux(_moving(av, film, source)):
-                for frame in _tried(av, packet) or []:
-                    return frame
-        except av.FFmpegError as error:
-            raise ValueError(f"Cannot read {source}: {error.strerror or error}.") from error
-    raise ValueError(f"{source} holds no image that can be read.")
-
-
-def _tried(av: Any, packet: Any) -> list[Any] | None:
-    """Images that a packet completes; None where it is damaged."""
-    try:
-        return list(packet.decode())
-    except av.FFmpegError:
-        return None
-
-
-@contextmanager
-def _reading(av: Any, source: Path) -> Iterator[Any]:
-    try:
-        film = av.open(str(source))
-    except av.FFmpegError as error:
-        raise ValueError(f"Cannot read {source}: {error.strerror or error}.") from error
-    with film:
-        yield film
-
-
-@contextmanager
-def _writing(av: Any, path: Path, form: str, target: Path) -> Iterator[Any]:
-    """Whatever FFmpeg says inside is about writing: reading has errors of its own."""
-    try:
-        with av.open(str(path), "w", format=form) as out:
-            yield out
-    except av.FFmpegError as error:
-        raise ValueError(f"Cannot write {target}: {error.strerror or error}.") from error
-
-
-def _pyav() -> Any:
-    try:
-        import av
-    except ModuleNotFoundError as error:
-        raise ValueError("Films need PyAV: pip install 'av>=17.1'.") from error
-    if tuple(int(part) for part in av.__version__.split(".")[:2]) < OLDEST:
-        raise ValueError(f"PyAV {av.__version__} writes wrong colours: pip install 'av>=17.1'.")
-    return av
-
-
-OLDEST = (17, 1)

@@ -19,7 +19,7 @@ Profile = Literal["input", "srgb"]
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples of a file lie.
+    """Sample layout of an output file, and what is embedded beside the samples.
 
     Attributes:
         width: in pixels.
@@ -43,12 +43,12 @@ class Layout:
 
     @property
     def channels(self) -> int:
-        """Of a pixel, 1 to 4."""
+        """Channels of a pixel, 1 to 4."""
         return (1 if self.grey else 3) + self.alpha
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
-        """Of a sample."""
+        """Dtype of a sample."""
         return np.uint16 if self.deep else np.uint8
 
 
@@ -71,11 +71,11 @@ def layout_of(photo: Photo, size: tuple[int, int], form: Format, profile: Profil
         deep=photo.deep and form.deep,
         profile=embedded if "icc" in form.holds else None,
         metadata=metadata,
-        lost=(*_losses(photo, form), *lost),
+        lost=(*_unsupported(photo, form), *lost),
     )
 
 
-def _losses(photo: Photo, form: Format) -> tuple[str, ...]:
+def _unsupported(photo: Photo, form: Format) -> tuple[str, ...]:
     """What the format cannot hold of the samples, in words."""
     lost = []
     if photo.deep and not form.deep:
@@ -89,7 +89,7 @@ def _losses(photo: Photo, form: Format) -> tuple[str, ...]:
     return tuple(lost)
 
 
-def finished(photo: Photo, rows: Iterable[NDArray], layout: Layout) -> Iterator[NDArray]:
+def file_rows(photo: Photo, rows: Iterable[NDArray], layout: Layout) -> Iterator[NDArray]:
     """Strips (rows, W, channels) of the file from strips (rows, W, 3) of restored sRGB, uint8 or uint16."""
     top = 0
     for strip in rows:

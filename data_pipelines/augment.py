@@ -1,4 +1,4 @@
-"""Mirroring and quarter turns of a whole batch, on the training device.
+"""Flips and quarter turns of a whole batch, on the training device.
 
 Turning a crop costs a reading process a third of the time that decoding it takes, and a GPU next to nothing.
 """
@@ -13,7 +13,7 @@ from vosr.core.types import Batch
 
 
 @dataclass(frozen=True)
-class UnturnedBatch(Batch):
+class UnaugmentedBatch(Batch):
     """A batch as the readers deliver it; the data module turns it after the transfer.
 
     Attributes:
@@ -22,15 +22,15 @@ class UnturnedBatch(Batch):
 
     turns: tuple[tuple[bool, int], ...]
 
-    def turned(self) -> Batch:
+    def augmented(self) -> Batch:
         """The batch with every image, and its partner, mirrored and turned as it was drawn."""
         lq = None if self.lq is None else _turned(self.lq, self.turns)
         return Batch(hq=_turned(self.hq, self.turns), lq=lq, key=self.key)
 
 
-def turned(batch: Any) -> Any:
-    """Turn a batch that still has to be; give back anything else as it is."""
-    return batch.turned() if isinstance(batch, UnturnedBatch) else batch
+def augmented(batch: Any) -> Any:
+    """Flip and turn a batch that still has to be; anything else stays as it is."""
+    return batch.augmented() if isinstance(batch, UnaugmentedBatch) else batch
 
 
 def _turned(images: Tensor, turns: tuple[tuple[bool, int], ...]) -> Tensor:

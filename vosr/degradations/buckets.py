@@ -1,27 +1,27 @@
-"""Which images of a batch are degraded together where their sizes differ on the way."""
+"""Batches whose images have different sizes on the way, degraded in buckets of similar size."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vosr.degradations.base import DegradationParams, select
+from vosr.degradations.base import Params
 
 GROUP = {False: 1, True: 8}
 """Images that share a canvas, without and with a GPU. One: a batch gives its images' results to the bit; more:
 up to what the rounding of JPEG and 8 bits makes of differences of 1e-7 between transforms of two sizes."""
 
 
-def in_groups(
+def apply_in_buckets(
     hq: Tensor,
-    params: DegradationParams,
+    params: Params,
     size: Tensor,
-    apply: Callable[[Tensor, DegradationParams], Tensor],
+    apply: Callable[[Tensor, Params], Tensor],
 ) -> Tensor:
-    """Apply a degradation group by group; images of like ``size`` (B,) share a canvas: little of it is empty."""
+    """Apply a degradation bucket by bucket; images of similar ``size`` (B,) share a canvas with little padding."""
     order = size.argsort()
-    hq, params = hq.index_select(0, order.to(hq.device, non_blocking=True)), select(params, order)
+    hq, params = hq.index_select(0, order.to(hq.device, non_blocking=True)), params.select(order)
     count = GROUP[hq.device.type == "cuda"]
     groups = [slice(start, start + count) for start in range(0, len(hq), count)]
-    lq = torch.cat([apply(hq[group], select(params, group)) for group in groups])
+    lq = torch.cat([apply(hq[group], params.select(group)) for group in groups])
     return lq.index_select(0, order.argsort().to(hq.device, non_blocking=True))

@@ -13,7 +13,7 @@ RECIPE = ("latent_grid",)
 """Arguments that a later stage of training is meant to change."""
 
 
-def starting_weights(source: str | Path, backbone: Backbone, trust_remote_code: bool = False) -> State:
+def initial_weights(source: str | Path, backbone: Backbone, trust_remote_code: bool = False) -> State:
     """State dict of the model at ``source``, in the type that it is stored in.
 
     Arguments that change what the weights mean but not their shapes, such as ``prediction``, are logged where

@@ -5,15 +5,15 @@ import itertools
 import numpy as np
 import torch
 
-from data_pipelines.turning import UnturnedBatch, turned
+from data_pipelines.augment import UnaugmentedBatch, augmented
 from vosr.core.types import Batch
 
 
 def test_every_turn_is_that_of_numpy():
     turns = tuple(itertools.product((False, True), range(4)))
     images = np.random.default_rng(0).integers(0, 256, (8, 5, 5, 3), dtype=np.uint8)
-    batch = UnturnedBatch(*[torch.from_numpy(images).permute(0, 3, 1, 2)] * 2, list("abcdefgh"), turns)
-    out = batch.to("cpu").turned()
+    batch = UnaugmentedBatch(*[torch.from_numpy(images).permute(0, 3, 1, 2)] * 2, list("abcdefgh"), turns)
+    out = batch.to("cpu").augmented()
     assert type(out) is Batch
     assert out.key == batch.key
     assert out.hq.is_contiguous()
@@ -25,4 +25,4 @@ def test_every_turn_is_that_of_numpy():
 
 def test_plain_batches_pass():
     batch = Batch(torch.zeros(1, 3, 2, 2), None, ["a"])
-    assert turned(batch) is batch
+    assert augmented(batch) is batch

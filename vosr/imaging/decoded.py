@@ -1,4 +1,4 @@
-"""Samples as a file stores them -> an image for the model: turned upright, in sRGB, with transparency put in order."""
+"""Decoded samples -> an image for the model: upright, in sRGB, with transparency put in order."""
 
 from dataclasses import dataclass, field, replace
 
@@ -16,8 +16,8 @@ _SPACES = {1: "gray", 3: "rgb", 4: "cmyk"}
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
-    """What a decoder gives.
+class DecodedImage:
+    """An image as decoded: samples in the colours and the orientation of its file.
 
     Attributes:
         colours: (H, W, 1, 3 or 4) grey, RGB or CMYK (more is more ink), uint8 or uint16.
@@ -37,12 +37,12 @@ class Stored:
     format: str = "PNG"
     notes: tuple[str, ...] = ()
 
-    def upright(self) -> "Stored":
+    def upright(self) -> "DecodedImage":
         """With the orientation applied to the samples, as views."""
         alpha = None if self.alpha is None else upright(self.alpha, self.orientation)
         return replace(self, colours=upright(self.colours, self.orientation), alpha=alpha, orientation=1)
 
-    def cropped(self, left: int, top: int, size: int) -> "Stored":
+    def cropped(self, left: int, top: int, size: int) -> "DecodedImage":
         """A square part of the samples, as views."""
         part = slice(top, top + size), slice(left, left + size)
         return replace(
@@ -50,34 +50,36 @@ class Stored:
         )
 
 
-def to_photo(stored: Stored) -> Photo:
+def to_photo(decoded: DecodedImage) -> Photo:
     """Turn upright and convert to sRGB, and keep beside it what is needed to go back."""
-    stored = stored.upright()
-    original, space = stored.colours, _SPACES[stored.colours.shape[2]]
-    colours, profile, converted, notes = _srgb(stored, np.uint16)
+    decoded = decoded.upright()
+    original, space = decoded.colours, _SPACES[decoded.colours.shape[2]]
+    colours, profile, converted, notes = _srgb(decoded, np.uint16)
     beyond = beyond_srgb(original, colours, profile) if converted and profile and space == "rgb" else None
     neutral = space != "gray" and is_neutral(original if space == "rgb" else colours)
     if space == "cmyk":
         profile, converted = None, False
     if colours.shape[2] == 1:
         colours = colours.repeat(3, axis=2)
-    alpha = None if stored.alpha is None else np.ascontiguousarray(stored.alpha)
+    alpha = None if decoded.alpha is None else np.ascontiguousarray(decoded.alpha)
     if alpha is not None:
         colours = fill_hidden(colours, alpha)
     return Photo(
         np.ascontiguousarray(colours), alpha, original.dtype == np.uint16, space == "gray", neutral, profile, converted,
-        beyond, stored.metadata, stored.format, notes,
+        beyond, decoded.metadata, decoded.format, notes,
     )  # fmt: skip
 
 
-def to_rgb(stored: Stored) -> NDArray[np.uint8]:
+def to_rgb(decoded: DecodedImage) -> NDArray[np.uint8]:
     """(H, W, 3) upright 8-bit sRGB, transparent parts laid over white."""
-    stored = stored.upright()
-    colours, *_ = _srgb(stored, np.uint8)
+    decoded = decoded.upright()
+    colours, *_ = _srgb(decoded, np.uint8)
     if colours.dtype != np.uint8:
         colours = np.round(colours / np.float32(257)).astype(np.uint8)
-    if stored.alpha is not None:
-        alpha = stored.alpha if stored.alpha.dtype == np.uint8 else np.round(stored.alpha / np.float32(257))
+    if decoded.alpha is not None:
+        alpha = (
+            decoded.alpha if decoded.alpha.dtype == np.uint8 else np.round(decoded.alpha / np.float32(257))
+        )
         colours = over_white(colours, alpha.astype(np.uint8))
     return np.ascontiguousarray(colours if colours.shape[2] == 3 else colours.repeat(3, axis=2))
 
@@ -94,14 +96,14 @@ def upright(samples: NDArray, orientation: int) -> NDArray:
 
 
 def _srgb(
-    stored: Stored, dtype: type[np.uint8] | type[np.uint16]
+    decoded: DecodedImage, dtype: type[np.uint8] | type[np.uint16]
 ) -> tuple[NDArray, bytes | None, bool, tuple[str, ...]]:
     """Colours in sRGB (or grey), the profile that holds for them, whether they were converted from it, and notes.
 
     Colours that are converted come out as ``dtype``, others as they were.
     """
-    colours, space, notes = stored.colours, _SPACES[stored.colours.shape[2]], stored.notes
-    profile, converted = stored.profile or None, False
+    colours, space, notes = decoded.colours, _SPACES[decoded.colours.shape[2]], decoded.notes
+    profile, converted = decoded.profile or None, False
     refuse_hdr(profile or b"")
     if profile is not None and space_of(profile) != space:
         profile, notes = None, (*notes, "colour profile left out: it does not fit the image")

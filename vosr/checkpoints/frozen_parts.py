@@ -14,13 +14,13 @@ from vosr.encoders import ENCODERS, Encoder
 from vosr.encoders.dinov2 import DINOv2
 
 
-def companions_of(ae_type: Literal["sd2", "qwen"], size: Literal["b", "l", "g"]) -> dict[str, Weights]:
+def frozen_parts_of(ae_type: Literal["sd2", "qwen"], size: Literal["b", "l", "g"]) -> dict[str, Weights]:
     """Pretrained files of an autoencoder and of DINOv2 in a size."""
     autoencoder = {"vae": QWEN_VAE} if ae_type == "qwen" else {"vae": SD2_VAE, "light_decoder": LIGHT_DECODER}
     return {**autoencoder, "encoder": DINOv2.spec(size).weights}
 
 
-def build_companions(
+def build_frozen_parts(
     args: ReleasedArgs, folder: Path, place: Path | None = None, light_decoder: str | None = None
 ) -> tuple[Autoencoder, Encoder]:
     """Autoencoder and encoder of a released checkpoint.
@@ -35,7 +35,7 @@ def build_companions(
         MissingWeightsError: lists everything that is missing, where to get it and where to put it.
     """
     size = cast(Literal["b", "l", "g"], args.enc_type.removeprefix("dinov2"))
-    needed = companions_of(args.ae_type, size)
+    needed = frozen_parts_of(args.ae_type, size)
     if light_decoder is not None:
         needed.pop("light_decoder", None)
     places = [*([place] if place else []), folder, folder.parent]

@@ -14,13 +14,13 @@ PREFIX = "vosr."
 
 
 @cache
-def warn_of_groups(kinds: tuple[str, ...]) -> None:
+def warn_of_unknown_groups(kinds: tuple[str, ...]) -> None:
     """Name every installed group ``vosr.…`` that is of no kind, once a process."""
-    for message in strange_groups(kinds, entry_points().groups):
+    for message in unknown_groups(kinds, entry_points().groups):
         log.warning(message)
 
 
-def strange_groups(kinds: Iterable[str], groups: Iterable[str]) -> list[str]:
+def unknown_groups(kinds: Iterable[str], groups: Iterable[str]) -> list[str]:
     """A sentence for each group that begins as ours do and is of none of ``kinds``."""
     known = {f"{PREFIX}{kind}" for kind in kinds}
     messages = []
