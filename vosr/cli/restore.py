@@ -98,9 +98,11 @@ def run(options: Namespace) -> int:
     """Restore every photo; status 1 if some failed, 2 if nothing could be done."""
     plan, devices = _plan(options), options.device.split(",")
     cluster = cluster_of(options)
-    if options.timings and (len(devices) > 1 or cluster is not None):
+    if options.timings and len(devices) > 1:
+        raise ValueError("--timings reports the stages of one device; give --device one name.")
+    if options.timings and cluster is not None:
         raise ValueError(
-            "--timings reports the stages of one device; give --device one name, and no --engine."
+            "--timings reports the stages of one device, not of a cluster; leave out one of the two."
         )
     if cluster is not None and len(devices) > 1:
         raise ValueError("--device names the device of each worker with --engine ray; give it one name.")
