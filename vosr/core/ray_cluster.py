@@ -2,11 +2,15 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+PATIENCE = 10.0
+"""Seconds that a cluster may take to answer."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class RayCluster:
                 "--engine ray needs Ray, which is not installed: pip install 'vosr[ray]'."
             ) from error
         try:
+            _knock(self.address)
             own = {"include_dashboard": False} if self.address is None else {"address": self.address}
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **own)
         except Exception as error:  # of many kinds
@@ -70,3 +75,10 @@ class RayCluster:
                 f"{os.uname().nodename} has no {self.folder}; machines of a cluster share their files."
             )
         os.chdir(self.folder)
+
+
+def _knock(address: str | None) -> None:
+    """Whether anything answers at ``host:port``: Ray itself would try for many minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
