@@ -25,7 +25,9 @@ class BackgroundWrite:
 
     def __init__(self, timeout: timedelta | None) -> None:
         cuda = torch.cuda.is_available()
-        self._group: Any = dist.new_group(backend="gloo", timeout=timeout)  # every rank is a member
+        group = dist.new_group(backend="gloo", timeout=timeout)
+        assert isinstance(group, dist.ProcessGroup)  # else a number: this process would be no member
+        self._group = group
         self._stager = DefaultStager(StagingOptions(cuda, False, False, cuda))
         self._ended: Future[None] | None = None
         self.folder: Path | None = None
