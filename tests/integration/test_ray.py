@@ -130,8 +130,8 @@ def test_mistakes_are_sentences(folder):
     (folder / "model/config.json").unlink()
     status, _, err = finish(start(*RESTORE, folder=folder))
     assert status == 2
-    assert err.count("\n") == 1
-    assert err.startswith("error: ")
+    assert err.splitlines()[-1].startswith("error: ./model holds no model")  # Ray's own log may stand above
+    assert "Traceback" not in err
 
 
 def test_shards_are_packed_by_parts_under_one_index(folder):

@@ -38,7 +38,6 @@ class RayCluster:
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"ray_workers must be at least 1, not {self.workers}.")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray asks for it in a warning
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters comes as an exception too
         try:
             import ray
         except ImportError as error:
