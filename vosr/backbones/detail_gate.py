@@ -8,7 +8,7 @@ from vosr.backbones.image_detail import detail
 
 PERIOD = 8
 HALF = 0.0157
-"""Detail at which half of the residual passes, in units of the latent: one level of 255; rounding makes half a level."""
+"""Detail at which half of the residual passes, in units of the latent: one level of 255; rounding makes half."""
 
 
 @torch.no_grad()
