@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from vosr.backbones import LightningDiT
-from vosr.backbones.precondition import NOISE_SHARE, network_input, network_velocity
+from vosr.backbones.precondition import (
+    NOISE_SHARE,
+    network_input,
+    network_residual,
+    network_velocity,
+    velocity_to,
+)
 from vosr.core.types import Condition
 
 STD = 0.3
@@ -61,3 +67,12 @@ def test_a_fresh_backbone_returns_the_lq_image_in_one_step():
     condition = Condition(lq[:2], torch.zeros(2, 3, 4))
     velocity = model.velocity(noise[:2], torch.ones(2), condition)
     torch.testing.assert_close(noise[:2] - velocity, lq[:2])
+
+
+def test_the_velocity_leads_to_the_lq_latent_plus_the_residual():
+    generator = torch.Generator().manual_seed(3)
+    x, output = (torch.randn(3, channels, 4, 4, generator=generator).double() for channels in (16, 8))
+    times = torch.tensor([0.05, 0.5, 1.0]).double()
+    residual = network_residual(x, times, output, STD)
+    torch.testing.assert_close(velocity_to(x, times, residual), network_velocity(x, times, output, STD))
+    torch.testing.assert_close(residual[2], STD * output[2])  # one step counts nothing but the network

@@ -10,7 +10,7 @@ from vosr.backbones.base import Backbone
 from vosr.backbones.cell_pattern import without_cell_pattern
 from vosr.backbones.detail_gate import detail_gate
 from vosr.backbones.layers import TimeEmbedder, small_linears
-from vosr.backbones.precondition import network_input, network_velocity
+from vosr.backbones.precondition import network_input, network_residual, network_velocity, velocity_to
 from vosr.core.types import PreparedSemantics
 
 EPS = 1e-6
@@ -134,14 +134,19 @@ class ConvUNet(Backbone):
                 skips.append(y)
                 y = self.down[level](y)
         out = self.tail(y)
-        if self.pixel_factor:
-            lq = x[:, : self.latent_channels]
-            period = self.pixel_factor * self.patch_size
-            gate = detail_gate(lq, self.pixel_factor).to(out.dtype)
-            out = out * gate
-            cleaned = without_cell_pattern(out, lq, self.residual_std, self.pixel_factor, period)
-            out = torch.lerp(out, cleaned, gate)  # nor does a pattern of busy cells go where there is none
-        return network_velocity(x, t, out, self.residual_std)
+        if not self.pixel_factor:
+            return network_velocity(x, t, out, self.residual_std)
+        residual = network_residual(x, t, out, self.residual_std)
+        return velocity_to(x, t, self._shown(residual, x[:, : self.latent_channels]))
+
+    def _shown(self, residual: Tensor, lq: Tensor) -> Tensor:
+        """The residual where the LQ image has detail, without the pattern that all cells share."""
+        gate = detail_gate(lq, self.pixel_factor).to(residual.dtype)
+        scaled = residual * gate / self.residual_std
+        period = self.pixel_factor * self.patch_size
+        cleaned = without_cell_pattern(scaled, lq, self.residual_std, self.pixel_factor, period)
+        # nor does a pattern of busy cells go where there is none
+        return self.residual_std * torch.lerp(scaled, cleaned, gate)
 
     def _time(self, t: Tensor, r: Tensor | None) -> Tensor:
         c = self.t_embedder(t)

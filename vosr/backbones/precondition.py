@@ -44,5 +44,20 @@ def network_velocity(x: Tensor, t: Tensor, output: Tensor, residual_std: float) 
     return (t - (1 - t) * residual_std**2) / variance * y - residual_std / variance.sqrt() * output - lq
 
 
+def network_residual(x: Tensor, t: Tensor, output: Tensor, residual_std: float) -> Tensor:
+    """The residual that :func:`network_velocity` adds to the LQ latent to predict the clean one, (B, C, h, w)."""
+    lq, z_t = x.chunk(2, dim=1)
+    t = t.view(-1, 1, 1, 1)
+    variance = _variance(t, residual_std)
+    y = z_t - (1 - t) * lq
+    return (1 - t) * residual_std**2 / variance * y + residual_std * t / variance.sqrt() * output
+
+
+def velocity_to(x: Tensor, t: Tensor, residual: Tensor) -> Tensor:
+    """Velocity towards the LQ latent plus ``residual`` (B, C, h, w); at t = 0, where there is none, as at t = 1e-4."""
+    lq, z_t = x.chunk(2, dim=1)
+    return (z_t - lq - residual) / t.view(-1, 1, 1, 1).clamp_min(1e-4)
+
+
 def _variance(t: Tensor, residual_std: float) -> Tensor:
     return ((1 - t) * residual_std) ** 2 + t**2

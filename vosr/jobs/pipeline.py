@@ -220,25 +220,28 @@ class _Writer:
         """Write by ``call``, which returns notes; waits where too much waits already."""
         self._waiting.append((done, self._pool.submit(call, done.job, *arguments)))
         while self._waiting and (self._waiting[0][1].over or len(self._waiting) > self._most):
-            self._settle(*self._waiting.popleft())
+            self._settle()
 
     def finish(self) -> None:
         """Wait for everything."""
         while self._waiting:
-            self._settle(*self._waiting.popleft())
+            self._settle()
 
-    def _settle(self, done: Done, task: Task[tuple[str, ...]]) -> None:
+    def _settle(self) -> None:
+        """Report the first image once it is written; an interrupt while it is waited for leaves it first."""
+        done, task = self._waiting[0]
+        failed: OutputError | None = None
         try:
-            notes = self._pool.result(task)
+            outcome = replace(done, notes=self._pool.result(task))
         except OutputError as error:
-            self._report(replace(done, error=str(error)))
-            raise
+            outcome, failed = replace(done, error=str(error)), error
         except Exception as error:
-            self._report(
-                replace(done, error=f"Cannot write {done.job.target}: {_reason(error, done.job.target)}.")
-            )
-        else:
-            self._report(replace(done, notes=notes))
+            reason = _reason(error, done.job.target)
+            outcome = replace(done, error=f"Cannot write {done.job.target}: {reason}.")
+        self._waiting.popleft()
+        self._report(outcome)
+        if failed is not None:
+            raise failed
 
 
 def _cannot_restore(job: Job, error: Exception) -> str:

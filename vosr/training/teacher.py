@@ -36,9 +36,6 @@ class TeacherModule(ImageTrained, RestorationModule):
         guidance: mixing of full and partial conditions.
         objective: training objective.
         degradation: HQ -> LQ, on the batch's device.
-        image_loss: added on the clean image that the velocity predicts; none by default, as in the paper.
-        image_until: largest time at which it counts, in (0, 1]: pixel-space models add errors of features where there
-            is little noise (PixelGen).
         sampling: sampling in validation and default of the released model.
         training_size: side of the training crops in pixels, for the restorer.
         color_fix: colour correction that suits the model.
@@ -51,6 +48,9 @@ class TeacherModule(ImageTrained, RestorationModule):
         seed: of initial weights, degradations, times and noise.
         parallel: activation checkpointing, compilation and sharding of the backbones.
         trust_remote_code: whether the model of init_from may name classes by dotted paths, which are imported.
+        image_loss: added on the clean image that the velocity predicts; none by default, as in the paper.
+        image_until: largest time at which it counts, in (0, 1]: pixel-space models add errors of features where there
+            is little noise (PixelGen).
     """
 
     def __init__(
@@ -61,8 +61,6 @@ class TeacherModule(ImageTrained, RestorationModule):
         guidance: Guidance,
         objective: TeacherObjective,
         degradation: Degradation,
-        image_loss: ImageLoss | None = None,
-        image_until: float = 1.0,
         sampling: Sampling = Sampling(),  # noqa: B008  (immutable)
         training_size: int = 512,
         color_fix: ColorFix = "adain",
@@ -74,6 +72,8 @@ class TeacherModule(ImageTrained, RestorationModule):
         seed: int = 0,
         parallel: Parallelism = Parallelism(),  # noqa: B008  (immutable)
         trust_remote_code: bool = False,
+        image_loss: ImageLoss | None = None,
+        image_until: float = 1.0,
     ) -> None:
         super().__init__(guidance, degradation, sampling, optimizer, lr_scheduler, ema_decay, seed, parallel)
         if not 0 < image_until <= 1:
