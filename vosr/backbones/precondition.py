@@ -20,10 +20,9 @@ def network_input(x: Tensor, t: Tensor, residual_std: float) -> Tensor:
         t: (B,).
         residual_std: s.
     """
-    lq, z_t = x.chunk(2, dim=1)
-    t = t.view(-1, 1, 1, 1)
+    lq, y, t, variance = _parts(x, t, residual_std)
     amplitude = (1 - t) * residual_std + NOISE_SHARE * t
-    return torch.cat([lq, (z_t - (1 - t) * lq) * (amplitude / _variance(t, residual_std))], dim=1)
+    return torch.cat([lq, y * (amplitude / variance)], dim=1)
 
 
 def network_velocity(x: Tensor, t: Tensor, output: Tensor, residual_std: float) -> Tensor:
@@ -37,19 +36,13 @@ def network_velocity(x: Tensor, t: Tensor, output: Tensor, residual_std: float) 
         output: F, (B, C, h, w).
         residual_std: s.
     """
-    lq, z_t = x.chunk(2, dim=1)
-    t = t.view(-1, 1, 1, 1)
-    variance = _variance(t, residual_std)
-    y = z_t - (1 - t) * lq
+    lq, y, t, variance = _parts(x, t, residual_std)
     return (t - (1 - t) * residual_std**2) / variance * y - residual_std / variance.sqrt() * output - lq
 
 
 def network_residual(x: Tensor, t: Tensor, output: Tensor, residual_std: float) -> Tensor:
     """The residual that :func:`network_velocity` adds to the LQ latent to predict the clean one, (B, C, h, w)."""
-    lq, z_t = x.chunk(2, dim=1)
-    t = t.view(-1, 1, 1, 1)
-    variance = _variance(t, residual_std)
-    y = z_t - (1 - t) * lq
+    _, y, t, variance = _parts(x, t, residual_std)
     return (1 - t) * residual_std**2 / variance * y + residual_std * t / variance.sqrt() * output
 
 
@@ -59,5 +52,8 @@ def velocity_to(x: Tensor, t: Tensor, residual: Tensor) -> Tensor:
     return (z_t - lq - residual) / t.view(-1, 1, 1, 1).clamp_min(1e-4)
 
 
-def _variance(t: Tensor, residual_std: float) -> Tensor:
-    return ((1 - t) * residual_std) ** 2 + t**2
+def _parts(x: Tensor, t: Tensor, residual_std: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """LQ latent, noisy residual y, and t and the variance of y, both (B, 1, 1, 1)."""
+    lq, z_t = x.chunk(2, dim=1)
+    t = t.view(-1, 1, 1, 1)
+    return lq, z_t - (1 - t) * lq, t, ((1 - t) * residual_std) ** 2 + t**2

@@ -127,9 +127,8 @@ class TeacherModule(ImageTrained, RestorationModule):
         loss = self.objective.loss(velocity, data, draw)
         if self.image_loss is None:
             return loss
-        counted = draw.t <= draw.t.min().clamp_min(
-            self.image_until
-        )  # one at least: all ranks log the same terms
+        # one sample at least, so that all ranks log the same terms
+        counted = draw.t <= draw.t.min().clamp_min(self.image_until)
         image = self.image_loss((self.conditioner.autoencoder.decode(clean[counted]) + 1) / 2, hq[counted])
         share = counted.float().mean()
         return Loss(loss.total + share * image.total, loss.terms | image.terms)
